@@ -1,0 +1,165 @@
+"""Causal convolutions with static and dynamic channels: plain, transposed and depthwise."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from .. import macs
+from .gating import check_gate, check_split, run_by_gate
+
+
+class DynamicConv(nn.Module):
+    r"""Causal convolution over time and frequency with static and dynamic channels.
+
+    The time kernel is folded into the channels: frame t convolves [x[t-k+1], ..., x[t]] along frequency, so one
+    frame is one small convolution and the state is the input of k - 1 past frames.
+
+    Shapes: x (B, C_in, T, F), gate (B, T) in {0, 1} -> y (B, C_out, T, F'), F' = (F - 3) // 2 + 1 by default.
+    State:  (B, C_in, k - 1, F), past inputs; None is zeros.
+    Closed gate: dynamic outputs are 0; dynamic inputs, those of past frames too, are not read.
+    MACs:   static S_in S_out k K F', dynamic (C_in C_out - S_in S_out) k K F'.
+    Raises: ValueError if a static size is not within its whole.
+    """
+
+    transposed = False
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        static_inputs: int,
+        static_outputs: int,
+        kernel: tuple[int, int] = (2, 3),
+        stride: int = 2,
+        output_padding: int = 0,
+    ) -> None:
+        super().__init__()
+        check_split("static_inputs", static_inputs, inputs)
+        check_split("static_outputs", static_outputs, outputs)
+        self.inputs, self.outputs = inputs, outputs
+        self.static_inputs, self.static_outputs = static_inputs, static_outputs
+        self.kernel, self.stride, self.output_padding = kernel, stride, output_padding
+        self.conv = self._make(kernel[0] * inputs)
+
+    def _make(self, inputs: int) -> nn.Conv2d | nn.ConvTranspose2d:
+        return nn.Conv2d(inputs, self.outputs, (1, self.kernel[1]), (1, self.stride))
+
+    def forward(
+        self, x: Tensor, state: Tensor | None = None, gate: Tensor | None = None, skip: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        """Convolve every frame with its past."""
+        check_gate(gate, x.shape[0], x.shape[2])
+        taps, state = self._taps(x, state)
+        if gate is None:
+            return self.conv(taps.flatten(1, 2)), state
+        if skip:
+            return self._skip(taps, gate), state
+        gate = gate[:, None, :, None]
+        taps = torch.cat([taps[:, :, : self.static_inputs], taps[:, :, self.static_inputs :] * gate[:, None]], dim=2)
+        y = self.conv(taps.flatten(1, 2))
+        return torch.cat([y[:, : self.static_outputs], y[:, self.static_outputs :] * gate], dim=1), state
+
+    def _taps(self, x: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Each frame beside its past ones: (B, k, C_in, T, F), and the new state."""
+        past, frames = self.kernel[0] - 1, x.shape[2]
+        if state is None:
+            state = x.new_zeros(x.shape[0], x.shape[1], past, x.shape[3])
+        joined = torch.cat([state, x], dim=2)
+        taps = torch.stack([joined[:, :, k : k + frames] for k in range(past + 1)], dim=1)
+        return taps, joined[:, :, frames:]
+
+    def _skip(self, taps: Tensor, gate: Tensor) -> Tensor:
+        batch, _, _, frames, _ = taps.shape
+        each = taps.permute(0, 3, 1, 2, 4).flatten(0, 1)  # (B T, k, C_in, F)
+        y = run_by_gate(each, gate.flatten(), self._whole, self._static, 1)
+        return y.unflatten(0, (batch, frames)).transpose(1, 2)
+
+    def _whole(self, taps: Tensor) -> Tensor:
+        return self.conv(taps.flatten(1, 2)[:, :, None])[:, :, 0]
+
+    def _static(self, taps: Tensor) -> Tensor:
+        x = taps[:, :, : self.static_inputs].flatten(1, 2)[:, :, None]
+        weight = self.conv.weight.unflatten(1, (self.kernel[0], self.inputs))
+        weight = weight[: self.static_outputs, :, : self.static_inputs].flatten(1, 2)
+        return nn.functional.conv2d(x, weight, self._static_bias(), stride=self.conv.stride)[:, :, 0]
+
+    def _static_bias(self) -> Tensor | None:
+        return None if self.conv.bias is None else self.conv.bias[: self.static_outputs]
+
+    def output_bins(self, bins: int) -> int:
+        """Frequency size of the output for an input of `bins`."""
+        return (bins - self.kernel[1]) // self.stride + 1
+
+    def macs(self, bins: int) -> macs.Macs:
+        """Cost per frame for an input of `bins`."""
+        taps = self.kernel[0] * self.kernel[1]
+        positions = bins if self.transposed else self.output_bins(bins)
+        static = macs.conv2d(self.static_inputs, self.static_outputs, taps, positions)
+        return macs.split(static, macs.conv2d(self.inputs, self.outputs, taps, positions))
+
+
+class DynamicConvTranspose(DynamicConv):
+    r"""Causal transposed convolution with static and dynamic channels; the mirror of `DynamicConv`.
+
+    Shapes: x (B, C_in, T, F), gate (B, T) in {0, 1} -> y (B, C_out, T, F'),
+            F' = (F - 1) stride + K + output_padding.
+    State, closed gate and errors: as in `DynamicConv`.
+    MACs:   as in `DynamicConv`, at the F input bins.
+    """
+
+    transposed = True
+
+    def _make(self, inputs: int) -> nn.ConvTranspose2d:
+        return nn.ConvTranspose2d(
+            inputs, self.outputs, (1, self.kernel[1]), (1, self.stride), output_padding=(0, self.output_padding)
+        )
+
+    def _static(self, taps: Tensor) -> Tensor:
+        x = taps[:, :, : self.static_inputs].flatten(1, 2)[:, :, None]
+        weight = self.conv.weight.unflatten(0, (self.kernel[0], self.inputs))
+        weight = weight[:, : self.static_inputs, : self.static_outputs].flatten(0, 1)
+        return nn.functional.conv_transpose2d(
+            x, weight, self._static_bias(), stride=self.conv.stride, output_padding=(0, self.output_padding)
+        )[:, :, 0]
+
+    def output_bins(self, bins: int) -> int:
+        """Frequency size of the output for an input of `bins`."""
+        return (bins - 1) * self.stride + self.kernel[1] + self.output_padding
+
+
+class DynamicDepthwise(nn.Module):
+    r"""One weight and bias per channel (depthwise 1 x 1 convolution), used on the skip connections.
+
+    Shapes: x (B, C, T, F), gate (B, T) in {0, 1} -> y (B, C, T, F).
+    State:  none.          Closed gate: dynamic channels are 0.
+    MACs:   static S F, dynamic (C - S) F.
+    Raises: ValueError if `static` is not within `channels`.
+    """
+
+    def __init__(self, channels: int, static: int) -> None:
+        super().__init__()
+        check_split("static", static, channels)
+        self.conv = nn.Conv2d(channels, channels, 1, groups=channels)
+        self.channels, self.static = channels, static
+
+    def forward(self, x: Tensor, gate: Tensor | None = None, skip: bool = False) -> Tensor:
+        """Scale every channel."""
+        check_gate(gate, x.shape[0], x.shape[2])
+        if gate is None:
+            return self.conv(x)
+        if skip:
+            each = x.transpose(1, 2).flatten(0, 1)[:, :, None]
+            y = run_by_gate(each, gate.flatten(), self.conv, self._static, 1)
+            return y[:, :, 0].unflatten(0, gate.shape).transpose(1, 2)
+        y = self.conv(x)
+        return torch.cat([y[:, : self.static], y[:, self.static :] * gate[:, None, :, None]], dim=1)
+
+    def _static(self, x: Tensor) -> Tensor:
+        assert self.conv.bias is not None
+        weight, bias = self.conv.weight[: self.static], self.conv.bias[: self.static]
+        return nn.functional.conv2d(x[:, : self.static], weight, bias, groups=self.static)
+
+    def macs(self, bins: int) -> macs.Macs:
+        """Cost per frame of `bins`."""
+        return macs.split(self.static * bins, self.channels * bins)

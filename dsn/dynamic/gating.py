@@ -1,0 +1,50 @@
+"""What the four dynamic layers share: sizes, gates, and the choice of what to run per frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Axis = Literal["time", "frequency"]
+
+
+def check_split(name: str, static: int, whole: int) -> None:
+    """Raise ValueError unless the static part is at least one and at most all of a layer."""
+    if not 0 < static <= whole:
+        raise ValueError(f"{name} is {static}; it must lie between 1 and {whole}")
+
+
+def check_gate(gate: Tensor | None, batch: int, frames: int) -> None:
+    """Raise ValueError unless the gate is None or has one value per frame, (B, T)."""
+    if gate is not None and gate.shape != (batch, frames):
+        raise ValueError(f"gate has shape {tuple(gate.shape)}; the input asks for {(batch, frames)}")
+
+
+def pad_to(x: Tensor, width: int, axis: int) -> Tensor:
+    """Zeros for the dynamic outputs of closed frames, appended along `axis`."""
+    missing = list(x.shape)
+    missing[axis] = width - x.shape[axis]
+    return torch.cat([x, x.new_zeros(missing)], dim=axis)
+
+
+def run_by_gate(
+    x: Tensor, gate: Tensor, whole: Callable[[Tensor], Tensor], static: Callable[[Tensor], Tensor], axis: int
+) -> Tensor:
+    """Run open frames through `whole`, closed ones through `static`, each only if there are any.
+
+    Shapes: x (N, ...), gate (N,) in {0, 1} -> (N, ...); static results are filled up with zeros along `axis`.
+    """
+    is_open = gate > 0.5
+    if is_open.all():
+        return whole(x)
+    if not is_open.any():
+        width = whole(x[:0]).shape[axis]
+        return pad_to(static(x), width, axis)
+    opened = whole(x[is_open])
+    y = opened.new_zeros(x.shape[0], *opened.shape[1:])
+    y[is_open] = opened
+    y[~is_open] = pad_to(static(x[~is_open]), opened.shape[axis], axis)
+    return y

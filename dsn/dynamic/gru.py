@@ -1,0 +1,112 @@
+"""Grouped GRU with static and dynamic groups, its state held while a gate is closed."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from .. import macs
+from .gating import Axis, check_gate, check_split
+
+
+class DynamicGRU(nn.Module):
+    r"""Grouped GRU with static and dynamic groups, along time (causal) or along frequency (both directions).
+
+    Features are cut into G groups with one small GRU each; a fully connected layer after it mixes them.
+
+    Shapes: x (B, T, F, C), gate (B, T) in {0, 1} -> y (B, T, F, C) along time, (B, T, F, 2 C) along frequency.
+    State:  along time (G, B F, C / G), None is zeros; along frequency None.
+    Closed gate: dynamic groups put out 0. Along time their state is held, in training as at inference: the open
+            frames of a sequence are moved to its front, run in one call, and moved back.
+    MACs:   per group 3 (2 C / G) C / G per bin and direction.
+    Raises: ValueError if `groups` does not divide `channels` or `static_groups` is not within `groups`.
+    """
+
+    def __init__(self, channels: int, groups: int, static_groups: int, axis: Axis) -> None:
+        super().__init__()
+        if channels % groups:
+            raise ValueError(f"groups is {groups}; it must divide the {channels} channels")
+        check_split("static_groups", static_groups, groups)
+        self.width, self.static_groups, self.axis = channels // groups, static_groups, axis
+        self.groups = nn.ModuleList(
+            nn.GRU(self.width, self.width, batch_first=True, bidirectional=axis == "frequency") for _ in range(groups)
+        )
+
+    def forward(
+        self, x: Tensor, state: Tensor | None = None, gate: Tensor | None = None, skip: bool = False
+    ) -> tuple[Tensor, Tensor | None]:
+        """Run every group along its axis."""
+        check_gate(gate, *x.shape[:2])
+        if self.axis == "time":
+            return self._along_time(x, state, gate, skip)
+        return self._along_frequency(x, gate, skip), None
+
+    def _run(self, x: Tensor, groups: slice) -> Tensor:
+        """Groups one after another over sequences x (N, F, C), without state."""
+        parts = x.split(self.width, dim=-1)[groups]
+        return torch.cat([gru(part)[0] for gru, part in zip(self.groups[groups], parts, strict=True)], dim=-1)
+
+    def _along_frequency(self, x: Tensor, gate: Tensor | None, skip: bool) -> Tensor:
+        size, each = x.shape[:2], x.flatten(0, 1)
+        if gate is None:
+            return self._run(each, slice(None)).unflatten(0, size)
+        static = self._run(each, slice(self.static_groups))
+        if self.static_groups == len(self.groups):
+            return static.unflatten(0, size)
+        open_rows = gate.flatten()[:, None, None]
+        dynamic = slice(self.static_groups, None)
+        if skip:
+            is_open = gate.flatten() > 0.5
+            extra = static.new_zeros(*static.shape[:2], 2 * self.width * (len(self.groups) - self.static_groups))
+            if is_open.any():
+                extra[is_open] = self._run(each[is_open], dynamic)
+        else:
+            extra = self._run(each, dynamic) * open_rows
+        return torch.cat([static, extra], dim=-1).unflatten(0, size)
+
+    def _along_time(
+        self, x: Tensor, state: Tensor | None, gate: Tensor | None, skip: bool
+    ) -> tuple[Tensor, Tensor]:
+        batch, frames, bins, _ = x.shape
+        rows = x.transpose(1, 2).flatten(0, 1)  # (B F, T, C)
+        if state is None:
+            state = x.new_zeros(len(self.groups), batch * bins, self.width)
+        row_gate = None if gate is None else gate.repeat_interleave(bins, dim=0)
+        outputs, states = [], []
+        for index, (gru, part) in enumerate(zip(self.groups, rows.split(self.width, dim=-1), strict=True)):
+            if row_gate is None or index < self.static_groups:
+                y, last = gru(part, state[index : index + 1].contiguous())
+                last = last[0]
+            else:
+                y, last = run_held(gru, part, state[index], row_gate, skip)
+            outputs.append(y)
+            states.append(last)
+        y = torch.cat(outputs, dim=-1).unflatten(0, (batch, bins)).transpose(1, 2)
+        return y, torch.stack(states)
+
+    def macs(self, bins: int) -> macs.Macs:
+        """Cost per frame of `bins`."""
+        directions = 2 if self.axis == "frequency" else 1
+        each = macs.gru(self.width, self.width, bins, directions)
+        return macs.split(each * self.static_groups, each * len(self.groups))
+
+
+def run_held(gru: nn.Module, x: Tensor, state: Tensor, gate: Tensor, skip: bool) -> tuple[Tensor, Tensor]:
+    """One GRU over the open frames only; closed frames put out 0 and hold the state.
+
+    Shapes: x (N, T, C), state (N, H), gate (N, T) in {0, 1} -> y (N, T, H), state (N, H).
+    With `skip` the call stops after the longest sequence's open frames, else it runs T steps; a closed frame then
+    has an output for the gate's gradient, which the product with the gate removes again.
+    """
+    is_open = gate > 0.5
+    counts = is_open.sum(dim=1)
+    steps = int(counts.max()) if skip else x.shape[1]
+    if steps == 0:
+        return x.new_zeros(*x.shape[:2], state.shape[-1]), state
+    order = torch.argsort(~is_open, dim=1, stable=True)
+    spread = order[:, :steps, None]
+    y, _ = gru(x.gather(1, spread.expand(-1, -1, x.shape[-1])), state[None].contiguous())
+    states = torch.cat([state[:, None], y], dim=1)
+    last = states[torch.arange(len(x), device=x.device), counts]
+    back = x.new_zeros(*x.shape[:2], state.shape[-1]).scatter(1, spread.expand(-1, -1, state.shape[-1]), y)
+    return back * gate[..., None], last

@@ -1,0 +1,89 @@
+"""The policy: which dynamic parts run in a frame, decided from the noisy input up to that frame."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from . import macs
+
+OPEN = 1
+"""Index of the logit that stands for an open gate."""
+
+
+def band_edges(bins: int, bands: int, sample_rate: int) -> list[int]:
+    """First bin of each band and the end of the last, equal steps on the ERB-rate scale, at least one bin each."""
+    hz = torch.linspace(0, sample_rate / 2, bins, dtype=torch.float64)
+    rate = 21.4 * torch.log10(1 + 0.00437 * hz)
+    edges = [int((rate < top).sum()) for top in torch.linspace(0, float(rate[-1]), bands + 1, dtype=torch.float64)]
+    for k in range(1, bands):
+        edges[k] = max(edges[k], edges[k - 1] + 1)
+    edges[-1] = bins
+    if edges[-2] >= bins:
+        raise ValueError(f"{bands} bands do not fit into {bins} bins; ask for fewer")
+    return edges
+
+
+class Policy(nn.Module):
+    """Band-pooled compressed magnitude -> GRU -> two logits per gate (our choice of module).
+
+    Shapes: magnitude (B, F, T), compressed -> logits (B, T, n_gates, 2), index 1 = open.
+    State:  (1, B, hidden); None is zeros. Causal: logits[t] depend on frames up to t.
+    MACs:   bins bands + 3 (bands + hidden) hidden + 2 hidden n_gates, all static.
+    """
+
+    def __init__(self, bins: int, bands: int, hidden: int, n_gates: int, sample_rate: int) -> None:
+        super().__init__()
+        edges = band_edges(bins, bands, sample_rate)
+        pool = torch.zeros(bins, bands)
+        for band, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+            pool[low:high, band] = 1 / (high - low)
+        self.pool: Tensor
+        self.register_buffer("pool", pool, persistent=False)
+        self.gru = nn.GRU(bands, hidden, batch_first=True)
+        self.out = nn.Linear(hidden, 2 * n_gates)
+        self.n_gates = n_gates
+
+    def forward(self, magnitude: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Logits of every frame and the state after the last."""
+        hidden, state = self.gru(magnitude.transpose(1, 2) @ self.pool, state)
+        return self.out(hidden).unflatten(-1, (self.n_gates, 2)), state
+
+    def macs(self) -> macs.Macs:
+        """Cost per frame."""
+        bins, bands = self.pool.shape
+        hidden = self.gru.hidden_size
+        cost = macs.linear(bins, bands) + macs.gru(bands, hidden) + macs.linear(hidden, 2 * self.n_gates)
+        return macs.Macs(cost, 0)
+
+
+def gate_prob(logits: Tensor, tau: float = 1.0) -> Tensor:
+    """Probability that a gate is open: logits (..., 2) -> (...)."""
+    return torch.softmax(logits / tau, dim=-1)[..., OPEN]
+
+
+def sample_gate(logits: Tensor, tau: float = 1.0, noise: float = 1.0) -> Tensor:
+    """Straight-through Gumbel-Softmax: hard gates forward, the gradient of the soft ones backward.
+
+    Shapes: logits (..., 2) -> gate (...) in {0, 1}.
+    `noise` scales the Gumbel noise; at 0 the gates are those of `hard_gate`, still with a gradient. Training lowers
+    it from 1 to 0, so that the ratio met in training is the one met at inference (our choice).
+    """
+    gumbel = -torch.log(-torch.log(torch.rand_like(logits).clamp(1e-10, 1 - 1e-7)))
+    noisy = logits + noise * gumbel
+    soft = gate_prob(noisy, tau)
+    return hard_gate(noisy) - soft.detach() + soft
+
+
+def hard_gate(logits: Tensor, dial: float = 0.0) -> Tensor:
+    """Deterministic gates for inference: open where the open logit plus the dial exceeds the closed one.
+
+    Shapes: logits (..., 2) -> gate (...) in {0, 1}.
+    The compute dial is one scalar in logits: 0 is the trained operating point, more opens more.
+    """
+    return (logits[..., OPEN] - logits[..., 1 - OPEN] + dial > 0).to(logits.dtype)
+
+
+def activation_ratio(gate: Tensor) -> Tensor:
+    """Mean of the gates over frames: (B, T, n_gates) -> (B, n_gates)."""
+    return gate.mean(dim=1)
