@@ -226,14 +226,19 @@ class Data(Settings):
 
 @dataclass(frozen=True)
 class Train(Settings):
-    """One training run: model, loss, optimiser and schedule."""
+    """One training run: model, loss, optimiser and schedule.
+
+    The learning rate rises over `warmup` steps and falls as a half cosine from the share `decay_from` of all steps to
+    the end. Gumbel noise falls linearly from 1 to 0 over the first share `noise_until` of the steps.
+    """
 
     model: Model = _nested(Model, default=Model())
     loss: Loss = _nested(Loss, default=Loss())
     steps: int = 2000
-    batch: int = 6
+    batch: int = 4
     learning_rate: float = 2e-3
     warmup: int = 100
+    decay_from: float = 0.0
     weight_decay: float = 1e-2
     clip: float = 1.0
     tau: float = 1.0
@@ -246,6 +251,7 @@ class Train(Settings):
             _check(getattr(self, name) > 0, f"{name} is {getattr(self, name)}; it must be positive")
         _check(self.learning_rate > 0, f"learning_rate is {self.learning_rate}; it must be positive")
         _check(self.tau > 0, f"tau is {self.tau}; it must be positive")
+        _check(0 <= self.decay_from <= 1, f"decay_from is {self.decay_from}; it must lie in [0, 1]")
         _check(0 <= self.noise_until <= 1, f"noise_until is {self.noise_until}; it must lie in [0, 1]")
         slim = self.model.policy is not None
         _check(slim or self.loss.ratio == "none", "a ratio loss needs a model with a policy")

@@ -8,7 +8,7 @@ normalisation, activations, masking, and the STFT with its compression, which ev
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 
@@ -93,7 +93,3 @@ def split(static: int, whole: int) -> Macs:
     """The cost of a layer of which a closed frame runs `static` and an open frame `whole`."""
     return Macs(static, whole - static)
 
-
-def add(parts: Iterable[Macs]) -> Macs:
-    """Sum of several costs."""
-    return sum(parts, Macs(0, 0))

@@ -1,0 +1,79 @@
+"""What training minimises: the distance to the clean signal, and the distance to the wanted activation ratio."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from . import config
+from .policy import activation_ratio
+
+EPS = 1e-8
+
+
+def compressed_spectrum_loss(
+    enhanced: Tensor, clean: Tensor, n_fft: int, compression: float = 0.3, complex_weight: float = 0.3
+) -> Tensor:
+    r"""Distance of compressed spectra at one STFT size (L_Mix of arXiv:2608.30739).
+
+    (1 - w) (|Y|^c - |S|^c)^2 + w | |Y|^c e^{j arg Y} - |S|^c e^{j arg S} |^2, mean over bins and frames.
+
+    Shapes: enhanced, clean (B, L) -> scalar. Hann window, 50 % overlap.
+    """
+    spectra = []
+    for wav in (enhanced, clean):
+        window = torch.hann_window(n_fft, dtype=wav.dtype, device=wav.device)
+        spec = torch.stft(wav, n_fft, n_fft // 2, window=window, return_complex=True)
+        power = spec.real.square() + spec.imag.square() + EPS
+        spectra.append((power ** (compression / 2), spec * power ** ((compression - 1) / 2)))
+    (magnitude_y, complex_y), (magnitude_s, complex_s) = spectra
+    difference = torch.view_as_real(complex_y - complex_s).square().sum(-1).mean()
+    return (1 - complex_weight) * (magnitude_y - magnitude_s).square().mean() + complex_weight * difference
+
+
+def multi_resolution_loss(enhanced: Tensor, clean: Tensor, loss: config.Loss) -> Tensor:
+    """Mean of `compressed_spectrum_loss` over the STFT sizes of the config: (B, L), (B, L) -> scalar."""
+    terms = [
+        compressed_spectrum_loss(enhanced, clean, size, loss.compression, loss.complex_weight)
+        for size in loss.fft_sizes
+    ]
+    return torch.stack(terms).mean()
+
+
+def target_ratio(guide_value: Tensor, guide: config.Guide) -> Tensor:
+    """Metric-guided target: the worse the noisy input, the more may run.
+
+    clip((high - value) / (high - low), 0, 1) (r_max - r_min) + r_min; shapes (B,) -> (B,).
+    The linear map is our choice; the paper makes the target a function of the DNSMOS OVRL.
+    """
+    share = ((guide.high - guide_value) / (guide.high - guide.low)).clamp(0, 1)
+    return share * (guide.ratio_max - guide.ratio_min) + guide.ratio_min
+
+
+def fit_guide(values: Tensor, guide: config.Guide, mean_ratio: float) -> config.Guide:
+    """The guide shifted along its metric until the mean target over `values` (N,) is `mean_ratio`.
+
+    So a guided model asks for the same mean cost as one with a fixed ratio; the width high - low is kept.
+    Raises: ValueError if `mean_ratio` is not strictly between the guide's own ratios.
+    """
+    if not guide.ratio_min < mean_ratio < guide.ratio_max:
+        raise ValueError(f"mean ratio {mean_ratio} must lie between {guide.ratio_min} and {guide.ratio_max}")
+    width = guide.high - guide.low
+    below, above = float(values.min()) - width, float(values.max()) + width
+    for _ in range(60):
+        middle = (below + above) / 2
+        shifted = config.Guide(guide.metric, middle - width / 2, middle + width / 2, guide.ratio_min, guide.ratio_max)
+        if float(target_ratio(values, shifted).mean()) < mean_ratio:
+            below = middle
+        else:
+            above = middle
+    return shifted
+
+
+def ratio_loss(gate: Tensor, target: Tensor) -> Tensor:
+    """Squared distance of each gate's mean over the utterance from its target, averaged.
+
+    Shapes: gate (B, T, n_gates), target (B,) -> scalar. Every gate has the target by itself (our choice): with a
+    target for their common mean, some gates settle open and the others closed, and nothing is dynamic.
+    """
+    return (activation_ratio(gate) - target[:, None]).square().mean()

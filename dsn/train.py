@@ -1,0 +1,188 @@
+"""Training: one loop for static and dynamic models, resumable at any step with an identical result."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import Any, Protocol
+
+import pandas
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from . import config, weights
+from .files import replacing
+from .losses import multi_resolution_loss, ratio_loss, target_ratio
+from .model import DSN, Enhanced
+from .policy import activation_ratio, hard_gate
+
+
+class Mixtures(Protocol):
+    """What training reads: a fixed pool of mixtures, such as `dsn.pool.Pool`."""
+
+    def __len__(self) -> int: ...
+
+    def batch(self, indices: Any) -> tuple[Any, Any]:
+        """Noisy and clean signals (B, L) of the given mixtures."""
+        ...
+
+    def labels(self, metric: str) -> Any:
+        """The guide's metric of every mixture (N,)."""
+        ...
+
+
+def learning_rate(step: int, train: config.Train) -> float:
+    """Warm-up, constant, then a half cosine to 0."""
+    rising = min(1.0, (step + 1) / max(1, train.warmup))
+    start = train.decay_from * train.steps
+    falling = max(0.0, (step - start) / max(1.0, train.steps - start))
+    return train.learning_rate * rising * 0.5 * (1 + math.cos(math.pi * falling))
+
+
+def gumbel_noise(step: int, train: config.Train) -> float:
+    """Scale of the Gumbel noise at a step: from 1 to 0."""
+    return max(0.0, 1 - step / (train.noise_until * train.steps)) if train.noise_until > 0 else 0.0
+
+
+def batch_indices(step: int, size: int, train: config.Train) -> Tensor:
+    """Which mixtures a step sees: every epoch in a new order that depends on seed and epoch alone."""
+    wanted = torch.arange(step * train.batch, (step + 1) * train.batch)
+    orders = {
+        epoch: torch.randperm(size, generator=torch.Generator().manual_seed(train.seed * 100003 + epoch))
+        for epoch in sorted({int(k) // size for k in wanted})
+    }
+    return torch.stack([orders[int(k) // size][int(k) % size] for k in wanted])
+
+
+def batch_loss(model: DSN, noisy: Tensor, clean: Tensor, target: Tensor | None, step: int, train: config.Train) -> Any:
+    """Loss of one batch and what to log: noisy, clean (B, L), target ratio (B,) or None without a ratio loss."""
+    hop = model.config.stft.hop_length
+    enhanced, _ = model(noisy, tau=train.tau, noise=gumbel_noise(step, train))
+    quality = multi_resolution_loss(enhanced.wav[:, hop:], clean[:, :-hop], train.loss)
+    log = {"quality_loss": float(quality.detach())}
+    if target is None:
+        return quality, log
+    ratio = ratio_loss(enhanced.gate, target)
+    return quality + train.loss.ratio_weight * ratio, log | gate_log(enhanced, target) | {"ratio_loss": float(ratio.detach())}
+
+
+@torch.no_grad()
+def gate_log(enhanced: Enhanced, target: Tensor) -> dict[str, float]:
+    """Ratios asked for, sampled and deterministic, and how much the deterministic gates vary over frames."""
+    hard = hard_gate(enhanced.logits)
+    return {
+        "target_ratio": float(target.mean()),
+        "sampled_ratio": float(activation_ratio(enhanced.gate).mean()),
+        "activation_ratio": float(hard.mean()),
+        "gate_std_frames": float(hard.std(dim=1).mean()),
+        "gate_std_files": float(activation_ratio(hard).std(dim=0).mean()),
+    }
+
+
+def targets(pool: Mixtures, loss: config.Loss) -> Tensor | None:
+    """Target activation ratio of every mixture (N,), or None without a ratio loss."""
+    if loss.ratio == "none":
+        return None
+    if loss.ratio == "fixed":
+        return torch.full((len(pool),), loss.target_ratio)
+    return target_ratio(torch.as_tensor(pool.labels(loss.guide.metric), dtype=torch.float32), loss.guide)
+
+
+class Run:
+    """A training run on disk: model, optimiser, step and log, saved and restored together."""
+
+    def __init__(self, train: config.Train, folder: Path, start: DSN | None, device: str) -> None:
+        torch.manual_seed(train.seed)
+        self.train, self.folder = train, folder
+        self.model = DSN(train.model)
+        if start is not None:
+            warm_start(self.model, start)
+        self.model.to(device)
+        self.optimiser = torch.optim.AdamW(
+            self.model.parameters(), train.learning_rate, betas=(0.9, 0.99), weight_decay=train.weight_decay
+        )
+        self.step, self.log = 0, []
+        if self.path.exists():
+            self._restore(device)
+
+    @property
+    def path(self) -> Path:
+        """The checkpoint."""
+        return self.folder / "checkpoint.pt"
+
+    def _restore(self, device: str) -> None:
+        try:
+            saved = torch.load(self.path, map_location=device, weights_only=True)
+        except Exception as error:
+            raise ValueError(f"{self.path} cannot be read ({error}); remove it to start again") from error
+        if saved["config"] != self.train.to_dict():
+            raise ValueError(f"{self.path} belongs to another config; use another folder or remove it")
+        self.model.load_state_dict(saved["model"])
+        self.optimiser.load_state_dict(saved["optimiser"])
+        self.step, self.log = saved["step"], saved["log"]
+
+    def save(self) -> None:
+        """Write the checkpoint and the log, atomically."""
+        saved = {"config": self.train.to_dict(), "step": self.step, "log": self.log}
+        saved |= {"model": self.model.state_dict(), "optimiser": self.optimiser.state_dict()}
+        with replacing(self.path) as temporary:
+            torch.save(saved, temporary)
+        with replacing(self.folder / "log.csv") as temporary:
+            pandas.DataFrame(self.log).to_csv(temporary, index=False)
+
+
+def warm_start(model: DSN, start: DSN) -> None:
+    """Copy the weights that both models have; a policy that `start` lacks keeps its initial weights.
+
+    Raises: ValueError if the networks differ in shape.
+    """
+    try:
+        missing, unexpected = model.load_state_dict(start.state_dict(), strict=False)
+    except RuntimeError as error:
+        raise ValueError(f"the models differ in shape: {error}") from error
+    odd = [name for name in (*missing, *unexpected) if not name.startswith("policy.")]
+    if odd:
+        raise ValueError(f"the models differ in {odd[:3]}; only the policy may")
+
+
+def train(
+    train: config.Train,
+    pool: Mixtures,
+    folder: str | Path,
+    start: DSN | None = None,
+    device: str = "cpu",
+    progress: bool = True,
+) -> pandas.DataFrame:
+    """Train to the last step, or go on from the checkpoint in `folder`; returns the log, one row per step.
+
+    Leaves `checkpoint.pt`, `log.csv` and, at the end, `model.safetensors` in `folder`. `start` gives the first
+    weights. Each step seeds its own random numbers, so a resumed run equals an unbroken one.
+    Raises: ValueError for a checkpoint of another config, FloatingPointError when the loss is not finite.
+    """
+    folder = Path(folder)
+    run = Run(train, folder, start, device)
+    wanted = targets(pool, train.loss)
+    model, optimiser = run.model.train(), run.optimiser
+    for step in tqdm(range(run.step, train.steps), initial=run.step, total=train.steps, disable=not progress):
+        began = time.perf_counter()
+        torch.manual_seed((train.seed + 1) * 1_000_003 + step)
+        indices = batch_indices(step, len(pool), train)
+        noisy, clean = (torch.as_tensor(part).to(device) for part in pool.batch(indices.numpy()))
+        target = None if wanted is None else wanted[indices].to(device)
+        loss, log = batch_loss(model, noisy, clean, target, step, train)
+        if not torch.isfinite(loss):
+            raise FloatingPointError(f"the loss is {float(loss)} at step {step}; lower the learning rate")
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), train.clip)
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(step, train)
+        optimiser.step()
+        run.log.append({"step": step, "loss": float(loss.detach())} | log | {"seconds": time.perf_counter() - began})
+        run.step = step + 1
+        if run.step % train.checkpoint_every == 0 or run.step == train.steps:
+            run.save()
+    weights.save(model, folder / "model.safetensors", {"train": train.to_dict(), "device": device})
+    return pandas.DataFrame(run.log)
