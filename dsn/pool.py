@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
+from dsn import labels
 from dsn.audio import Wav, from_int16, to_int16
 from dsn.corpus import Corpus
 from dsn.files import replacing
@@ -29,6 +30,9 @@ MIXTURES = "mixtures.i16"
 
 CHECKS = "checks.u32"
 """CRC-32 of each mixture's bytes, little-endian."""
+
+LABELS = "labels.csv"
+"""Labels of the mixtures, as `dsn.labels` writes them."""
 
 _ABOUT = "pool.json"
 _RECIPES = "recipes.jsonl"
@@ -59,6 +63,7 @@ class Pool:
             if not (self.folder / name).is_file() or (self.folder / name).stat().st_size != size:
                 raise ValueError(f"{self.folder / name} should have {size} bytes; delete the folder and make it again")
         self._samples = np.memmap(self.folder / MIXTURES, dtype="<i2", mode="r", shape=shape)
+        self._places = {recipe.id: index for index, recipe in enumerate(self.recipes)}
         self._checks = np.fromfile(self.folder / CHECKS, dtype="<u4")
 
     def __len__(self) -> int:
@@ -72,6 +77,25 @@ class Pool:
             raise ValueError(f"mixture {index} of {self.folder} is damaged; delete the folder and make it again")
         noisy, clean = from_int16(samples)
         return Mixture(noisy, clean)
+
+    def __reduce__(self) -> tuple[type[Pool], tuple[Path]]:
+        """Another process opens the folder itself, instead of receiving a copy of the samples."""
+        return Pool, (self.folder,)
+
+    def mixture(self, recipe: Recipe) -> Mixture:
+        """The mixture of a recipe. Raises ValueError if it is not in the pool."""
+        if recipe.id not in self._places:
+            raise ValueError(f"the pool in {self.folder} has no recipe {recipe.id}")
+        return self[self._places[recipe.id]]
+
+    def labels(self, metric: str) -> Wav:
+        """The metric of each noisy signal, (N,) float32, from `labels.csv` in the folder or, for the SNR, the recipes.
+
+        Raises ValueError if a label is missing or could not be measured; `dsn.labels.label` makes them.
+        """
+        path = self.folder / LABELS
+        values = labels.lookup(labels.read_labels(path), self.recipes, metric, str(path))
+        return np.array([values[recipe.id] for recipe in self.recipes], dtype=np.float32)
 
     def batch(self, indices: Sequence[int] | NDArray[np.integer]) -> tuple[Wav, Wav]:
         """Noisy and clean of several mixtures, each (B, L) float32."""
