@@ -1,0 +1,90 @@
+"""Make .venv from requirements.lock, once, and again only when the lock, the Python or the folder has changed.
+
+Run by `make` with the system's Python (3.11 or newer, no packages needed). torch is installed first, at exactly the
+locked version: a looser requirement can bring several GB of CUDA packages.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCK = ROOT / "requirements.lock"
+OLDEST = (3, 11)
+
+
+def wanted(root: Path = ROOT) -> dict[str, str]:
+    """What an up-to-date environment was made from: `packages` and the editable install of `dsn`."""
+    lock = hashlib.sha256((root / "requirements.lock").read_bytes()).hexdigest()
+    project = hashlib.sha256((root / "pyproject.toml").read_bytes()).hexdigest()
+    return {"packages": f"{sys.version} {lock}", "dsn": f"{root} {project}"}
+
+
+def installed(folder: Path) -> dict[str, str]:
+    """What the environment in `folder` was made from; empty when it is missing, unfinished or broken."""
+    python = folder / "bin" / "python"
+    try:
+        subprocess.run([python, "-c", "pass"], check=True, capture_output=True)
+        return json.loads((folder / "made_from.json").read_text())
+    except (OSError, ValueError, subprocess.CalledProcessError):
+        return {}
+
+
+def _pip(folder: Path, *arguments: str) -> None:
+    """pip of the environment; the lock also holds for what compiles pesq."""
+    held = {"PIP_CONSTRAINT": str(LOCK), "PIP_BUILD_CONSTRAINT": str(LOCK), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    command = [str(folder / "bin" / "python"), "-m", "pip", "install", *arguments]
+    subprocess.run(command, check=True, env=os.environ | held, cwd=ROOT)
+
+
+def _say(text: str) -> None:
+    print(f"\n== {text}", flush=True)
+
+
+def _install_packages(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    torch = next(line for line in LOCK.read_text().splitlines() if line.startswith("torch=="))
+    _say("environment 1/3: a new .venv")
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    _say(f"environment 2/3: {torch}, the largest package")
+    _pip(folder, torch)
+    _say("environment 3/3: everything else in requirements.lock")
+    _pip(folder, "--requirement", str(LOCK))
+
+
+def prepare(folder: Path) -> None:
+    """Bring the environment in `folder` up to date; does nothing, and says nothing, when it is."""
+    target, present = wanted(), installed(folder)
+    if target == present:
+        return
+    started = time.monotonic()
+    (folder / "made_from.json").unlink(missing_ok=True)
+    if target["packages"] != present.get("packages"):
+        _install_packages(folder)
+    _pip(folder, "--quiet", "--no-deps", "--no-build-isolation", "--editable", ".")
+    (folder / "made_from.json").write_text(json.dumps(target, indent=1))
+    _say(f"environment ready in {time.monotonic() - started:.0f} s")
+
+
+def main() -> None:
+    """Prepare .venv beside the Makefile, or stop with what is missing."""
+    if sys.version_info < OLDEST:
+        sys.exit(f"Python {OLDEST[0]}.{OLDEST[1]} or newer is needed, this is {sys.version.split()[0]}: make PYTHON=...")
+    try:
+        prepare(ROOT / ".venv")
+    except subprocess.CalledProcessError as error:
+        sys.exit(
+            f"Setting up .venv failed (exit status {error.returncode}); the lines above say why. It needs the internet, "
+            "about 2 GB of disk, and on Debian: apt install build-essential python3-dev python3-venv"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""Chapters are MyST Markdown (book/NN-name.md); this writes their notebooks (book/NN-name.ipynb, no outputs) for Colab.
+
+`make notebooks` also formats the chapters' code and renews each setup cell from the repository's address, which stands
+in one place: `repository` in _config.yml. `python -m tools.notebooks --check` only reports what is out of step.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import nbformat
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+CHAPTER_PATTERN = "[0-9][0-9]-*.md"
+SETUP = """\
+# Installs dsn where it is missing, as on Colab; does nothing elsewhere.
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("dsn") is None:
+    source = "dsn[metrics] @ git+{url}@{branch}"
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)"""
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+TEXT_FORMAT = {"text_representation": {"extension": ".md", "format_name": "myst"}}
+VERSION_LINES = ("    format_version:", "    jupytext_version:")
+
+
+def chapters(root: Path = ROOT) -> list[Path]:
+    """The chapters' Markdown files, in order."""
+    return sorted((root / "book").glob(CHAPTER_PATTERN))
+
+
+def setup_source(config: dict[str, Any]) -> str:
+    """The code of every setup cell, with the repository's address from `_config.yml`."""
+    repository = config["repository"]
+    return SETUP.format(url=repository["url"].rstrip("/"), branch=repository["branch"])
+
+
+def tagged(notebook: nbformat.NotebookNode, tag: str) -> list[nbformat.NotebookNode]:
+    """The cells that carry a tag."""
+    return [cell for cell in notebook.cells if tag in cell.metadata.get("tags", [])]
+
+
+def _checked(notebook: nbformat.NotebookNode, name: str) -> None:
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for place, tag in enumerate(("parameters", "setup")):
+        if tagged(notebook, tag) != code[place : place + 1]:
+            raise ValueError(f"{name}: code cell {place + 1}, and no other, must carry the tag {tag!r}")
+
+
+def _formatted(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The notebook with its code formatted by ruff."""
+    command = [sys.executable, "-m", "ruff", "format", "--stdin-filename", "book/chapter.ipynb", "-"]
+    text = nbformat.writes(notebook)
+    done = subprocess.run(command, input=text, capture_output=True, text=True, cwd=ROOT)
+    if done.returncode:
+        raise ValueError(f"ruff cannot format a chapter: {done.stderr.strip()}")
+    return nbformat.reads(done.stdout, as_version=4)
+
+
+def pair(markdown: str, setup: str, name: str = "chapter") -> tuple[str, str]:
+    """Markdown and notebook of a chapter, both in their final form.
+
+    Raises ValueError when the chapter lacks its parameters cell or its setup cell, or when its code has a syntax error.
+    """
+    notebook = jupytext.reads(markdown, "md:myst")
+    _checked(notebook, name)
+    tagged(notebook, "setup")[0].source = setup
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{number:02d}"  # jupytext draws ids at random, which would change the file every time
+    notebook.metadata = nbformat.from_dict({"jupytext": TEXT_FORMAT, "kernelspec": KERNEL})
+    notebook = _formatted(notebook)
+    lines = jupytext.writes(notebook, "md:myst").splitlines()
+    markdown = "\n".join(line for line in lines if not line.startswith(VERSION_LINES)) + "\n"
+    notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": {"name": "python"}})
+    return markdown, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+
+
+def sync(root: Path = ROOT, write: bool = True) -> list[Path]:
+    """Bring every chapter and its notebook into step; returns the files that were (or, without `write`, are) not."""
+    setup = setup_source(yaml.safe_load((root / "_config.yml").read_text()))
+    changed = []
+    for path in chapters(root):
+        texts = pair(path.read_text(), setup, path.name)
+        for file, text in zip((path, path.with_suffix(".ipynb")), texts, strict=True):
+            if not file.exists() or file.read_text() != text:
+                changed.append(file)
+                if write:
+                    file.write_text(text)
+    return changed
+
+
+def main() -> None:
+    """Sync, or only check."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="change nothing; fail if something is out of step")
+    check = parser.parse_args().check
+    changed = sync(write=not check)
+    for path in changed:
+        print(f"{'out of step' if check else 'renewed'}: {path.relative_to(ROOT)}")
+    if check and changed:
+        sys.exit("run `make notebooks`")
+
+
+if __name__ == "__main__":
+    main()
