@@ -1,131 +1,299 @@
 """Speech quality and intelligibility of one signal, of a pair, and of a table of pairs, at 16 kHz.
 
-PESQ (wide band, package `pesq`), STOI and ESTOI (package `pystoi`), SI-SDR (here), and DNSMOS P.835 and P.808 (models
-of the package `speechmos`, run straight through onnxruntime). These packages are imported where they are used:
-`pip install "dsn[metrics]"` brings them.
+PESQ (wide band, package `pesq`), STOI and ESTOI (package `pystoi`), SI-SDR (here), and DNSMOS P.835 and P.808 (in
+`mos.py`). These packages are imported where they are used; `pip install "dsn[metrics]"` brings them.
+
+Where a metric is not defined, its function raises ValueError; `score` and `score_table` turn that into NaN and a text
+in `error`. PESQ, STOI, ESTOI and SI-SDR are not defined for silence on either side, nor for signals of different
+lengths. DNSMOS needs no reference and rates silence like any other signal. `summarise` averages finite values only
+and says beside each mean how many files it stands on.
 """
 
 from __future__ import annotations
 
-import functools
-import importlib.util
-from pathlib import Path
-from typing import Any, NamedTuple
+import math
+import multiprocessing
+import os
+import warnings
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Sequence, Sized
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 
 import numpy as np
-import torch
+import pandas
+from tqdm import tqdm
 
-SAMPLE_RATE = 16000
-DNSMOS_SECONDS = 9.01
-DNSMOS_SAMPLES = 144160
+from .mos import SAMPLE_RATE, Dnsmos, Wav, array, dnsmos, samples
 
-Wav = np.ndarray | torch.Tensor
+__all__ = [
+    "METRICS",
+    "Dnsmos",
+    "dnsmos",
+    "estoi",
+    "pesq_wb",
+    "score",
+    "score_pairs",
+    "score_table",
+    "si_sdr_db",
+    "stoi",
+    "summarise",
+    "unscored",
+]
 
+METRICS: tuple[str, ...] = (
+    "pesq_wb",
+    "stoi",
+    "estoi",
+    "si_sdr_db",
+    "dnsmos_sig",
+    "dnsmos_bak",
+    "dnsmos_ovrl",
+    "dnsmos_p808",
+)
+"""Every metric, in the order of the tables."""
 
-class Dnsmos(NamedTuple):
-    """DNSMOS of one signal: P.835 speech, background and overall quality, and P.808 quality, on the MOS scale."""
+Scores = dict[str, float | str]
 
-    sig: float
-    bak: float
-    ovrl: float
-    p808: float
-
-
-def _samples(wav: Wav, name: str) -> np.ndarray:
-    """A signal (L,) as float32 numpy. Raises ValueError if it is not one-dimensional, is empty, or is not finite."""
-    samples = wav.detach().cpu().numpy() if isinstance(wav, torch.Tensor) else np.asarray(wav)
-    if samples.ndim != 1:
-        raise ValueError(f"{name} has shape {samples.shape}; metrics take one signal of shape (L,) at a time")
-    if samples.size == 0:
-        raise ValueError(f"{name} is empty")
-    if not np.isfinite(samples).all():
-        raise ValueError(f"{name} holds {np.count_nonzero(~np.isfinite(samples))} NaN or infinite samples")
-    return samples.astype(np.float32)
-
-
-@functools.cache
-def _session(model: str) -> Any:
-    """The onnxruntime session of a DNSMOS model, one thread, made once per process."""
-    package = importlib.util.find_spec("speechmos")
-    if package is None or package.origin is None:
-        raise ImportError('DNSMOS needs the package speechmos; install it with: pip install "dsn[metrics]"')
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    path = Path(package.origin).parent / "dnsmos_models" / model
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+PESQ_UTTERANCES = 50
+PESQ_SAFE_SECONDS = 19
+STOI_SECONDS = 0.4
 
 
-def _run(model: str, features: np.ndarray) -> np.ndarray:
-    """Raw outputs of a DNSMOS model for one window."""
-    return _session(model).run(None, {"input_1": features[None]})[0][0]
+def _pair(enhanced: Wav, clean: Wav) -> tuple[np.ndarray, np.ndarray]:
+    """Both signals (L,) as float64. Raises ValueError if they differ in length or if one is silent."""
+    pair = samples(enhanced, "enhanced"), samples(clean, "clean")
+    if len(pair[0]) != len(pair[1]):
+        raise ValueError(f"enhanced has {len(pair[0])} samples and clean {len(pair[1])}; cut them to the same stretch")
+    for wav, name in zip(pair, ("enhanced", "clean"), strict=True):
+        if not wav.any():
+            raise ValueError(f"{name} is silent")
+    return pair
 
 
-def _dnsmos_windows(wav: np.ndarray) -> list[np.ndarray]:
-    """Windows of 9.01 s, one second apart; a shorter signal is doubled until it fills one.
+def si_sdr_db(enhanced: Wav, clean: Wav) -> float:
+    """Scale-invariant signal-to-distortion ratio in dB (Le Roux et al., arXiv:1811.02508), means not removed.
 
-    The published script computes the window's end in floating point: at 7 to 23 s it comes out one sample
-    short, and the script drops that window. So do we, to give its numbers.
+    An exact scaled copy of `clean` has no distortion and gives `inf`, which `summarise` leaves out of its means and
+    counts. Raises ValueError for silence, different lengths, and empty or non-finite signals.
     """
-    while len(wav) < DNSMOS_SAMPLES:
-        wav = np.append(wav, wav)
-    count = int(len(wav) // SAMPLE_RATE - DNSMOS_SECONDS) + 1
-    ends = [int((index + DNSMOS_SECONDS) * SAMPLE_RATE) for index in range(count)]
-    windows = [wav[index * SAMPLE_RATE : end] for index, end in enumerate(ends)]
-    return [window for window in windows if len(window) == DNSMOS_SAMPLES]
+    estimate, target = _pair(enhanced, clean)
+    projection = np.dot(estimate, target) / np.dot(target, target) * target
+    signal, distortion = np.sum(projection**2), np.sum((estimate - projection) ** 2)
+    if distortion == 0:
+        return math.inf
+    return float(10 * np.log10(signal / distortion)) if signal > 0 else -math.inf
 
 
-def _hz_to_mel(hz: np.ndarray) -> np.ndarray:
-    """Slaney's mel scale: linear below 1 kHz, logarithmic above."""
-    return np.where(hz < 1000, 3 * hz / 200, 15 + 27 * np.log(np.maximum(hz, 1000) / 1000) / np.log(6.4))
+def _stretches(active: np.ndarray) -> int:
+    """Stretches of active frames: up to 4 frames count as a click, gaps of up to 50 frames as part of a stretch."""
+    edges = np.flatnonzero(np.diff(active.astype(np.int8), prepend=0, append=0)).reshape(-1, 2)
+    kept = edges[edges[:, 1] - edges[:, 0] > 4]
+    return int(np.count_nonzero(kept[1:, 0] - kept[:-1, 1] > 50)) + min(len(kept), 1)
 
 
-def _mel_to_hz(mel: np.ndarray) -> np.ndarray:
-    return np.where(mel < 15, 200 * mel / 3, 1000 * np.exp(np.log(6.4) / 27 * (mel - 15)))
+def _most_utterances(clean: np.ndarray) -> int:
+    """Upper estimate of the utterances that PESQ finds in its reference.
 
-
-@functools.cache
-def _mel_filters(n_fft: int, bands: int) -> np.ndarray:
-    """Slaney-normalised triangular filters (bands, bins) from 0 to 8 kHz, as librosa.filters.mel makes them."""
-    top = _hz_to_mel(np.array(SAMPLE_RATE / 2))
-    edges = _mel_to_hz(np.linspace(0, top, bands + 2))[:, None]
-    hz = np.fft.rfftfreq(n_fft, 1 / SAMPLE_RATE)
-    rising = (hz - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    falling = (edges[2:] - hz) / (edges[2:] - edges[1:-1])
-    return np.maximum(0, np.minimum(rising, falling)) * 2 / (edges[2:] - edges[:-2])
-
-
-def _p808_features(window: np.ndarray) -> np.ndarray:
-    """The P.808 model's input (900, 120): mel power in dB below its maximum, 80 dB deep, mapped to -1 to 1."""
-    n_fft, hop_length = 321, 160
-    padded = np.pad(window[:-hop_length].astype(np.float64), n_fft // 2)
-    frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop_length]
-    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
-    power = np.abs(np.fft.rfft(frames * hann)) ** 2 @ _mel_filters(n_fft, 120).T
-    decibels = 10 * np.log10(np.maximum(power, 1e-10) / max(power.max(), 1e-10))
-    return ((np.maximum(decibels, -80) + 40) / 40).astype(np.float32)
-
-
-def _polynomials(raw: np.ndarray) -> tuple[float, float, float]:
-    """The published maps of the P.835 model's raw SIG, BAK and OVRL to the MOS scale."""
-    sig, bak, ovrl = (float(value) for value in raw)
-    return (
-        (-0.08397278 * sig + 1.22083953) * sig + 0.0052439,
-        (-0.13166888 * bak + 1.60915514) * bak - 0.39604546,
-        (-0.06766283 * ovrl + 1.11546468) * ovrl + 0.04602535,
-    )
-
-
-def dnsmos(wav: Wav, p808: bool = True) -> Dnsmos:
-    """DNSMOS of one signal (L,) without a reference; higher is better, about 1 to 5.
-
-    The mean over windows of 9.01 s, one second apart; a shorter signal is repeated until it fills one. Samples
-    beyond 1 are clipped, as they would be in a file. `p808=False` leaves out the P.808 model (its field is NaN).
-    Source: Reddy et al., arXiv:2110.01763 and 2010.15258; the numbers equal those of the package speechmos.
-    Raises ValueError for an empty or non-finite signal, ImportError without the metric packages.
+    PESQ compares the power of 4 ms frames with a threshold that it derives from the signal; here the threshold is
+    the one that gives most stretches.
     """
-    windows = _dnsmos_windows(np.clip(_samples(wav, "wav"), -1, 1))
-    quality = np.mean([_polynomials(_run("sig_bak_ovr.onnx", window)) for window in windows], axis=0)
-    mos = np.mean([_run("model_v8.onnx", _p808_features(window)) for window in windows]) if p808 else np.nan
-    return Dnsmos(*(float(value) for value in quality), float(mos))
+    power = np.mean(clean[: len(clean) // 64 * 64].reshape(-1, 64) ** 2, axis=1)
+    return max(_stretches(power > threshold) for threshold in power.max() * np.logspace(-4, -0.3, 20))
+
+
+def pesq_wb(enhanced: Wav, clean: Wav) -> float:
+    """Wide-band PESQ (ITU-T P.862.2, package pesq), about 1.02 to 4.64.
+
+    Raises ValueError where `_pair` does, for less than a quarter of a second, for a reference without an utterance,
+    and for long references of many utterances: the C code has room for 50 and writes past it, which ends the process.
+    """
+    from pesq import PesqError, pesq
+
+    estimate, target = _pair(enhanced, clean)
+    if len(target) > PESQ_SAFE_SECONDS * SAMPLE_RATE and _most_utterances(target) > PESQ_UTTERANCES:
+        seconds = len(target) / SAMPLE_RATE
+        raise ValueError(f"the {seconds:.0f} s reference may hold more than {PESQ_UTTERANCES} utterances; cut it")
+    try:
+        value = float(pesq(SAMPLE_RATE, target, estimate, "wb"))
+    except PesqError as error:
+        reason = error.args[0] if error.args else error
+        raise ValueError(reason.decode() if isinstance(reason, bytes) else str(reason)) from error
+    if not math.isfinite(value):
+        raise ValueError(f"the package pesq returned {value}")
+    return value
+
+
+def _stoi(enhanced: Wav, clean: Wav, extended: bool) -> float:
+    """STOI or ESTOI. pystoi hides short input in the value 1e-5 and a warning, and ESTOI draws tiny random numbers."""
+    from pystoi import stoi
+
+    estimate, target = _pair(enhanced, clean)
+    if len(target) < STOI_SECONDS * SAMPLE_RATE:
+        raise ValueError(f"{len(target)} samples are too short; it takes {STOI_SECONDS} s of speech")
+    random = np.random.get_state()  # noqa: NPY002 (pystoi draws from numpy's global generator)
+    np.random.seed(0)  # noqa: NPY002
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", message="Not enough STFT frames", category=RuntimeWarning)
+            return float(stoi(target, estimate, SAMPLE_RATE, extended=extended))
+    except RuntimeWarning as warning:
+        raise ValueError(f"less than {STOI_SECONDS} s of speech without the pauses") from warning
+    finally:
+        np.random.set_state(random)  # noqa: NPY002
+
+
+def stoi(enhanced: Wav, clean: Wav) -> float:
+    """Short-time objective intelligibility, 1 at best (Taal et al., 2011, package pystoi).
+
+    Raises ValueError for silence, different lengths, non-finite signals, and less than 0.4 s of speech.
+    """
+    return _stoi(enhanced, clean, extended=False)
+
+
+def estoi(enhanced: Wav, clean: Wav) -> float:
+    """Extended STOI, 1 at best (Jensen and Taal, 2016, package pystoi). Raises as `stoi`."""
+    return _stoi(enhanced, clean, extended=True)
+
+
+def _check_metrics(metrics: Iterable[str]) -> None:
+    unknown = sorted(set(metrics) - set(METRICS))
+    if unknown:
+        raise ValueError(f"unknown metrics {unknown}; choose from {', '.join(METRICS)}")
+
+
+def _values(enhanced: Wav, clean: Wav, metric: str, wanted: Collection[str]) -> dict[str, float]:
+    """One metric of a pair; all DNSMOS figures at once."""
+    if metric == "dnsmos":
+        mos = dnsmos(enhanced, p808="dnsmos_p808" in wanted)
+        return {f"dnsmos_{name}": value for name, value in mos._asdict().items()}
+    of_pair = {"pesq_wb": pesq_wb, "stoi": stoi, "estoi": estoi, "si_sdr_db": si_sdr_db}
+    return {metric: of_pair[metric](enhanced, clean)}
+
+
+def score(enhanced: Wav, clean: Wav, metrics: Sequence[str] = METRICS) -> Scores:
+    """All metrics of one pair, and `error`: which could not be computed (their value is NaN) and why, else "".
+
+    Raises ValueError for an unknown metric, ImportError if a metric's package is missing.
+    """
+    _check_metrics(metrics)
+    values = dict.fromkeys(METRICS, math.nan)
+    errors = []
+    for metric in dict.fromkeys("dnsmos" if name.startswith("dnsmos") else name for name in metrics):
+        try:
+            values |= _values(enhanced, clean, metric, metrics)
+        except (ImportError, MemoryError):
+            raise
+        except Exception as error:  # whatever a metric package throws at one file must not end the table
+            errors.append(f"{metric}: {error}")
+    return {**{name: values[name] for name in metrics}, "error": "; ".join(errors)}
+
+
+def unscored(error: str, metrics: Sequence[str] = METRICS) -> Scores:
+    """What `score` returns, for a pair that never came to be: every metric NaN."""
+    return {**dict.fromkeys(metrics, math.nan), "error": error}
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Processes started within use one thread each: numerical libraries read these variables when they load."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+def _result(future: Future[Scores]) -> Scores:
+    """The scores of a job. Raises RuntimeError with a remedy if its process died."""
+    try:
+        return future.result()
+    except BrokenProcessPool as error:
+        raise RuntimeError(
+            "a scoring process died: a script that scores in parallel needs its main part under "
+            "`if __name__ == '__main__':`; if it has that, memory ran out: use processes=1"
+        ) from error
+
+
+def score_pairs(
+    pairs: Iterable[tuple[Wav, Wav]], processes: int = 2, metrics: Sequence[str] = METRICS
+) -> Iterator[Scores]:
+    """`score` of every (enhanced, clean), in order, in parallel processes of one thread; 1 stays in this process.
+
+    Takes pairs only as fast as they are scored, so an iterator that computes them may be longer than memory.
+    Raises ValueError for an unknown metric or no process, RuntimeError if a process dies.
+    """
+    _check_metrics(metrics)
+    if processes < 1:
+        raise ValueError(f"processes is {processes}; it takes at least 1")
+    if processes == 1:
+        yield from (score(enhanced, clean, metrics) for enhanced, clean in pairs)
+        return
+    pending: deque[Future[Scores]] = deque()
+    with _one_thread(), ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+        try:
+            for enhanced, clean in pairs:
+                pending.append(pool.submit(score, array(enhanced), array(clean), metrics))
+                if len(pending) > 2 * processes:
+                    yield _result(pending.popleft())
+            while pending:
+                yield _result(pending.popleft())
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def score_table(
+    pairs: Iterable[tuple[str, Wav, Wav]], processes: int = 2, metrics: Sequence[str] = METRICS
+) -> pandas.DataFrame:
+    """A row for every (name, enhanced, clean): `file`, the metrics, and `error` as in `score`. Shows its progress.
+
+    Raises as `score_pairs`.
+    """
+    names: list[str] = []
+
+    def unnamed() -> Iterator[tuple[Wav, Wav]]:
+        total = len(pairs) if isinstance(pairs, Sized) else None
+        for name, enhanced, clean in tqdm(pairs, desc="Scoring", total=total, unit="file"):
+            names.append(name)
+            yield enhanced, clean
+
+    scores = list(score_pairs(unnamed(), processes, metrics))
+    rows = [{"file": name, **row} for name, row in zip(names, scores, strict=True)]
+    return pandas.DataFrame(rows, columns=["file", *metrics, "error"])
+
+
+def _means(table: pandas.DataFrame, columns: Sequence[str]) -> dict[str, float | int]:
+    """Number of files and of errors, and for each column the mean of its finite values and their number."""
+    row: dict[str, float | int] = {"files": len(table), "errors": int(np.count_nonzero(table["error"].fillna("")))}
+    for name in columns:
+        values = table[name].to_numpy(dtype=float, na_value=math.nan)
+        finite = values[np.isfinite(values)]
+        row[name] = float(finite.mean()) if finite.size else math.nan
+        row[f"{name}_files"] = int(finite.size)
+    return row
+
+
+def summarise(table: pandas.DataFrame, by: str | Sequence[str] = ()) -> pandas.DataFrame:
+    """Means of a table of `score_table` or `evaluate`: one row in all, or one per value of the columns `by`.
+
+    Each file counts the same, whatever its length. Beside each mean, `<metric>_files` says how many files had a finite
+    value: NaN (not computed) and infinity (SI-SDR of an exact copy) are left out of the mean. `files` counts all,
+    `errors` those with an error. Raises ValueError if the table has no such column or nothing to average.
+    """
+    keys = [by] if isinstance(by, str) else list(by)
+    missing = [name for name in (*keys, "error") if name not in table.columns]
+    if missing:
+        raise ValueError(f"the table has no column {missing}; it has {list(table.columns)}")
+    averaged = (*METRICS, "mmacs_per_s")
+    columns = [name for name in table.columns if name in averaged or name.startswith("activation_ratio")]
+    if not columns:
+        raise ValueError(f"the table has no metric to average, only {list(table.columns)}")
+    if not keys:
+        return pandas.DataFrame([_means(table, columns)])
+    groups = table.groupby(keys, dropna=False, observed=True)
+    means = pandas.DataFrame([_means(rows, columns) for _, rows in groups])
+    return pandas.concat([groups.size().reset_index()[keys], means], axis=1)
