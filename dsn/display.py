@@ -81,7 +81,7 @@ def _asset(name: str) -> tuple[str, str]:
         raise ValueError(f"there is no display {name!r} in {ASSETS.name}/; known are {known}")
     script = path.read_text(encoding="utf-8")
     if "function render(" not in script or "</script" in script.lower():
-        raise ValueError(f"{path.name} must define `export function render(root, state)` and hold no closing script tag")
+        raise ValueError(f"{path.name} must define `export function render(root, state)` and hold no </script>")
     style = path.with_suffix(".css")
     return script, style.read_text(encoding="utf-8") if style.is_file() else ""
 
@@ -96,11 +96,8 @@ def embed(script_name: str, state: Mapping[str, Any], fallback_html: str, height
     text = _state_json(state)
     key = f"dsn-{script_name}-{hashlib.sha256((script + text).encode()).hexdigest()[:8]}"
     name = html.escape(label or f"Interactive display: {script_name}")
-    return HTML(
-        _PAGE.format(
-            key=key, label=name, height=height, fallback=fallback_html, style=style, state=text, script=script
-        )
-    )
+    parts = {"fallback": fallback_html, "style": style, "state": text, "script": script}
+    return HTML(_PAGE.format(key=key, label=name, height=height, **parts))
 
 
 def _data_uri(kind: str, content: bytes) -> str:

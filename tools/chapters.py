@@ -1,4 +1,4 @@
-"""Run chapters with papermill, the only runner: for the book with their defaults, for the tests with quick parameters."""
+"""Run chapters with papermill, the only runner: for the book as they stand, for the tests with quick parameters."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import nbformat
 
@@ -104,7 +105,7 @@ def run(
     return time.monotonic() - started
 
 
-def run_cached(notebook: Path, folder: Path, **options: object) -> dict[str, object]:
+def run_cached(notebook: Path, folder: Path, **options: Any) -> dict[str, Any]:
     """`run` into `folder` unless the result there came from the same inputs; returns its record.
 
     The record holds `inputs` (a hash), `seconds` and `date` of the run, and `cached`, true when it was not run now.
@@ -116,7 +117,7 @@ def run_cached(notebook: Path, folder: Path, **options: object) -> dict[str, obj
         if known["inputs"] == inputs:
             return known | {"cached": True}
     record.unlink(missing_ok=True)
-    seconds = run(notebook, output, **options)  # type: ignore[arg-type]
+    seconds = run(notebook, output, **options)
     known = {"inputs": inputs, "seconds": seconds, "date": time.strftime("%Y-%m-%d %H:%M")}
     record.write_text(json.dumps(known))
     return known | {"cached": False}

@@ -76,13 +76,13 @@ def prepare(folder: Path) -> None:
 def main() -> None:
     """Prepare .venv beside the Makefile, or stop with what is missing."""
     if sys.version_info < OLDEST:
-        sys.exit(f"Python {OLDEST[0]}.{OLDEST[1]} or newer is needed, this is {sys.version.split()[0]}: make PYTHON=...")
+        sys.exit(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}; name another: make PYTHON=...")
     try:
         prepare(ROOT / ".venv")
     except subprocess.CalledProcessError as error:
         sys.exit(
-            f"Setting up .venv failed (exit status {error.returncode}); the lines above say why. It needs the internet, "
-            "about 2 GB of disk, and on Debian: apt install build-essential python3-dev python3-venv"
+            f"Setting up .venv failed (exit status {error.returncode}); the lines above say why. It needs the internet,"
+            " about 2 GB of disk, and on Debian: apt install build-essential python3-dev python3-venv"
         )
 
 

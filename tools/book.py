@@ -1,0 +1,134 @@
+"""Build the book: run what has changed with papermill, render it with Jupyter Book, check every page.
+
+`make book` runs this. The source tree that Jupyter Book renders is put together in _build/source: the executed
+notebooks from _build/chapters, the other pages of book/, their assets, MathJax from its Python package.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from tqdm import tqdm
+
+from tools import chapters, html_check, notebooks
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "_build"
+HTML = BUILD / "html"
+TIMEOUT_S = 600
+STATUS = """\
+# Build status
+
+Every chapter ran from its first to its last cell before this page was written, with one thread on a CPU. A chapter
+whose text, code, data and package versions have not changed keeps its last run.
+
+| chapter | run | seconds |
+|---|---|---|
+"""
+
+
+def _say(text: str) -> None:
+    print(f"\n== {text}", flush=True)
+
+
+def execute() -> dict[Path, dict[str, Any]]:
+    """Run the chapters that have changed, two at a time; returns each chapter's record, or stops with what failed."""
+    paths = [path.with_suffix(".ipynb") for path in notebooks.chapters(ROOT)]
+    cells = sum(len(nbformat.read(path, as_version=4).cells) for path in paths)
+    interval = 0.5 if sys.stderr.isatty() else 20
+    records, failures = {}, []
+    with ThreadPoolExecutor(2) as pool, tqdm(total=cells, unit="cell", mininterval=interval) as bar:
+        options = {"advance": bar.update, "timeout": TIMEOUT_S}
+        jobs = {pool.submit(chapters.run_cached, path, BUILD / "chapters", **options): path for path in paths}
+        for job in as_completed(jobs):
+            try:
+                record = records[jobs[job]] = job.result()
+                how = "unchanged, kept its last run" if record["cached"] else f"ran in {record['seconds']:.0f} s"
+                bar.write(f"{jobs[job].stem}: {how}")
+            except chapters.ChapterError as error:
+                failures.append(str(error))
+                bar.write(f"{jobs[job].stem}: failed")
+    if failures:
+        sys.exit("\n".join(failures))
+    return records
+
+
+def _mathjax() -> Path:
+    """The one file of MathJax 3.2.2 that the pages use: input TeX, output SVG, no fonts to load."""
+    package = importlib.util.find_spec("sphinx-mathjax-offline")
+    if package is None or package.origin is None:
+        sys.exit("sphinx-mathjax-offline is missing; `make book` installs it into .venv")
+    return Path(package.origin).parent / "static" / "mathjax" / "tex-svg.js"
+
+
+def _status_page(records: dict[Path, dict[str, Any]]) -> str:
+    rows = [
+        f"| {{doc}}`{path.stem}` | {record['date']} | {record['seconds']:.0f} |"
+        for path, record in sorted(records.items())
+    ]
+    return STATUS + "\n".join(rows) + "\n"
+
+
+def stage(records: dict[Path, dict[str, Any]], source: Path) -> None:
+    """Put together in `source` what Jupyter Book renders."""
+    shutil.rmtree(source, ignore_errors=True)
+    truths = {path.name for chapter in notebooks.chapters(ROOT) for path in (chapter, chapter.with_suffix(".ipynb"))}
+    shutil.copytree(ROOT / "book", source / "book", ignore=lambda folder, names: {"assets", *truths} & set(names))
+    shutil.copytree(ROOT / "book" / "assets", source / "assets")
+    shutil.copy(_mathjax(), source / "assets")
+    for name in ("_config.yml", "_toc.yml"):
+        shutil.copy(ROOT / name, source)
+    for path in records:
+        executed = nbformat.read(BUILD / "chapters" / path.name, as_version=4)
+        nbformat.write(chapters.presentable(executed), source / "book" / path.name)
+    (source / "book" / "status.md").write_text(_status_page(records))
+
+
+def render(source: Path) -> None:
+    """Turn the source tree into HTML, or stop with Sphinx's warnings: each of them is an error."""
+    shutil.rmtree(HTML, ignore_errors=True)
+    command = [Path(sys.executable).with_name("jupyter-book"), "build", source, "--path-output", ROOT]
+    command += ["--all", "-W", "-n", "--keep-going", "--quiet"]
+    if subprocess.run([*map(str, command)], env=os.environ | chapters.ENVIRONMENT, cwd=ROOT).returncode:
+        sys.exit("Jupyter Book found something wrong: see the warnings above")
+    (HTML / ".nojekyll").touch()
+
+
+def check() -> None:
+    """Check the rendered pages, or stop with what is wrong with them."""
+    findings = html_check.findings(HTML)
+    if findings:
+        sys.exit("\n".join(["The pages have faults:", *findings]))
+    pages = html_check.weights(HTML)
+    heaviest = max(pages, key=lambda page: pages[page])
+    size = f"{pages[heaviest] / 1e6:.2f} MB"
+    print(f"{len(pages)} pages, nothing missing, no outside request; heaviest: {heaviest}, {size}")
+
+
+def main() -> None:
+    """Build the whole book."""
+    started = time.monotonic()
+    _say("book 1/4: notebooks from the chapters' text")
+    for path in notebooks.sync(ROOT):
+        print(f"renewed {path.relative_to(ROOT)}")
+    _say("book 2/4: run the chapters")
+    records = execute()
+    _say("book 3/4: render the pages")
+    stage(records, BUILD / "source")
+    render(BUILD / "source")
+    _say("book 4/4: check the pages")
+    check()
+    _say(f"done in {time.monotonic() - started:.0f} s; open {HTML.relative_to(ROOT)}/index.html")
+
+
+if __name__ == "__main__":
+    main()
