@@ -173,7 +173,7 @@ def train(
         target = None if wanted is None else wanted[indices].to(device)
         loss, log = batch_loss(model, noisy, clean, target, step, train)
         if not torch.isfinite(loss):
-            raise FloatingPointError(f"the loss is {float(loss)} at step {step}; lower the learning rate")
+            raise FloatingPointError(f"the loss is {loss.item()} at step {step}; lower the learning rate")
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), train.clip)

@@ -26,8 +26,8 @@ from dsn.train import train
 
 TARGET_RATIO = 0.5
 RATIO_WEIGHT = 2.0
-TRUNK = config.Train(model=config.Model.ftfnet(), steps=1700, decay_from=1.0)
-BRANCH = config.Train(model=config.Model.ftfnet(), steps=1300, warmup=50, seed=1)
+TRUNK = config.Train(model=config.Model.ftfnet(), steps=1500, decay_from=1.0)
+BRANCH = config.Train(model=config.Model.ftfnet(), steps=1200, warmup=50, seed=1)
 
 
 def guide(pool: Pool) -> config.Guide:

@@ -1,0 +1,57 @@
+import json
+
+import pytest
+
+from dsn import config
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        config.Model(),
+        config.Model.ftfnet(form="magnitude"),
+        config.Train(loss=config.Loss(ratio="guided", guide=config.Guide(low=1.0, high=2.0))),
+        config.Data(snr_db_min=0.0),
+    ],
+)
+def test_round_trip_through_json(settings):
+    assert type(settings).from_dict(json.loads(json.dumps(settings.to_dict()))) == settings
+
+
+def test_unknown_keys_are_refused_at_any_depth():
+    values = config.Train().to_dict()
+    values["model"]["policy"]["colour"] = 1
+    with pytest.raises(ValueError, match="unknown Policy setting.*colour"):
+        config.Train.from_dict(values)
+
+
+@pytest.mark.parametrize(
+    "build,message",
+    [
+        (lambda: config.Stft(n_fft=511), "n_fft is 511"),
+        (lambda: config.Stft(compression=0.0), "compression is 0.0"),
+        (lambda: config.Policy(gates="many"), "gates is 'many'"),
+        (lambda: config.Policy(hidden=0), "hidden is 0"),
+        (lambda: config.Model(form="real"), "form is 'real'"),
+        (lambda: config.Model(groups=5), "groups is 5"),
+        (lambda: config.Model(static_share=0.3), "static_share 0.3"),
+        (lambda: config.Model(past_frames=0), "past_frames is 0"),
+        (lambda: config.Guide(low=3.0, high=2.0), "low 3.0"),
+        (lambda: config.Guide(ratio_min=0.9, ratio_max=0.1), "ratio_min 0.9"),
+        (lambda: config.Loss(target_ratio=1.5), "target_ratio is 1.5"),
+        (lambda: config.Data(snr_db_min=30.0), "snr_db_min 30.0"),
+        (lambda: config.Data(babble=1.1), "babble is 1.1"),
+        (lambda: config.Train(steps=0), "steps is 0"),
+        (lambda: config.Train(model=config.Model.ftfnet(), loss=config.Loss(ratio="fixed")), "needs a model"),
+    ],
+)
+def test_impossible_settings_are_refused_by_name_and_value(build, message):
+    with pytest.raises(ValueError, match=message):
+        build()
+
+
+def test_derived_sizes():
+    stft = config.Stft()
+    assert (stft.hop_length, stft.bins, stft.frame_rate, stft.latency_ms) == (256, 257, 62.5, 32.0)
+    assert config.Model().n_gates == 5 and config.Model.ftfnet().n_gates == 0
+    assert config.Model().static(64) == 32

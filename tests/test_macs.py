@@ -1,0 +1,80 @@
+"""The cost table against the papers' figures and against counted operations of a running network."""
+
+import pytest
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from dsn import config, macs
+from dsn.model import DSN
+
+HOP = 256
+
+
+@pytest.mark.parametrize("form,params,mmacs", [("magnitude", 135_425, 299.7), ("complex", 135_618, 301.2)])
+def test_ftfnet_has_the_published_size(form, params, mmacs):
+    model = DSN(config.Model.ftfnet(form=form))
+    assert model.params == params
+    assert model.macs().mmacs_per_s() == pytest.approx(mmacs, abs=0.051)
+
+
+def test_ftfnet_by_stage_and_kind():
+    table = DSN(config.Model.ftfnet(form="magnitude")).macs()
+
+    def part(stage: str, kind: str = "") -> float:
+        chosen = [row.macs.total() for row in table.rows if row.name.startswith(stage) and kind in ("", row.kind)]
+        return sum(chosen) * table.frame_rate / 1e6
+
+    assert part("encoder") == pytest.approx(36.7, abs=0.05)
+    assert part("decoder") == pytest.approx(37.1, abs=0.06)
+    assert part("frequency") == pytest.approx(158.2, abs=0.1)
+    assert part("frequency", "gru") == pytest.approx(47.6, abs=0.05)
+    assert part("time") == pytest.approx(67.7, abs=0.1)
+
+
+def count(model: DSN, gate: torch.Tensor) -> float:
+    wav = torch.randn(1, gate.shape[1] * HOP, generator=torch.Generator().manual_seed(0))
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(wav, gate=gate, skip=True)
+    return counter.get_total_flops() / 2
+
+
+@pytest.mark.parametrize("form", ["magnitude", "complex"])
+@pytest.mark.parametrize("gates", ["none", "shared", "block"])
+def test_table_equals_counted_operations_of_an_executed_gate_pattern(form, gates):
+    static = gates == "none"
+    settings = config.Model.ftfnet(form=form) if static else config.Model(form=form, policy=config.Policy(gates=gates))
+    model = DSN(settings).eval()
+    table, frames = model.macs(), 7
+    for seed in range(3):
+        drawn = torch.randint(0, 2, (1, frames, settings.n_gates), generator=torch.Generator().manual_seed(seed))
+        gate = drawn.float()
+        expected = sum(table.total(row.tolist()) for row in gate[0])
+        assert count(model, gate) == expected
+
+
+def test_mean_gates_give_the_mean_cost():
+    table = DSN().macs()
+    rows = torch.randint(0, 2, (9, 5), generator=torch.Generator().manual_seed(0)).double()
+    mean = sum(table.total(row.tolist()) for row in rows) / len(rows)
+    assert table.total(rows.mean(dim=0).tolist()) == pytest.approx(mean, rel=1e-12)
+
+
+def test_total_is_differentiable_in_the_gates():
+    table = DSN().macs()
+    gate = torch.full((5,), 0.5, requires_grad=True)
+    table.total(gate.unbind()).backward()
+    assert gate.grad.tolist() == [float(d) for d in table.by_gate()[1]]
+
+
+def test_wrong_number_of_gates_is_refused():
+    with pytest.raises(ValueError, match="2 gate values given; the network has 5"):
+        DSN().macs().total([1, 0])
+
+
+def test_formulas_by_hand():
+    assert macs.linear(3, 4, positions=2) == 24
+    assert macs.conv2d(2, 3, taps=6, positions=5) == 180
+    assert macs.gru(2, 3, steps=4, directions=2) == 360
+    assert macs.attention_scores(8, queries=3, keys=5) == 240
+    assert macs.split(10, 25).total(0.5) == 17.5

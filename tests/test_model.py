@@ -1,0 +1,137 @@
+import pytest
+import torch
+
+from dsn import config
+from dsn.model import DSN
+
+HOP = 256
+MODELS = {
+    "ftfnet": config.Model.ftfnet(),
+    "ftfnet-magnitude": config.Model.ftfnet(form="magnitude"),
+    "block": config.Model(),
+    "shared": config.Model(policy=config.Policy(gates="shared")),
+}
+
+
+def make(name: str) -> DSN:
+    torch.manual_seed(0)
+    return DSN(MODELS[name]).double().eval()
+
+
+def signal(hops: float = 20, batch: int = 2) -> torch.Tensor:
+    return torch.randn(batch, int(hops * HOP), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+
+
+def random_gate(model: DSN, frames: int, batch: int = 2) -> torch.Tensor:
+    shape = (batch, frames, model.config.n_gates)
+    return torch.randint(0, 2, shape, generator=torch.Generator().manual_seed(2)).double()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_skip_equals_dense(name):
+    model = make(name)
+    gate = random_gate(model, 20)
+    with torch.no_grad():
+        dense, _ = model(signal(), gate=gate)
+        skipped, _ = model(signal(), gate=gate, skip=True)
+    assert torch.allclose(dense.wav, skipped.wav, atol=1e-11, rtol=0)
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("chunk,skip", [(1, True), (1, False), (7, False)])
+def test_stream_equals_whole_signal_and_a_fresh_state_starts_anew(name, chunk, skip):
+    model, wav = make(name), signal()
+    gate = random_gate(model, 20)
+    with torch.no_grad():
+        whole, _ = model(wav, gate=gate)
+        for _ in range(2):
+            state, pieces = None, []
+            for part, g in zip(wav.split(chunk * HOP, dim=1), gate.split(chunk, dim=1), strict=True):
+                piece, state = model(part, state, gate=g, skip=skip)
+                pieces.append(piece.wav)
+            assert torch.allclose(torch.cat(pieces, dim=1), whole.wav, atol=1e-11, rtol=0)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_zero_look_ahead(name):
+    """Output of hop t, which ends a window later, depends on no sample after hop t."""
+    model, wav, now = make(name), signal(8, batch=1).requires_grad_(), 4
+    gate = random_gate(model, 8, batch=1)
+    enhanced, _ = model(wav, gate=gate)
+    enhanced.wav[:, now * HOP : (now + 1) * HOP].sum().backward()
+    assert wav.grad[:, (now + 1) * HOP :].abs().max() == 0
+    assert wav.grad[:, now * HOP : (now + 1) * HOP].abs().max() > 0
+
+
+def test_policy_has_zero_look_ahead():
+    model, wav, now = make("block"), signal(8, batch=1).requires_grad_(), 4
+    enhanced, _ = model(wav)
+    enhanced.logits[:, now].sum().backward()
+    assert wav.grad[:, (now + 1) * HOP :].abs().max() == 0
+
+
+def test_all_gates_open_equals_the_static_network():
+    slim, static = make("block"), make("ftfnet")
+    static.network.load_state_dict(slim.network.state_dict())
+    with torch.no_grad():
+        opened, _ = slim(signal(), gate=torch.ones(2, 20, 5).double())
+        expected, _ = static(signal())
+    assert torch.allclose(opened.wav, expected.wav, atol=1e-11, rtol=0)
+
+
+def test_dial_moves_from_all_closed_to_all_open():
+    model = make("block")
+    ratios = [float(model.enhance(signal(), dial=dial).gate.mean()) for dial in (-50.0, -0.05, 0.0, 0.05, 50.0)]
+    assert ratios[0] == 0 and ratios[-1] == 1 and ratios == sorted(ratios)
+
+
+def test_eval_gates_are_deterministic_and_train_gates_are_sampled():
+    model = make("block")
+    first, second = (model.enhance(signal()).gate for _ in range(2))
+    assert torch.equal(first, second)
+    model.train()
+    sampled = [model(signal())[0].gate.detach().round() for _ in range(2)]
+    assert not torch.equal(*sampled)
+
+
+@pytest.mark.parametrize("samples", [1, 255, 256, 257, 5000])
+def test_enhance_keeps_length_and_shape(samples):
+    model, wav = make("shared"), signal(samples / HOP)
+    enhanced = model.enhance(wav)
+    assert enhanced.wav.shape == wav.shape
+    assert enhanced.gate.shape == (2, -(-samples // HOP) + 1, 1)
+    assert torch.allclose(model.enhance(wav[0]).wav, enhanced.wav[0], atol=1e-11)
+
+
+def test_enhance_in_chunks_equals_at_once():
+    model, wav = make("block"), signal()
+    assert torch.allclose(model.enhance(wav, chunk=3).wav, model.enhance(wav).wav, atol=1e-11, rtol=0)
+
+
+def test_silence_stays_silence():
+    enhanced = make("block").enhance(torch.zeros(1, 4000).double())
+    assert enhanced.wav.abs().max() == 0 and torch.isfinite(enhanced.logits).all()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_samples_that_are_no_numbers_are_refused(value):
+    wav = signal()
+    wav[1, 100] = value
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        make("block").enhance(wav)
+
+
+def test_empty_signal_is_refused():
+    with pytest.raises(ValueError, match="empty"):
+        make("ftfnet").enhance(torch.zeros(0))
+
+
+def test_gate_of_another_shape_is_refused():
+    with pytest.raises(ValueError, match=r"gate has shape \(2, 3, 5\)"):
+        make("block")(signal(), gate=torch.ones(2, 3, 5).double())
+
+
+def test_gate_names():
+    assert make("ftfnet").gate_names == ()
+    assert make("shared").gate_names == ("shared",)
+    assert make("block").gate_names == config.BLOCKS

@@ -1,0 +1,70 @@
+import pytest
+import torch
+
+from dsn.policy import Policy, activation_ratio, band_edges, gate_prob, hard_gate, sample_gate
+
+
+def test_bands_cover_every_bin_once():
+    edges = band_edges(257, 32, 16000)
+    assert edges[0] == 0 and edges[-1] == 257 and len(edges) == 33
+    assert all(b > a for a, b in zip(edges[:-1], edges[1:], strict=True))
+
+
+def test_too_many_bands_are_refused():
+    with pytest.raises(ValueError, match="40 bands do not fit into 33 bins"):
+        band_edges(33, 40, 16000)
+
+
+def test_stream_equals_whole_and_macs_equal_counted_products():
+    policy = Policy(257, 32, 32, 5, 16000).double()
+    magnitude = torch.rand(2, 257, 9, dtype=torch.float64)
+    logits, _ = policy(magnitude)
+    state, pieces = None, []
+    for frame in magnitude.split(1, dim=2):
+        piece, state = policy(frame, state)
+        pieces.append(piece)
+    assert logits.shape == (2, 9, 5, 2)
+    assert torch.allclose(torch.cat(pieces, dim=1), logits, atol=1e-12)
+    assert policy.macs() == (257 * 32 + 3 * 64 * 32 + 32 * 10, 0)
+
+
+def test_pooling_is_the_mean_of_each_band():
+    policy = Policy(257, 8, 4, 1, 16000)
+    assert torch.allclose(policy.pool.sum(dim=0), torch.ones(8))
+
+
+def test_sampled_gates_are_hard_forward_and_soft_backward():
+    logits = torch.randn(4, 50, 3, 2, dtype=torch.float64, requires_grad=True)
+    torch.manual_seed(0)
+    gate = sample_gate(logits)
+    assert set(gate.detach().round(decimals=9).unique().tolist()) == {0.0, 1.0}
+    gate.sum().backward()
+    assert logits.grad.abs().min() > 0
+
+
+def test_sampling_frequency_is_the_gate_probability():
+    logits = torch.tensor([0.0, 1.0]).expand(200_000, 2)
+    torch.manual_seed(0)
+    assert sample_gate(logits).mean().item() == pytest.approx(gate_prob(logits[:1]).item(), abs=0.005)
+
+
+def test_without_noise_sampling_is_the_hard_gate():
+    logits = torch.randn(1000, 2, dtype=torch.float64)
+    assert torch.allclose(sample_gate(logits, noise=0.0), hard_gate(logits), atol=1e-12)
+
+
+def test_temperature_sharpens_the_probability():
+    logits = torch.tensor([0.0, 1.0])
+    assert gate_prob(logits, tau=0.1) > gate_prob(logits, tau=1.0) > gate_prob(logits, tau=10.0) > 0.5
+
+
+def test_dial_shifts_the_threshold():
+    logits = torch.tensor([[0.0, -1.0], [0.0, 0.0], [0.0, 1.0]])
+    assert hard_gate(logits).tolist() == [0, 0, 1]
+    assert hard_gate(logits, dial=1.5).tolist() == [1, 1, 1]
+    assert hard_gate(logits, dial=-1.5).tolist() == [0, 0, 0]
+
+
+def test_activation_ratio_is_the_mean_over_frames():
+    gate = torch.tensor([[[1.0, 0.0], [1.0, 1.0]]])
+    assert activation_ratio(gate).tolist() == [[1.0, 0.5]]

@@ -1,0 +1,141 @@
+import pytest
+import torch
+
+from dsn import config, weights
+from dsn.model import DSN
+from dsn.train import Run, batch_indices, gumbel_noise, learning_rate, train, warm_start
+
+SAMPLES = 4096
+
+
+class FakePool:
+    """Noisy tones."""
+
+    size = 10
+
+    def __len__(self) -> int:
+        return self.size
+
+    def batch(self, indices):
+        time = torch.arange(SAMPLES) / 16000
+        clean = torch.stack([0.1 * torch.sin(6.28 * (300 + 50 * int(k)) * time) for k in indices])
+        noise = 0.05 * torch.randn(10, SAMPLES, generator=torch.Generator().manual_seed(0))
+        return clean + noise[indices], clean
+
+    def labels(self, metric):
+        assert metric == "dnsmos_ovrl"
+        return torch.linspace(1, 3, 10)
+
+
+GUIDED = config.Train(
+    steps=6, batch=2, warmup=2, checkpoint_every=2, loss=config.Loss(ratio="guided", ratio_weight=1.0)
+)
+
+
+class Killed(Exception):
+    pass
+
+
+class DyingPool(FakePool):
+    """Stops the run at the given step, as a kill would."""
+
+    def __init__(self, step: int) -> None:
+        self.left = step
+
+    def batch(self, indices):
+        if self.left == 0:
+            raise Killed
+        self.left -= 1
+        return super().batch(indices)
+
+
+@pytest.mark.parametrize("killed_at", [1, 3, 5])
+def test_resumed_run_equals_an_unbroken_one(tmp_path, killed_at):
+    whole = train(GUIDED, FakePool(), tmp_path / "whole", progress=False)
+    with pytest.raises(Killed):
+        train(GUIDED, DyingPool(killed_at), tmp_path / "broken", progress=False)
+    resumed = train(GUIDED, FakePool(), tmp_path / "broken", progress=False)
+    assert resumed.drop(columns="seconds").equals(whole.drop(columns="seconds"))
+    a, b = (weights.load(tmp_path / run / "model.safetensors").state_dict() for run in ("whole", "broken"))
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_overfits_one_batch(tmp_path):
+    class Small(FakePool):
+        size = 2
+
+    settings = config.Train(model=config.Model.ftfnet(), steps=50, batch=2, warmup=5)
+    log = train(settings, Small(), tmp_path, progress=False)
+    assert log.quality_loss.iloc[-5:].mean() < 0.3 * log.quality_loss.iloc[0]
+
+
+def test_ratio_loss_pulls_the_deterministic_gates_to_the_target(tmp_path):
+    loss = config.Loss(ratio="fixed", target_ratio=0.25, ratio_weight=20.0)
+    settings = config.Train(steps=60, batch=2, warmup=5, learning_rate=1e-2, loss=loss)
+    log = train(settings, FakePool(), tmp_path, progress=False)
+    assert log.activation_ratio.iloc[-10:].mean() == pytest.approx(0.25, abs=0.15)
+    assert log.sampled_ratio.iloc[-1] == pytest.approx(log.activation_ratio.iloc[-1], abs=1e-6)
+
+
+def test_checkpoint_of_another_config_is_refused(tmp_path):
+    train(GUIDED, FakePool(), tmp_path, progress=False)
+    other = config.Train.from_dict(GUIDED.to_dict() | {"seed": 5})
+    with pytest.raises(ValueError, match="another config"):
+        train(other, FakePool(), tmp_path, progress=False)
+
+
+def test_damaged_checkpoint_is_refused(tmp_path):
+    (tmp_path / "checkpoint.pt").write_bytes(b"not a checkpoint")
+    with pytest.raises(ValueError, match=r"cannot be read(.|\n)*remove it"):
+        train(GUIDED, FakePool(), tmp_path, progress=False)
+
+
+def test_full_disk_names_the_file_and_keeps_the_old_checkpoint(tmp_path, monkeypatch):
+    train(GUIDED, FakePool(), tmp_path, progress=False)
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(OSError, match="disk is full while writing .*checkpoint.pt"):
+        Run(GUIDED, tmp_path, None, "cpu").save()
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+    assert [path.name for path in tmp_path.glob(".*")] == []
+
+
+def test_loss_that_is_no_number_stops_the_run(tmp_path):
+    class Broken(FakePool):
+        def batch(self, indices):
+            noisy, clean = super().batch(indices)
+            return noisy * float("nan"), clean
+
+    with pytest.raises(FloatingPointError, match="step 0"):
+        train(GUIDED, Broken(), tmp_path, progress=False)
+
+
+def test_warm_start_copies_the_network_and_leaves_the_policy():
+    static, slim = DSN(config.Model.ftfnet()), DSN()
+    policy = {k: v.clone() for k, v in slim.policy.state_dict().items()}
+    warm_start(slim, static)
+    assert all(torch.equal(v, static.network.state_dict()[k]) for k, v in slim.network.state_dict().items())
+    assert all(torch.equal(v, policy[k]) for k, v in slim.policy.state_dict().items())
+    with pytest.raises(ValueError, match="differ in shape"):
+        warm_start(slim, DSN(config.Model.ftfnet(form="magnitude")))
+
+
+def test_every_epoch_sees_every_mixture_once_in_its_own_order():
+    settings = config.Train(batch=4)
+    seen = torch.cat([batch_indices(step, 10, settings) for step in range(5)])
+    first, second = seen[:10], seen[10:]
+    assert sorted(first.tolist()) == sorted(second.tolist()) == list(range(10))
+    assert first.tolist() != second.tolist()
+
+
+def test_schedules():
+    settings = config.Train(steps=100, warmup=10, decay_from=0.5, learning_rate=1.0, noise_until=0.5)
+    assert learning_rate(0, settings) == pytest.approx(0.1)
+    assert learning_rate(49, settings) == pytest.approx(1.0)
+    assert learning_rate(75, settings) == pytest.approx(0.5)
+    assert learning_rate(99, settings) < 0.01
+    assert [gumbel_noise(step, settings) for step in (0, 25, 50, 99)] == [1.0, 0.5, 0.0, 0.0]
