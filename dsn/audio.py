@@ -10,11 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-import torch
 from numpy.typing import NDArray
 
-from dsn.files import replacing
-from dsn.torchaudio_cpu import functional
+from .files import replacing
+from .torchaudio_cpu import functional
 
 Wav = NDArray[np.float32]
 
@@ -38,7 +37,7 @@ def _open(path: Path) -> soundfile.SoundFile:
 
 
 def _frames(sound: soundfile.SoundFile, start: int, stop: int | None, path: Path) -> Wav:
-    total = sound.frames
+    total = int(sound.frames or 0)
     stop = total if stop is None else stop
     if total == 0:
         raise ValueError(f"{path} holds no samples; record or download it again")
@@ -46,7 +45,7 @@ def _frames(sound: soundfile.SoundFile, start: int, stop: int | None, path: Path
         raise ValueError(f"{path} has {total} samples per channel; {start}:{stop} does not lie within")
     try:
         sound.seek(start)
-        wav = sound.read(stop - start, dtype="float32", always_2d=True).T
+        wav = np.asarray(sound.read(stop - start, dtype="float32", always_2d=True), dtype=np.float32).T
     except (soundfile.LibsndfileError, RuntimeError) as error:
         raise ValueError(f"{path} is damaged near sample {start} ({error}); restore it from its source") from error
     if wav.shape[1] != stop - start:
@@ -130,6 +129,8 @@ def resample(wav: Wav, sample_rate: int, new_rate: int) -> Wav:
         raise ValueError(f"cannot resample from {sample_rate} to {new_rate} Hz; rates are positive")
     if sample_rate == new_rate:
         return wav
+    import torch  # here, because worker processes that only mix start without it in half the time
+
     contiguous = torch.from_numpy(np.ascontiguousarray(wav, dtype=np.float32))
     return functional().resample(contiguous, sample_rate, new_rate, lowpass_filter_width=64).numpy()
 

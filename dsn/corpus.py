@@ -7,11 +7,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from dsn import audio
-from dsn.audio import Wav
+from . import audio
+from .audio import Wav
 
 SPLITS = ("train", "valid", "test")
 """Speakers and noise recordings of one split occur in no other."""
@@ -137,9 +138,10 @@ def _read_manifest(path: Path, label: str) -> pd.DataFrame:
         what = f"lacks the columns {missing}" if missing else "has no rows"
         raise ValueError(f"{path} {what}; it needs file, start, stop (samples at 16 kHz) and {label}")
     numbers = table[["start", "stop"]].apply(pd.to_numeric, errors="coerce")
-    wrong = ~((numbers["start"] >= 0) & (numbers["stop"] > numbers["start"]))
+    start, stop = (np.asarray(numbers[name], dtype=np.float64) for name in ("start", "stop"))
+    wrong = ~((start >= 0) & (stop > start) & (start % 1 == 0) & (stop % 1 == 0))
     if wrong.any():
-        row = int(wrong.to_numpy().argmax())
+        row = int(wrong.argmax())
         raise ValueError(f"{path}, line {row + 2}: start and stop must be whole numbers with 0 <= start < stop")
     table[["start", "stop"]] = numbers.astype("int64")
     return table

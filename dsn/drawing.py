@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dsn import config
-from dsn.audio import SAMPLE_RATE
-from dsn.corpus import Clip, Corpus
-from dsn.mixing import SILENCE, assemble, rms
-from dsn.recipe import Noise, Piece, Recipe, Room, Track
+from . import config
+from .audio import SAMPLE_RATE
+from .corpus import Clip, Corpus
+from .mixing import SILENCE, assemble, rms
+from .recipe import Noise, Piece, Recipe, Room, Track
 
 SYNTHETIC = ("babble", "coloured", "speech_shaped")
 """Kinds of noise that are made, not recorded."""

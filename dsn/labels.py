@@ -17,11 +17,11 @@ from typing import Protocol, get_args
 
 from tqdm.auto import tqdm
 
-from dsn.config import GuideMetric
-from dsn.corpus import Corpus
-from dsn.files import replacing
-from dsn.mixing import Mixture, render
-from dsn.recipe import Recipe
+from .config import GuideMetric
+from .corpus import Corpus
+from .files import replacing
+from .mixing import Mixture, render
+from .recipe import Recipe
 
 Labels = dict[str, dict[str, float]]
 """Recipe id to metric to value."""
@@ -116,7 +116,7 @@ def write_labels(path: str | Path, table: Labels) -> None:
 
 def measure(mixture: Mixture, metric: str) -> dict[str, float]:
     """The metric of a noisy signal, and those that come with it at no cost; NaN where the signal does not have it."""
-    from dsn import metrics
+    from . import metrics
 
     if metric.startswith("dnsmos"):
         quality = metrics.dnsmos(mixture.noisy, p808=False)

@@ -6,11 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import signal
 
-from dsn.audio import SAMPLE_RATE, Wav
-from dsn.corpus import Corpus
-from dsn.recipe import Noise, Recipe, Room, Track
+from .audio import SAMPLE_RATE, Wav
+from .corpus import Corpus
+from .recipe import Noise, Recipe, Room, Track
 
 Signal = NDArray[np.floating]
 
@@ -28,6 +27,7 @@ PEAK = 0.99
 
 _FADE = SAMPLE_RATE // 200
 _EARLY = SAMPLE_RATE // 20
+_BAND = 512
 
 
 class Mixture(NamedTuple):
@@ -103,7 +103,7 @@ def in_room(speech: Signal, room: Room | None) -> tuple[Signal, Signal]:
         return speech, speech
     response = room_response(room)
     early = response[:_EARLY] * np.minimum(1, np.linspace(5, 0, _EARLY))  # fades from 40 to 50 ms
-    return tuple(signal.fftconvolve(speech, taps)[: len(speech)] for taps in (early, response))  # type: ignore
+    return _filtered(speech, early), _filtered(speech, response)
 
 
 def room_response(room: Room) -> Signal:
@@ -140,10 +140,14 @@ def coloured(samples: int, exponent: float, seed: int) -> Signal:
 
 
 def speech_shaped(speech: Signal, seed: int) -> Signal:
-    """Gaussian noise with the long-term spectrum (31 Hz wide bands) of `speech`, and as long."""
+    """Gaussian noise as long as `speech` and with its long-term spectrum: Welch's one-sided estimate, 31 Hz bands."""
     samples = len(speech)
-    hz, power = signal.welch(speech, SAMPLE_RATE, nperseg=min(512, samples))
-    return _shaped(_white(samples, seed), np.interp(_hz(samples), hz, np.sqrt(power)), samples)
+    whole = np.pad(speech, (0, max(0, _BAND - samples)))
+    frames = np.lib.stride_tricks.sliding_window_view(whole, _BAND)[:: _BAND // 2]
+    centred = (frames - frames.mean(axis=1, keepdims=True)) * np.hanning(_BAND + 1)[:-1]
+    power = np.mean(np.abs(np.fft.rfft(centred)) ** 2, axis=0)
+    power[1:-1] *= 2
+    return _shaped(_white(samples, seed), np.interp(_hz(samples), _hz(_BAND), np.sqrt(power)), samples)
 
 
 def _white(samples: int, seed: int) -> Signal:
@@ -156,6 +160,12 @@ def _hz(samples: int) -> Signal:
 
 def _shaped(wav: Signal, gain: Signal, padded: int) -> Signal:
     return np.fft.irfft(np.fft.rfft(wav, padded) * gain, padded)[: len(wav)]
+
+
+def _filtered(wav: Signal, taps: Signal) -> Signal:
+    """The first len(wav) samples of `wav` convolved with `taps`."""
+    padded = 2 ** (len(wav) + len(taps) - 1).bit_length()
+    return np.fft.irfft(np.fft.rfft(wav, padded) * np.fft.rfft(taps, padded), padded)[: len(wav)]
 
 
 def _unit(wav: Signal) -> Signal:

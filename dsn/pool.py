@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from dsn import labels
-from dsn.audio import Wav, from_int16, to_int16
-from dsn.corpus import Corpus
-from dsn.files import replacing
-from dsn.mixing import Mixture, render
-from dsn.recipe import Recipe, read_recipes, write_recipes
+from . import labels
+from .audio import Wav, from_int16, to_int16
+from .corpus import Corpus
+from .files import replacing
+from .mixing import Mixture, render
+from .recipe import Recipe, read_recipes, write_recipes
 
 MIXTURES = "mixtures.i16"
 """Raw little-endian 16-bit samples, shape (N, 2, L): noisy, then clean."""

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from dsn.files import replacing
+from .files import replacing
 
 
 @dataclass(frozen=True)
