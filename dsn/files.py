@@ -24,7 +24,9 @@ def replacing(path: str | Path) -> Iterator[Path]:
         os.replace(temporary, path)
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            raise OSError(errno.ENOSPC, f"the disk is full while writing {path}; free some space and run again") from error
+            raise OSError(
+                errno.ENOSPC, f"the disk is full while writing {path}; free some space and run again"
+            ) from error
         raise
     finally:
         temporary.unlink(missing_ok=True)

@@ -92,4 +92,3 @@ def attention_scores(width: int, queries: int, keys: int) -> int:
 def split(static: int, whole: int) -> Macs:
     """The cost of a layer of which a closed frame runs `static` and an open frame `whole`."""
     return Macs(static, whole - static)
-

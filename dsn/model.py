@@ -1,4 +1,4 @@
-"""The network, from noisy to enhanced signal: FTF-Net when every part is static, DSN with a policy.
+r"""The network, from noisy to enhanced signal: FTF-Net when every part is static, DSN with a policy.
 
     STFT -> compression -> encoder -> F, T, F blocks -> decoder -> mask -> decompression -> inverse STFT
                       \\-> policy -> gates of encoder, F, T, F, decoder
@@ -186,12 +186,14 @@ class FTFNet(nn.Module):
         """Cost per frame of `bins`, layer by layer; `gates` names the gate of each block."""
         rows, sizes = [], [bins]
         for k, conv in enumerate(self.encoder.layers):
+            assert isinstance(conv, DynamicConv)
             rows.append(MacRow(f"encoder.conv{k + 1}", "conv", gates[0], conv.macs(sizes[-1])))
             sizes.append(conv.output_bins(sizes[-1]))
         rows += self.frequency_1.macs("frequency_1", gates[1], sizes[-1])
         rows += self.time.macs("time", gates[2], sizes[-1])
         rows += self.frequency_2.macs("frequency_2", gates[3], sizes[-1])
         for k, (scale, conv) in enumerate(zip(self.decoder.skips, self.decoder.layers, strict=True)):
+            assert isinstance(scale, DynamicDepthwise) and isinstance(conv, DynamicConv)
             rows.append(MacRow(f"decoder.skip{k + 1}", "conv", gates[4], scale.macs(sizes[-1 - k])))
             rows.append(MacRow(f"decoder.conv{k + 1}", "conv", gates[4], conv.macs(sizes[-1 - k])))
         return rows

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 
@@ -36,7 +38,7 @@ class Policy(nn.Module):
         super().__init__()
         edges = band_edges(bins, bands, sample_rate)
         pool = torch.zeros(bins, bands)
-        for band, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+        for band, (low, high) in enumerate(itertools.pairwise(edges)):
             pool[low:high, band] = 1 / (high - low)
         self.pool: Tensor
         self.register_buffer("pool", pool, persistent=False)
@@ -44,7 +46,7 @@ class Policy(nn.Module):
         self.out = nn.Linear(hidden, 2 * n_gates)
         self.n_gates = n_gates
 
-    def forward(self, magnitude: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, magnitude: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Logits of every frame and the state after the last."""
         hidden, state = self.gru(magnitude.transpose(1, 2) @ self.pool, state)
         return self.out(hidden).unflatten(-1, (self.n_gates, 2)), state

@@ -65,7 +65,9 @@ def batch_loss(model: DSN, noisy: Tensor, clean: Tensor, target: Tensor | None, 
     if target is None:
         return quality, log
     ratio = ratio_loss(enhanced.gate, target)
-    return quality + train.loss.ratio_weight * ratio, log | gate_log(enhanced, target) | {"ratio_loss": float(ratio.detach())}
+    return quality + train.loss.ratio_weight * ratio, log | gate_log(enhanced, target) | {
+        "ratio_loss": float(ratio.detach())
+    }
 
 
 @torch.no_grad()
@@ -184,5 +186,11 @@ def train(
         run.step = step + 1
         if run.step % train.checkpoint_every == 0 or run.step == train.steps:
             run.save()
-    weights.save(model, folder / "model.safetensors", {"train": train.to_dict(), "device": device})
-    return pandas.DataFrame(run.log)
+    log = pandas.DataFrame(run.log)
+    notes = {
+        "train": train.to_dict(),
+        "device": device,
+        "minutes": round(sum(row["seconds"] for row in run.log) / 60, 1),
+    }
+    weights.save(model, folder / "model.safetensors", notes)
+    return log

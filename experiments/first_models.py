@@ -10,22 +10,27 @@ mixtures in the same order, the same number of steps and the same decay of the l
 Examples:
     python experiments/first_models.py trunk   --pool POOL --runs runs
     python experiments/first_models.py mgt-dsn --pool POOL --runs runs
+    python experiments/first_models.py ship    --pool POOL --runs runs
 """
 
 from __future__ import annotations
 
 import argparse
+import platform
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from dsn import config, weights
+from dsn.audio import SAMPLE_RATE
 from dsn.losses import fit_guide
-from dsn.pool import Pool
+from dsn.pool import Pool, key
 from dsn.train import train
 
 TARGET_RATIO = 0.5
-RATIO_WEIGHT = 2.0
+RATIO_WEIGHT = 0.5
+BRANCHES = ("ftfnet", "dsn", "mgt-dsn")
 TRUNK = config.Train(model=config.Model.ftfnet(), steps=1500, decay_from=1.0)
 BRANCH = config.Train(model=config.Model.ftfnet(), steps=1200, warmup=50, seed=1)
 
@@ -39,18 +44,34 @@ def branch(name: str, pool: Pool) -> config.Train:
     """Config of one branch."""
     if name == "ftfnet":
         return BRANCH
-    ratio = {"ratio_weight": RATIO_WEIGHT, "target_ratio": TARGET_RATIO}
-    if name == "dsn":
-        loss = config.Loss(ratio="fixed", **ratio)
-    else:
-        loss = config.Loss(ratio="guided", guide=guide(pool), **ratio)
-    return config.Train.from_dict(BRANCH.to_dict() | {"model": config.Model(), "loss": loss})
+    loss = config.Loss(ratio="fixed", ratio_weight=RATIO_WEIGHT, target_ratio=TARGET_RATIO)
+    if name == "mgt-dsn":
+        loss = replace(loss, ratio="guided", guide=guide(pool))
+    return replace(BRANCH, model=config.Model(), loss=loss)
+
+
+def ship(pool: Pool, runs: Path) -> None:
+    """Copy the branches' weights into the package, with where they come from."""
+    data = {
+        "mixtures": len(pool),
+        "hours_of_mixtures": round(len(pool) * pool.recipes[0].samples / SAMPLE_RATE / 3600, 2),
+        "pool": key(pool.recipes),
+        "device": platform.machine() + " CPU, one thread",
+    }
+    trunk = weights.notes(runs / "trunk" / "model.safetensors")
+    for name in BRANCHES:
+        path = runs / name / "model.safetensors"
+        weights.save(
+            weights.load(path),
+            weights.SHIPPED / path.with_stem(name).name,
+            weights.notes(path) | {"trunk": trunk, "data": data},
+        )
 
 
 def main() -> None:
-    """Train one stage."""
+    """Run one stage."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stage", choices=["trunk", "ftfnet", "dsn", "mgt-dsn"])
+    parser.add_argument("stage", choices=["trunk", *BRANCHES, "ship"])
     parser.add_argument("--pool", type=Path, required=True, help="folder of training mixtures made by `dsn data pool`")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where checkpoints and logs go")
     parser.add_argument("--device", default="cpu")
@@ -58,7 +79,9 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     pool, folder = Pool(arguments.pool), arguments.runs / arguments.stage
-    if arguments.stage == "trunk":
+    if arguments.stage == "ship":
+        ship(pool, arguments.runs)
+    elif arguments.stage == "trunk":
         train(TRUNK, pool, folder, device=arguments.device)
     else:
         start = weights.load(arguments.runs / "trunk" / "model.safetensors")

@@ -30,9 +30,9 @@ def test_unknown_keys_are_refused_at_any_depth():
     [
         (lambda: config.Stft(n_fft=511), "n_fft is 511"),
         (lambda: config.Stft(compression=0.0), "compression is 0.0"),
-        (lambda: config.Policy(gates="many"), "gates is 'many'"),
+        (lambda: config.Policy.from_dict({"gates": "many"}), "gates is 'many'"),
         (lambda: config.Policy(hidden=0), "hidden is 0"),
-        (lambda: config.Model(form="real"), "form is 'real'"),
+        (lambda: config.Model.from_dict({"form": "real"}), "form is 'real'"),
         (lambda: config.Model(groups=5), "groups is 5"),
         (lambda: config.Model(static_share=0.3), "static_share 0.3"),
         (lambda: config.Model(past_frames=0), "past_frames is 0"),

@@ -1,5 +1,7 @@
 """Each dynamic layer against plain torch layers: all open, all closed, skip = dense, stream = whole, causal, cost."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -16,11 +18,20 @@ from dsn.dynamic import (
 )
 
 BATCH, FRAMES, BINS, CHANNELS, PAST = 2, 11, 5, 8, 4
-LAYERS = ["linear", "conv", "transpose", "depthwise", "gru-time", "gru-frequency", "attention-time", "attention-frequency"]
+LAYERS = [
+    "linear",
+    "conv",
+    "transpose",
+    "depthwise",
+    "gru-time",
+    "gru-frequency",
+    "attention-time",
+    "attention-frequency",
+]
 STATEFUL = ["conv", "transpose", "gru-time", "attention-time"]
 
 
-def make(name: str) -> nn.Module:
+def make(name: str) -> Any:
     torch.manual_seed(0)
     layers = {
         "linear": lambda: DynamicLinear(CHANNELS, 6, 4, 2),
@@ -39,16 +50,16 @@ def is_conv(name: str) -> bool:
     return name in ("conv", "transpose", "depthwise")
 
 
-def inputs(name: str, frames: int = FRAMES, batch: int = BATCH) -> torch.Tensor:
+def inputs(name: str, frames: int = FRAMES, batch: int = BATCH) -> Any:
     shape = (batch, CHANNELS, frames, BINS) if is_conv(name) else (batch, frames, BINS, CHANNELS)
     return torch.randn(shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 
 
-def gates(frames: int = FRAMES, batch: int = BATCH, seed: int = 2) -> torch.Tensor:
+def gates(frames: int = FRAMES, batch: int = BATCH, seed: int = 2) -> Any:
     return torch.randint(0, 2, (batch, frames), generator=torch.Generator().manual_seed(seed)).double()
 
 
-def run(name, layer, x, gate=None, skip=False, state=None):
+def run(name: str, layer: Any, x: Any, gate: Any = None, skip: bool = False, state: Any = None) -> Any:
     if name in ("linear", "depthwise"):
         return layer(x, gate, skip), None
     return layer(x, state, gate, skip)
@@ -139,10 +150,11 @@ def test_linear_all_closed_is_the_static_layer():
     assert torch.allclose(y[..., :2], expected, atol=1e-13)
 
 
-def plain_conv(layer: DynamicConv, rows: slice, columns: slice, x: torch.Tensor) -> torch.Tensor:
+def plain_conv(layer: Any, rows: slice, columns: slice, x: torch.Tensor) -> torch.Tensor:
     """nn.Conv2d with a 2 x 3 kernel, from the folded weights of `layer`, on past-padded x."""
     weight = layer.conv.weight.unflatten(1, (2, CHANNELS))[rows, :, columns]  # (out, tap, in, 1, 3)
     plain = nn.Conv2d(weight.shape[2], weight.shape[0], (2, 3), (1, 2)).double()
+    assert plain.bias is not None
     plain.weight.data, plain.bias.data = weight[:, :, :, 0].transpose(1, 2), layer.conv.bias[rows]
     return plain(nn.functional.pad(x[:, columns], (0, 0, 1, 0)))
 
@@ -155,10 +167,11 @@ def test_conv_equals_conv2d_open_and_closed():
     assert torch.allclose(y[:, :2], plain_conv(layer, slice(2), slice(4), x), atol=1e-13)
 
 
-def plain_transpose(layer: DynamicConvTranspose, columns: slice, rows: slice, x: torch.Tensor) -> torch.Tensor:
+def plain_transpose(layer: Any, columns: slice, rows: slice, x: torch.Tensor) -> torch.Tensor:
     """nn.ConvTranspose2d with a 2 x 3 kernel; its first frames are the causal ones."""
     weight = layer.conv.weight.unflatten(0, (2, CHANNELS))[:, columns, rows]  # (tap, in, out, 1, 3), past first
     plain = nn.ConvTranspose2d(weight.shape[1], weight.shape[2], (2, 3), (1, 2), output_padding=(0, 1)).double()
+    assert plain.bias is not None
     plain.weight.data, plain.bias.data = weight.flip(0)[:, :, :, 0].permute(1, 2, 0, 3), layer.conv.bias[rows]
     return plain(x[:, columns])[:, :, : x.shape[2]]
 
@@ -201,8 +214,8 @@ def test_held_state_equals_the_recurrence_frame_by_frame(skip):
     assert torch.allclose(last[3], state[0], atol=1e-12)
 
 
-def torch_attention(layer: DynamicAttention) -> nn.MultiheadAttention:
-    plain = nn.MultiheadAttention(CHANNELS, 4, batch_first=True).double()
+def torch_attention(layer: Any) -> Any:
+    plain: Any = nn.MultiheadAttention(CHANNELS, 4, batch_first=True).double()
     plain.in_proj_weight.data, plain.in_proj_bias.data = layer.qkv.weight.data, layer.qkv.bias.data
     plain.out_proj.weight.data, plain.out_proj.bias.data = layer.out.weight.data, layer.out.bias.data
     return plain

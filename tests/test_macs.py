@@ -1,5 +1,7 @@
 """The cost table against the papers' figures and against counted operations of a running network."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -62,7 +64,7 @@ def test_mean_gates_give_the_mean_cost():
 
 def test_total_is_differentiable_in_the_gates():
     table = DSN().macs()
-    gate = torch.full((5,), 0.5, requires_grad=True)
+    gate: Any = torch.full((5,), 0.5, requires_grad=True)
     table.total(gate.unbind()).backward()
     assert gate.grad.tolist() == [float(d) for d in table.by_gate()[1]]
 

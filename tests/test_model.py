@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 
@@ -18,7 +20,7 @@ def make(name: str) -> DSN:
     return DSN(MODELS[name]).double().eval()
 
 
-def signal(hops: float = 20, batch: int = 2) -> torch.Tensor:
+def signal(hops: float = 20, batch: int = 2) -> Any:
     return torch.randn(batch, int(hops * HOP), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 
 

@@ -1,3 +1,6 @@
+import itertools
+from typing import Any
+
 import pytest
 import torch
 
@@ -7,7 +10,7 @@ from dsn.policy import Policy, activation_ratio, band_edges, gate_prob, hard_gat
 def test_bands_cover_every_bin_once():
     edges = band_edges(257, 32, 16000)
     assert edges[0] == 0 and edges[-1] == 257 and len(edges) == 33
-    assert all(b > a for a, b in zip(edges[:-1], edges[1:], strict=True))
+    assert all(b > a for a, b in itertools.pairwise(edges))
 
 
 def test_too_many_bands_are_refused():
@@ -34,7 +37,7 @@ def test_pooling_is_the_mean_of_each_band():
 
 
 def test_sampled_gates_are_hard_forward_and_soft_backward():
-    logits = torch.randn(4, 50, 3, 2, dtype=torch.float64, requires_grad=True)
+    logits: Any = torch.randn(4, 50, 3, 2, dtype=torch.float64, requires_grad=True)
     torch.manual_seed(0)
     gate = sample_gate(logits)
     assert set(gate.detach().round(decimals=9).unique().tolist()) == {0.0, 1.0}

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 
@@ -54,7 +56,7 @@ def test_compression_is_undone_by_the_inverse_exponent(wav):
 
 
 def test_compression_of_silence_is_silence_with_a_finite_gradient():
-    spec = torch.zeros(1, 3, 2, dtype=torch.complex128, requires_grad=True)
+    spec: Any = torch.zeros(1, 3, 2, dtype=torch.complex128, requires_grad=True)
     y = compress(spec, 1 / 0.3)
     torch.view_as_real(y).sum().backward()
     assert y.abs().max() == 0 and torch.isfinite(torch.view_as_real(spec.grad)).all()

@@ -32,7 +32,7 @@ GUIDED = config.Train(
 )
 
 
-class Killed(Exception):
+class KilledError(Exception):
     pass
 
 
@@ -44,7 +44,7 @@ class DyingPool(FakePool):
 
     def batch(self, indices):
         if self.left == 0:
-            raise Killed
+            raise KilledError
         self.left -= 1
         return super().batch(indices)
 
@@ -52,7 +52,7 @@ class DyingPool(FakePool):
 @pytest.mark.parametrize("killed_at", [1, 3, 5])
 def test_resumed_run_equals_an_unbroken_one(tmp_path, killed_at):
     whole = train(GUIDED, FakePool(), tmp_path / "whole", progress=False)
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         train(GUIDED, DyingPool(killed_at), tmp_path / "broken", progress=False)
     resumed = train(GUIDED, FakePool(), tmp_path / "broken", progress=False)
     assert resumed.drop(columns="seconds").equals(whole.drop(columns="seconds"))
@@ -116,6 +116,7 @@ def test_loss_that_is_no_number_stops_the_run(tmp_path):
 
 def test_warm_start_copies_the_network_and_leaves_the_policy():
     static, slim = DSN(config.Model.ftfnet()), DSN()
+    assert slim.policy is not None
     policy = {k: v.clone() for k, v in slim.policy.state_dict().items()}
     warm_start(slim, static)
     assert all(torch.equal(v, static.network.state_dict()[k]) for k, v in slim.network.state_dict().items())

@@ -128,7 +128,7 @@ class DynamicAttention(nn.Module):
             torch.cat([state.open, ones if gate is None else gate.detach()], dim=1),
         )
         q = q.unflatten(0, size)
-        y = self._by_window(q, seen, gate) if skip else self._by_chunk(q, seen, gate)
+        y = self._by_window(q, seen) if skip else self._by_chunk(q, seen, gate)
         y = self._join(y.flatten(0, 1), None if gate is None else gate.flatten(), skip).unflatten(0, size)
         return y, self._last(seen)
 
@@ -160,8 +160,8 @@ class DynamicAttention(nn.Module):
             if q[..., channels].shape[-1] == 0:
                 continue
             mask = (near & ((exists[:, None] > 0.5) | itself))[:, None]  # (B, 1, Q, K), one for all bins and heads
-            bins_and_heads = (self._by_bin(x[..., channels]) for x in (q, seen.key, seen.value))
-            y = nn.functional.scaled_dot_product_attention(*bins_and_heads, attn_mask=mask)
+            query, key, value = (self._by_bin(x[..., channels]) for x in (q, seen.key, seen.value))
+            y = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
             parts.append(y.unflatten(1, (q.shape[2], -1)).permute(0, 3, 1, 2, 4).flatten(-2))
         return torch.cat(parts, dim=-1)
 
@@ -169,7 +169,7 @@ class DynamicAttention(nn.Module):
         """(B, S, F, C) -> (B, F H, S, D)."""
         return x.unflatten(-1, (-1, self.head_size)).permute(0, 2, 3, 1, 4).flatten(1, 2)
 
-    def _by_window(self, q: Tensor, seen: AttentionState, gate: Tensor | None) -> Tensor:
+    def _by_window(self, q: Tensor, seen: AttentionState) -> Tensor:
         """Frame by frame, as a stream runs it: each query with its own window, dynamic heads in open frames only."""
         size = q.shape[:2]
         windows = [part.unfold(1, self.past + 1, 1).flatten(0, 1) for part in seen]  # (B T, ..., past + 1)
@@ -178,11 +178,11 @@ class DynamicAttention(nn.Module):
         static = self._window(query, key, value, windows[2], slice(self.static))
         if self.static_heads == self.heads:
             return static.unflatten(0, size)
-        is_open = torch.ones(len(query), dtype=torch.bool) if gate is None else gate.flatten() > 0.5
+        is_open = seen.open[:, self.past :].flatten() > 0.5
         extra = query.new_zeros(*query.shape[:2], query.shape[-1] - self.static)
         if is_open.any():
-            opened = [part[is_open] for part in (query, key, value, windows[3])]
-            extra[is_open] = self._window(*opened, slice(self.static, None))
+            dynamic = slice(self.static, None)
+            extra[is_open] = self._window(query[is_open], key[is_open], value[is_open], windows[3][is_open], dynamic)
         return torch.cat([static, extra], dim=-1).unflatten(0, size)
 
     def _window(self, q: Tensor, k: Tensor, v: Tensor, exists: Tensor, channels: slice) -> Tensor:

@@ -64,10 +64,8 @@ class DynamicGRU(nn.Module):
             extra = self._run(each, dynamic) * open_rows
         return torch.cat([static, extra], dim=-1).unflatten(0, size)
 
-    def _along_time(
-        self, x: Tensor, state: Tensor | None, gate: Tensor | None, skip: bool
-    ) -> tuple[Tensor, Tensor]:
-        batch, frames, bins, _ = x.shape
+    def _along_time(self, x: Tensor, state: Tensor | None, gate: Tensor | None, skip: bool) -> tuple[Tensor, Tensor]:
+        batch, _frames, bins, _ = x.shape
         rows = x.transpose(1, 2).flatten(0, 1)  # (B F, T, C)
         if state is None:
             state = x.new_zeros(len(self.groups), batch * bins, self.width)
