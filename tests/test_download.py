@@ -72,7 +72,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         def do_GET(self) -> None:
             told.answer(self)
 
-        def log_message(self, *message: Any) -> None:
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
             pass
 
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
