@@ -127,8 +127,9 @@ def _conditions(path: Path) -> dict[str, tuple[str, float]]:
     with _opened(path) as archive:
         for member in members(archive, str(path), re.compile(r"log_(testset|trainset_28spk)\.txt")).values():
             for line in _content(archive, member).decode("ascii").splitlines():
-                name, kind, snr_db = line.split()
-                conditions[name] = (kind, float(snr_db))
+                if line.strip():
+                    name, kind, snr_db = line.split()
+                    conditions[name] = (kind, float(snr_db))
     return conditions
 
 

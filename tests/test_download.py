@@ -244,7 +244,7 @@ def voicebank_files() -> dict[str, bytes]:
             wavs = clean if kind == "clean" else {pair: clean[pair] + noise[pair] for pair in pairs}
             content = {f"{kind}_{name}_wav/{pair}.wav": wav_48k(wav) for pair, wav in wavs.items()}
             files[f"{kind}_{name}_wav.zip"] = zipped({f"__MACOSX/._{pairs[0]}.wav": b"junk", **content})
-        logs[f"log_{name}.txt"] = "".join(f"{pair} cafe 1.750000e+01\n" for pair in pairs).encode()
+        logs[f"log_{name}.txt"] = "".join(f"{pair} cafe 1.750000e+01\r\n" for pair in pairs).encode() + b"\n"
     return {**files, "logfiles.zip": zipped(logs)}
 
 
