@@ -182,11 +182,15 @@ class Guide(Settings):
 
 @dataclass(frozen=True)
 class Loss(Settings):
-    """Multi-resolution compressed loss (arXiv:2608.30739) and the loss on the activation ratio."""
+    """Multi-resolution compressed loss (arXiv:2608.30739) and the loss on the activation ratio.
+
+    `snr_weight` adds the waveform's error, in units of loss per dB of output SNR (our choice; 0 is the papers' loss).
+    """
 
     fft_sizes: tuple[int, ...] = (320, 512, 768)
     compression: float = 0.3
     complex_weight: float = 0.3
+    snr_weight: float = 0.0
     ratio: RatioLoss = "none"
     ratio_weight: float = 0.0
     target_ratio: float = 0.5
@@ -195,6 +199,7 @@ class Loss(Settings):
     def __post_init__(self) -> None:
         _one_of("ratio", self.ratio, RatioLoss)
         _check(0 <= self.complex_weight <= 1, f"complex_weight is {self.complex_weight}; it must lie in [0, 1]")
+        _check(self.snr_weight >= 0, f"snr_weight is {self.snr_weight}; it must not be negative")
         _check(0 <= self.target_ratio <= 1, f"target_ratio is {self.target_ratio}; it must lie in [0, 1]")
 
 

@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 
 from . import config, weights
 from .files import replacing
-from .losses import multi_resolution_loss, ratio_loss, target_ratio
+from .losses import quality_loss, ratio_loss, target_ratio
 from .model import DSN, Enhanced
 from .policy import activation_ratio, hard_gate
 
@@ -60,7 +60,7 @@ def batch_loss(model: DSN, noisy: Tensor, clean: Tensor, target: Tensor | None, 
     """Loss of one batch and what to log: noisy, clean (B, L), target ratio (B,) or None without a ratio loss."""
     hop = model.config.stft.hop_length
     enhanced, _ = model(noisy, tau=train.tau, noise=gumbel_noise(step, train))
-    quality = multi_resolution_loss(enhanced.wav[:, hop:], clean[:, :-hop], train.loss)
+    quality = quality_loss(enhanced.wav[:, hop:], clean[:, :-hop], train.loss)
     log = {"quality_loss": float(quality.detach())}
     if target is None:
         return quality, log
