@@ -34,6 +34,7 @@ def save(model: DSN, path: str | Path, notes: dict[str, Any] | None = None) -> N
     metadata = {"config": json.dumps(model.config.to_dict()), "notes": json.dumps(notes or {})}
     with replacing(path) as temporary:
         save_file({k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}, temporary, metadata)
+        temporary.chmod(0o644)  # safetensors keeps its files to their owner
 
 
 def _metadata(path: Path) -> dict[str, Any]:

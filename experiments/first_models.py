@@ -36,7 +36,7 @@ BRANCHES = ("ftfnet", "dsn", "mgt-dsn")
 LOSS = config.Loss(snr_weight=0.002)
 TRUNK = config.Train(model=config.Model.ftfnet(), steps=800, decay_from=1.0)
 TRUNK_2 = replace(TRUNK, steps=700, warmup=50, seed=1, loss=LOSS)
-BRANCH = replace(TRUNK_2, steps=1200, decay_from=0.0, seed=2)
+BRANCH = replace(TRUNK_2, steps=1100, decay_from=0.0, seed=2)
 
 
 def guide(pool: Pool) -> config.Guide:
