@@ -1,0 +1,26 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import dsn
+
+OPTIONAL = ("IPython", "matplotlib", "onnxruntime", "pandas", "pesq", "pystoi", "safetensors", "scipy", "soundfile")
+
+
+def test_import_needs_torch_alone():
+    code = f"import sys, dsn; print([name for name in {OPTIONAL} if name in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
+def test_public_names_exist_and_are_documented():
+    assert len(dsn.__all__) == len(set(dsn.__all__))
+    for name in dsn.__all__:
+        assert getattr(dsn, name).__doc__, name
+
+
+def test_no_file_names_a_path_of_one_machine():
+    root = Path(dsn.__file__).parent
+    markers = ("/" + "home/", "/" + "root/", "/" + "work/")
+    for path in root.rglob("*.py"):
+        assert not any(marker in path.read_text(encoding="utf-8") for marker in markers), path
