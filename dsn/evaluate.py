@@ -19,7 +19,7 @@ import pandas
 import soundfile
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from .audio import SAMPLE_RATE, audio_files, length, read, read_mono
 from .files import replacing

@@ -23,7 +23,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pandas
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from .mos import SAMPLE_RATE, Dnsmos, Wav, array, dnsmos, samples
 
@@ -79,7 +79,8 @@ def si_sdr_db(enhanced: Wav, clean: Wav) -> float:
     counts. Raises ValueError for silence, different lengths, and empty or non-finite signals.
     """
     estimate, target = _pair(enhanced, clean)
-    projection = np.dot(estimate, target) / np.dot(target, target) * target
+    # np.dot would round differently with another number of threads
+    projection = np.sum(estimate * target) / np.sum(target * target) * target
     signal, distortion = np.sum(projection**2), np.sum((estimate - projection) ** 2)
     if distortion == 0:
         return math.inf

@@ -71,9 +71,9 @@ def test_noisy_row_of_a_folder(tmp_path: Path) -> None:
     assert table["error"].tolist() == ["", ""]
 
 
-def test_every_metric_in_parallel_is_that_of_the_pair() -> None:
+def test_every_metric_is_that_of_the_pair() -> None:
     noisy, clean = pair(38400)
-    table = evaluate(Halver(), [("a", noisy, clean, 6.0)], processes=2)
+    table = evaluate(Halver(), [("a", noisy, clean, 6.0)], processes=1)
     expected = score(noisy / 2, clean)
     assert {name: table.loc[0, name] for name in (*METRICS, "error")} == expected
     assert table.loc[0, "snr_db"] == 6
@@ -174,7 +174,7 @@ def test_parallel_equals_serial(tmp_path: Path) -> None:
     audio.write(folder / "clean/c.wav", np.zeros(4000, np.float32))
     metrics = ("pesq_wb", "si_sdr_db")
     serial = evaluate(Halver(), folder, processes=1, metrics=metrics)
-    assert_frame_equal(evaluate(Halver(), folder, processes=3, metrics=metrics), serial, check_exact=True)
+    assert_frame_equal(evaluate(Halver(), folder, processes=2, metrics=metrics), serial, check_exact=True)
     assert serial["error"].ne("").tolist() == [False, False, True]
 
 
