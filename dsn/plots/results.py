@@ -1,0 +1,142 @@
+"""Figures of the chapter on results: quality against cost, use of the gates, differences, gates over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from ..audio import SAMPLE_RATE, Wav
+from ..statistics import spearman
+from .marks import (
+    DIGITS,
+    MARKERS,
+    METRIC_NAMES,
+    MODEL_COLOURS,
+    MODEL_NAMES,
+    number,
+    scatter_with_means,
+)
+from .spectrograms import block_name, gate_strip, levels_db
+from .style import INK, SERIES, new_figure
+
+DIALLED = "mgt-dsn"
+"""The model whose dial is turned."""
+
+DYNAMIC_RANGE_DB = 70.0
+
+
+def pareto(points: pandas.DataFrame, metrics: Sequence[str] = ("pesq_wb", "si_sdr_db")) -> tuple[Figure, str]:
+    """Quality against MMAC/s, one panel per metric, from the rows of `dsn.results.points`.
+
+    Models with several dials are drawn as a curve, the trained setting (dial 0) filled; the noisy input is a line.
+    """
+    figure, axes = new_figure(0.5 + 2.5 * len(metrics), len(metrics), sharex=True)
+    for axis, metric in zip(axes, metrics, strict=True):
+        for model, rows in points.groupby("model", sort=False):
+            _pareto_model(axis, str(model), rows.sort_values("mmacs_per_s"), metric)
+        axis.set_ylabel(METRIC_NAMES[metric])
+        axis.set_xlim(left=0)
+    axes[-1].set_xlabel("MMAC/s, million multiply-accumulates per second of audio")
+    axes[0].legend(fontsize=9, loc="best", frameon=True)
+    return (figure, " ".join(_pareto_text(points, metric) for metric in metrics))
+
+
+def _pareto_model(axis: Axes, model: str, rows: pandas.DataFrame, metric: str) -> None:
+    name, colour = MODEL_NAMES.get(model, model), MODEL_COLOURS.get(model, INK)
+    if model == "noisy":
+        axis.axhline(float(rows[metric].iloc[0]), color=colour, linestyle=":", label=name)
+        return
+    trained = rows[rows["dial"] == 0]
+    if len(rows) > 1:
+        axis.plot(rows["mmacs_per_s"], rows[metric], color=colour, marker="o", markerfacecolor="white", linewidth=1.6)
+        name += ", dial turned; filled: as trained"
+    marker = {"ftfnet": "D", "dsn": "s"}.get(model, "o")
+    axis.scatter(trained["mmacs_per_s"], trained[metric], s=55, color=colour, marker=marker, zorder=3, label=name)
+
+
+def _pareto_text(points: pandas.DataFrame, metric: str) -> str:
+    parts = []
+    for model, rows in points.groupby("model", sort=False):
+        name, digits = MODEL_NAMES.get(str(model), str(model)), DIGITS.get(metric, 2)
+        if model == "noisy":
+            parts.append(f"{name} {number(float(rows[metric].iloc[0]), digits)} at no cost")
+            continue
+        ends = rows.sort_values("mmacs_per_s").iloc[[0, -1] if len(rows) > 1 else [0]]
+        values = [
+            f"{number(float(row[metric]), digits)} at {number(float(row['mmacs_per_s']), 0)} MMAC/s"
+            for _, row in ends.iterrows()
+        ]
+        parts.append(f"{name} from {' to '.join(values)}" if len(values) > 1 else f"{name} {values[0]}")
+    return f"{METRIC_NAMES[metric]} against cost: {'; '.join(parts)}."
+
+
+def usage(table: pandas.DataFrame, inputs: Sequence[str] = ("snr_db", "noisy_ovrl")) -> tuple[Figure, str]:
+    """Activation ratio of each gate against properties of the input, one panel each: points are files, lines means.
+
+    `table` is a `dsn.results.gate_table` with the columns `inputs`. The legend gives Spearman's correlation.
+    """
+    gates = [column.removeprefix("ratio_") for column in table.columns if column.startswith("ratio_")]
+    figure, axes = new_figure(0.4 + 2.9 * len(inputs), len(inputs))
+    texts = []
+    for axis, name in zip(axes, inputs, strict=True):
+        for index, gate in enumerate(gates):
+            ratios = table[f"ratio_{gate}"].tolist()
+            rho = spearman(table[name].tolist(), ratios)
+            label = f"{block_name(gate)}: " + ("constant" if np.ptp(ratios) == 0 else number(rho, 2))
+            scatter_with_means(axis, table[name].tolist(), ratios, SERIES[index], MARKERS[index], label)
+            texts.append(f"{label} (mean {number(float(np.mean(ratios)), 2)})")
+        texts.append(f"against {METRIC_NAMES[name]}.")
+        axis.set(xlabel=METRIC_NAMES[name], ylabel="activation ratio", ylim=(-0.04, 1.04))
+        axis.legend(
+            title="Spearman's correlation", fontsize=8, title_fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5)
+        )
+    return (figure, f"Activation ratio and Spearman's correlation of each gate: {', '.join(texts)}")
+
+
+def differences(table: pandas.DataFrame) -> tuple[Figure, str]:
+    """Mean differences to a baseline with their intervals, one panel per metric.
+
+    `table` has the columns model, metric, mean, low, high; 0 is the baseline.
+    """
+    metrics = list(dict.fromkeys(table["metric"]))
+    figure, axes = new_figure(0.4 + 0.85 * len(metrics), len(metrics))
+    texts = []
+    for axis, metric in zip(axes, metrics, strict=True):
+        rows = table[table["metric"] == metric]
+        axis.axvline(0, color=INK, linewidth=1)
+        for place, row in enumerate(rows.itertuples()):
+            colour = MODEL_COLOURS.get(str(row.model), INK)
+            axis.plot([row.low, row.high], [place, place], color=colour, linewidth=2.5)
+            axis.plot(row.mean, place, "o", color=colour)
+            digits = DIGITS.get(metric, 2) + 1
+            span = f"{number(row.low, digits)} to {number(row.high, digits)}"
+            texts.append(
+                f"{METRIC_NAMES[metric]} {MODEL_NAMES.get(str(row.model))} {number(row.mean, digits)} ({span})"
+            )
+        axis.set_yticks(range(len(rows)), [MODEL_NAMES.get(str(model), str(model)) for model in rows["model"]])
+        axis.set_ylim(len(rows) - 0.4, -0.6)
+        axis.set_title(METRIC_NAMES[metric], fontsize=9, loc="left")
+    return (figure, f"Mean difference to FTF-Net and 95 % interval: {'; '.join(texts)}.")
+
+
+def gate_timeline(noisy: Wav, gate: Tensor, names: Sequence[str], frame_rate: float) -> tuple[Figure, str]:
+    """A spectrogram of the noisy signal (L,) above the state of every gate (T, n_gates) over time."""
+    height = 0.5 + 0.3 * len(names)
+    figure, (upper, lower) = new_figure(2.6 + height, 2, height_ratios=(2.2, height), sharex=True)
+    level, seconds = levels_db(noisy), len(noisy) / SAMPLE_RATE
+    top, extent = float(level.max()), (0, seconds, 0, SAMPLE_RATE / 2000)
+    limits = {"vmin": top - DYNAMIC_RANGE_DB, "vmax": top}
+    upper.imshow(level, origin="lower", aspect="auto", cmap="magma", extent=extent, **limits)
+    upper.set_ylabel("kHz")
+    gate_strip(lower, gate.numpy(), tuple(names), 1 / frame_rate)
+    lower.set(xlabel="seconds (blue: gate open)", xlim=(0, seconds))
+    shares = (
+        f"{block_name(name)} {100 * ratio:.0f} %" for name, ratio in zip(names, gate.mean(0).tolist(), strict=True)
+    )
+    text = f"Spectrogram of {seconds:.1f} s of noisy speech over its gates; frames open: {', '.join(shares)}."
+    return figure, text

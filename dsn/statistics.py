@@ -1,0 +1,110 @@
+"""How sure a mean is: bootstrap intervals, paired differences between systems, rank correlation.
+
+A file counts once, whatever its length. Values that are not finite (a metric that could not be computed) are left out,
+and every result says how many files it stands on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas
+
+Values = Sequence[float] | np.ndarray | pandas.Series
+
+FEWEST = 3
+"""Fewest files from which an interval or a correlation is given."""
+
+
+class Interval(NamedTuple):
+    """A mean, the interval that holds it with the wanted probability, and the number of files behind both."""
+
+    mean: float
+    low: float
+    high: float
+    files: int
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether the interval lies on one side of 0; False where there is no interval."""
+        return self.low > 0 or self.high < 0
+
+
+def _finite(values: Values) -> np.ndarray:
+    array = np.asarray(values, dtype=np.float64).ravel()
+    return array[np.isfinite(array)]
+
+
+def bootstrap_interval(values: Values, level: float = 0.95, resamples: int = 2000, seed: int = 0) -> Interval:
+    """Mean of `values` (N,) with a percentile bootstrap interval; files are drawn with replacement.
+
+    Below three finite values the bounds are NaN, without any the mean too. The same seed gives the same interval.
+    Raises ValueError for a level outside (0, 1) or fewer than 100 resamples.
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"level is {level}; it must lie between 0 and 1")
+    if resamples < 100:
+        raise ValueError(f"resamples is {resamples}; take at least 100")
+    finite = _finite(values)
+    if not finite.size:
+        return Interval(math.nan, math.nan, math.nan, 0)
+    mean = float(finite.mean())
+    if finite.size < FEWEST:
+        return Interval(mean, math.nan, math.nan, int(finite.size))
+    drawn = np.random.default_rng(seed).integers(finite.size, size=(resamples, finite.size))
+    low, high = np.quantile(finite[drawn].mean(axis=1), [(1 - level) / 2, (1 + level) / 2])
+    return Interval(mean, float(low), float(high), int(finite.size))
+
+
+def paired_difference(
+    table: pandas.DataFrame,
+    baseline: pandas.DataFrame,
+    column: str,
+    level: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Interval:
+    """Mean of `column` in `table` minus `baseline`, file by file, with its bootstrap interval.
+
+    Pairing takes out what makes one file harder than another. Both tables have one row per `file`; a file with a
+    value that is not finite on either side is left out.
+    Raises ValueError for a missing column, a file that occurs twice, or tables of different files.
+    """
+    sides = [_by_file(rows, column) for rows in (table, baseline)]
+    odd = sides[0].index.symmetric_difference(sides[1].index)
+    if len(odd):
+        raise ValueError(f"{len(odd)} files are in one table only, {odd[0]!r} among them; evaluate both on one set")
+    difference = sides[0].to_numpy(dtype=float) - sides[1].reindex(sides[0].index).to_numpy(dtype=float)
+    return bootstrap_interval(difference, level, resamples, seed)
+
+
+def _by_file(table: pandas.DataFrame, column: str) -> pandas.Series:
+    missing = [name for name in ("file", column) if name not in table.columns]
+    if missing:
+        raise ValueError(f"the table has no column {missing}; it has {list(table.columns)}")
+    if not table["file"].is_unique:
+        twice: Any = table.loc[table["file"].duplicated(), "file"].iloc[0]
+        raise ValueError(f"{twice!r} occurs more than once; a table holds one row per file")
+    return table.set_index("file")[column]
+
+
+def spearman(first: Values, second: Values) -> float:
+    """Spearman's rank correlation of two series (N,), -1 to 1.
+
+    NaN where it is not defined: fewer than three pairs of finite values, or one side constant.
+    Raises ValueError if the series differ in length.
+    """
+    from scipy.stats import spearmanr
+
+    pair = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    if pair[0].shape != pair[1].shape:
+        raise ValueError(f"the series have shapes {pair[0].shape} and {pair[1].shape}; they must be equal")
+    both = np.isfinite(pair[0]) & np.isfinite(pair[1])
+    left, right = pair[0][both], pair[1][both]
+    if len(left) < FEWEST or np.ptp(left) == 0 or np.ptp(right) == 0:
+        return math.nan
+    result: Any = spearmanr(left, right)
+    return float(result.statistic)
