@@ -25,6 +25,16 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "_build"
 HTML = BUILD / "html"
 TIMEOUT_S = 600
+BANNER = """\
+::::{{div}} chapter-banner
+```{{button-link}} {url}
+:color: primary
+:outline:
+:shadow:
+Open in Colab
+```
+Ran on {date} in {seconds:.0f} s with one CPU thread.
+::::"""
 STATUS = """\
 # Build status
 
@@ -87,9 +97,11 @@ def stage(records: dict[Path, dict[str, Any]], source: Path) -> None:
     shutil.copy(_mathjax(), source / "assets")
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy(ROOT / name, source)
-    for path in records:
+    settings = notebooks.settings(ROOT)
+    for path, record in records.items():
         executed = nbformat.read(BUILD / "chapters" / path.name, as_version=4)
-        nbformat.write(chapters.presentable(executed), source / "book" / path.name)
+        banner = BANNER.format(url=notebooks.colab_url(settings, path), **record)
+        nbformat.write(chapters.presentable(executed, banner), source / "book" / path.name)
     (source / "book" / "status.md").write_text(_status_page(records))
 
 

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import nbformat
 
@@ -49,17 +49,18 @@ def inputs_hash(notebook: Path, root: Path = ROOT) -> str:
     return digest.hexdigest()
 
 
-def _follow(stream: Iterable[str], tail: list[str], advance: Callable[[int], None]) -> None:
-    """Read papermill's output, reporting each finished cell and keeping the last lines."""
+def _follow(stream: IO[str], tail: list[str], advance: Callable[[int], None]) -> None:
+    """Read papermill's output to its end, reporting each finished cell and keeping the last lines."""
     done = 0
-    for line in stream:
-        match = PROGRESS.search(line)
-        if match is None:
-            tail.append(line)
-            del tail[:-60]
-        elif int(match[1]) > done:
-            advance(int(match[1]) - done)
-            done = int(match[1])
+    with stream:
+        for line in stream:
+            match = PROGRESS.search(line)
+            if match is None:
+                tail.append(line)
+                del tail[:-300]
+            elif int(match[1]) > done:
+                advance(int(match[1]) - done)
+                done = int(match[1])
 
 
 def run(
@@ -101,7 +102,8 @@ def run(
             process.wait()
             reader.join(10)
     if status:
-        raise ChapterError(f"{notebook.name} failed:\n{''.join(tail)}")
+        reason = "".join(tail).rpartition("papermill.exceptions.PapermillExecutionError:")[2]
+        raise ChapterError(f"{notebook.name} failed: {reason.strip()}")
     return time.monotonic() - started
 
 
@@ -128,8 +130,10 @@ def _without_bars(text: str) -> str:
     return "".join(part for part in re.split(r"(?<=[\r\n])", text) if not BAR.search(part))
 
 
-def presentable(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """An executed notebook as the book shows it: no progress bars, no cell that papermill injected."""
+def presentable(notebook: nbformat.NotebookNode, banner: str) -> nbformat.NotebookNode:
+    """An executed notebook as the book shows it: a banner below the title, no progress bars, no injected cell."""
+    title, _, rest = notebook.cells[0].source.partition("\n")
+    notebook.cells[0].source = f"{title}\n\n{banner}\n\n{rest}"
     for cell in notebook.cells:
         if "injected-parameters" in cell.metadata.get("tags", []):
             cell.metadata.tags.append("remove-cell")

@@ -18,6 +18,7 @@ import nbformat
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
+COLAB = "https://colab.research.google.com"
 CHAPTER_PATTERN = "[0-9][0-9]-*.md"
 SETUP = """\
 # Installs dsn where it is missing, as on Colab; does nothing elsewhere.
@@ -38,10 +39,24 @@ def chapters(root: Path = ROOT) -> list[Path]:
     return sorted((root / "book").glob(CHAPTER_PATTERN))
 
 
+def settings(root: Path = ROOT) -> dict[str, Any]:
+    """The book's settings, from _config.yml."""
+    return yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
+
+
 def setup_source(config: dict[str, Any]) -> str:
     """The code of every setup cell, with the repository's address from `_config.yml`."""
     repository = config["repository"]
     return SETUP.format(url=repository["url"].rstrip("/"), branch=repository["branch"])
+
+
+def colab_url(config: dict[str, Any], chapter: Path) -> str:
+    """Address that opens a chapter's notebook on Colab. Raises ValueError if the repository is not on GitHub."""
+    repository = config["repository"]
+    host, _, name = repository["url"].rstrip("/").partition("github.com/")
+    if host != "https://" or not name:
+        raise ValueError(f"Colab opens notebooks from GitHub; repository.url in _config.yml is {repository['url']}")
+    return f"{COLAB}/github/{name}/blob/{repository['branch']}/book/{chapter.stem}.ipynb"
 
 
 def tagged(notebook: nbformat.NotebookNode, tag: str) -> list[nbformat.NotebookNode]:
@@ -86,7 +101,7 @@ def pair(markdown: str, setup: str, name: str = "chapter") -> tuple[str, str]:
 
 def sync(root: Path = ROOT, write: bool = True) -> list[Path]:
     """Bring every chapter and its notebook into step; returns the files that were (or, without `write`, are) not."""
-    setup = setup_source(yaml.safe_load((root / "_config.yml").read_text()))
+    setup = setup_source(settings(root))
     changed = []
     for path in chapters(root):
         texts = pair(path.read_text(), setup, path.name)
