@@ -49,6 +49,10 @@ class Settings:
         for name, value in values.items():
             if name in nested and isinstance(value, dict):
                 value = nested[name].from_dict(value)
+            elif name in nested and value is not None:
+                _check(
+                    isinstance(value, nested[name]), f"{name} is {value!r}; it takes {nested[name].__name__} settings"
+                )
             ready[name] = tuple(value) if isinstance(value, list) else value
         return cls(**ready)
 

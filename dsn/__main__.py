@@ -1,0 +1,86 @@
+"""`python -m dsn`: train, evaluate, enhance, macs and data from the command line.
+
+Exit codes: 0 done, 1 done except for some files, 2 not done (one line on stderr says why), 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from . import __version__
+from .commands import data, enhance, evaluate, macs, train
+
+PROGRAM = "python -m dsn"
+
+ABOUT = """Dynamically slimmable speech enhancement with metric-guided training.
+
+`enhance` works right after installation, with the trained models in the package. Every command has its own --help."""
+
+EXAMPLES = f"""examples:
+  {PROGRAM} enhance noisy.wav enhanced
+  {PROGRAM} macs
+  {PROGRAM} data export testset
+  {PROGRAM} evaluate testset/pairs.csv --out table.csv"""
+
+EXPECTED = (ValueError, OSError, FloatingPointError, ImportError)
+"""What can go wrong without a fault in the program: bad input, bad files, diverging training, a missing package."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, without the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with code 2."""
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands and their arguments."""
+    top = Parser(
+        prog=PROGRAM,
+        description=ABOUT,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=__version__)
+    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for command in (enhance, evaluate, macs, data, train):
+        command.add(commands)
+    return top
+
+
+def reason(error: BaseException) -> str:
+    """What went wrong, in one line and without error numbers."""
+    if isinstance(error, OSError) and error.strerror:
+        text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    elif isinstance(error, ImportError):
+        text = f'{error}; install what is missing with pip install "dsn[metrics]"'
+    else:
+        text = str(error)
+    return " ".join(text.split())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    args = parser().parse_args(arguments)
+    try:
+        code = args.run(args)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # the reader of our output, such as `head`, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except EXPECTED as error:
+        print(f"{PROGRAM}: {reason(error)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"{PROGRAM}: interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

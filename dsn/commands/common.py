@@ -1,0 +1,132 @@
+"""What several commands share: arguments, and writing without replacing."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..data import Corpus
+
+Run = Callable[[argparse.Namespace], int]
+
+
+def add_command(
+    commands: Any, name: str, run: Run | None, summary: str, about: str, examples: str
+) -> argparse.ArgumentParser:
+    """A command's parser; `summary` shows in the list of commands, `examples` (one per line) under its own help.
+
+    A command with parts has no `run` of its own.
+    """
+    lines = "\n".join(f"  python -m dsn {line.strip()}" for line in examples.strip().splitlines())
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=summary,
+        description=about,
+        epilog=f"examples:\n{lines}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    if run is not None:
+        parser.set_defaults(run=run)
+    return parser
+
+
+def add_model(parser: argparse.ArgumentParser, extra: str = "") -> None:
+    """The arguments --model and --dial."""
+    parser.add_argument(
+        "--model",
+        metavar="NAME",
+        default="mgt-dsn",
+        help=f"a shipped model (ftfnet, dsn, mgt-dsn) or a .safetensors file{extra}; default: %(default)s",
+    )
+    parser.add_argument(
+        "--dial",
+        metavar="X",
+        type=dial,
+        default=0.0,
+        help="compute dial: 0 as trained, more opens more gates, less closes more (--dial=-inf: all); default: 0",
+    )
+
+
+def add_overwrite(parser: argparse.ArgumentParser) -> None:
+    """The argument --overwrite."""
+    parser.add_argument("--overwrite", action="store_true", help="replace files that exist already")
+
+
+def add_processes(parser: argparse.ArgumentParser, default: int) -> None:
+    """The argument --processes."""
+    parser.add_argument(
+        "--processes", metavar="N", type=positive, default=default, help="processes side by side; default: %(default)s"
+    )
+
+
+def dial(text: str) -> float:
+    """An argument that is a number, infinity included. Raises ArgumentTypeError."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if math.isnan(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number")
+    return value
+
+
+def positive(text: str) -> int:
+    """An argument that is a whole number from 1 on. Raises ArgumentTypeError."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least 1")
+    return int(text)
+
+
+def count(text: str) -> int:
+    """An argument that is a whole number from 0 on. Raises ArgumentTypeError."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least 0")
+    return int(text)
+
+
+def check_new(path: Path | None, overwrite: bool) -> None:
+    """Raises ValueError if a file to write is a folder, or exists and may not be replaced."""
+    if path is None:
+        return
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; give the name of a file to write")
+    if path.exists() and not overwrite:
+        raise ValueError(f"{path} exists already; replace it with --overwrite or choose another name")
+
+
+def open_corpus(folder: Path | None) -> Corpus:
+    """The corpus in a folder, or the default data set. Raises as `dsn.data.Corpus`."""
+    from ..data import Corpus, default_folder
+
+    return Corpus(default_folder() if folder is None else folder)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON file that holds one object. Raises ValueError, naming the file, if it does not."""
+    import json
+
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is no JSON file ({error})") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"{path} holds a {type(values).__name__}; it needs one object of settings")
+    return values
+
+
+def read_config(kind: type, path: Path | None) -> Any:
+    """A config of class `kind` from a JSON file, its defaults without one.
+
+    Raises ValueError, naming the file, for unknown or wrong settings.
+    """
+    if path is None:
+        return kind()
+    values = read_json(path)
+    try:
+        return kind.from_dict(values)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: {error}") from error

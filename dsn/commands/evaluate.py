@@ -1,0 +1,70 @@
+"""`python -m dsn evaluate`: a model's metrics on noisy and clean pairs, file by file."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .common import add_command, add_model, add_overwrite, add_processes, check_new
+
+if TYPE_CHECKING:
+    import pandas
+
+ABOUT = """Enhance the noisy files of a test set and compare them with the clean ones.
+
+The set is a folder with noisy/ and clean/ that hold files of the same names, or a CSV file with the columns noisy,
+clean and, if wanted, snr_db. Writes a CSV table, one row per file, with every metric, the activation ratio (of all
+gates, and of each) and the cost in MMAC/s, and prints the means. Of the default test set, `data export` makes such a
+folder. Metrics: pesq_wb, stoi, estoi, si_sdr_db, dnsmos_sig, dnsmos_bak, dnsmos_ovrl, dnsmos_p808; they need
+pip install "dsn[metrics]". Exit code 1 if a metric of a file could not be computed; the column error says why."""
+
+EXAMPLES = """
+evaluate testset --model mgt-dsn --out mgt-dsn.csv
+evaluate testset --model noisy --out noisy.csv
+evaluate testset/pairs.csv --dial 2 --metrics pesq_wb si_sdr_db --out dial2.csv
+"""
+
+
+def add(commands: Any) -> None:
+    """Describe the command."""
+    parser = add_command(commands, "evaluate", run, "metrics of a model on pairs of files", ABOUT, EXAMPLES)
+    parser.add_argument("source", metavar="FOLDER_OR_MANIFEST", type=Path, help="noisy and clean files")
+    parser.add_argument("--out", metavar="CSV", type=Path, required=True, help="table to write")
+    add_model(parser, ', or "noisy" for the input as it is')
+    parser.add_argument("--metrics", metavar="METRIC", nargs="+", help="the metrics to compute; default: all")
+    add_processes(parser, 2)
+    add_overwrite(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the table and print its means; 1 if a file has an error."""
+    check_new(args.out, args.overwrite)
+    from .. import weights
+    from ..evaluate import evaluate, write_csv
+    from ..metrics import METRICS
+
+    model = None if args.model == "noisy" else weights.load(args.model)
+    table = evaluate(model, args.source, args.dial, args.processes, args.metrics or METRICS)
+    write_csv(table, args.out)
+    print(means(table, f"{args.model} at dial {args.dial:g}"))
+    print(f"table: {args.out}")
+    failed = table[table["error"] != ""]
+    for file, error in zip(failed["file"], failed["error"], strict=True):
+        print(f"  {file}: {error}", file=sys.stderr)
+    return 1 if len(failed) else 0
+
+
+def means(table: pandas.DataFrame, name: str) -> str:
+    """One line with the mean of every column; where not all files have a value, with their number."""
+    from ..metrics import summarise
+
+    summary = summarise(table).iloc[0]
+    files = int(summary["files"])
+    parts = []
+    for column in (name for name in summary.index if f"{name}_files" in summary.index):
+        counted = int(summary[f"{column}_files"])
+        if counted:
+            parts.append(f"{column} {summary[column]:.3f}" + ("" if counted == files else f" (of {counted} files)"))
+    return f"mean of {files} files, {name}: " + ", ".join(parts)

@@ -1,0 +1,502 @@
+import errno
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas
+import pytest
+import soundfile
+import torch
+
+from dsn import __main__ as cli
+from dsn import audio, config, corpus, download, weights
+from dsn.data import Corpus, Pool, draw, render, write_recipes
+from dsn.model import DSN
+from tests.corpora import speechlike
+
+COMMANDS = ("train", "evaluate", "enhance", "macs", "data", "data default", "data pool", "data export")
+QUICK = config.Data(samples=31 * 256)
+
+
+def call(*arguments: object) -> int:
+    return cli.main([str(argument) for argument in arguments])
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """The one line on stderr of a call that ends with code 2."""
+    capsys.readouterr()
+    try:
+        code = call(*arguments)
+    except SystemExit as stop:
+        code = stop.code
+    text = capsys.readouterr().err
+    lines = [line for line in text.replace("\r", "\n").splitlines() if line.startswith("python -m dsn")]
+    assert code == 2 and len(lines) == 1 and "Traceback" not in text
+    return lines[0]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of untrained weights."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("model") / "small.safetensors"
+    small = config.Model(channels=(4, 4, 8), groups=2, heads=2, policy=config.Policy(bands=8, hidden=4))
+    weights.save(DSN(small), path, {"train": config.Train(model=small, steps=7).to_dict()})
+    return path
+
+
+@pytest.fixture
+def noisy(tmp_path: Path) -> Path:
+    """A folder with a mono and a stereo file."""
+    rng = np.random.default_rng(0)
+    for name, channels, sample_rate in (("a.wav", 1, 16000), ("street/b.flac", 2, 8000)):
+        (tmp_path / "noisy" / name).parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(tmp_path / "noisy" / name, 0.1 * rng.standard_normal((4001, channels)), sample_rate)
+    return tmp_path / "noisy"
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    for number, name in enumerate(("a.wav", "b.wav")):
+        clean = speechlike(number, 1.0)
+        noise = 0.05 * np.random.default_rng(number).standard_normal(len(clean)).astype(np.float32)
+        audio.write(tmp_path / "pairs" / "clean" / name, clean)
+        audio.write(tmp_path / "pairs" / "noisy" / name, clean + noise)
+    return tmp_path / "pairs"
+
+
+@pytest.fixture
+def pool(tmp_path: Path, corpus: Corpus) -> Path:
+    Pool.make(tmp_path / "pool", corpus, [draw(corpus, "train", seed, QUICK) for seed in range(3)])
+    return tmp_path / "pool"
+
+
+def test_help_of_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("", *COMMANDS, "data voicebank"):
+        with pytest.raises(SystemExit) as stop:
+            call(*command.split(), "--help")
+        text = capsys.readouterr().out
+        assert stop.value.code == 0 and "examples:" in text and f"  python -m dsn {command}".rstrip() in text
+
+
+def test_examples_can_be_parsed(capsys: pytest.CaptureFixture[str]) -> None:
+    seen = 0
+    for command in ("", *COMMANDS, "data voicebank"):
+        with pytest.raises(SystemExit):
+            call(*command.split(), "--help")
+        for line in capsys.readouterr().out.partition("examples:")[2].splitlines():
+            if line.strip():
+                words = line.partition(">")[0].split()
+                assert words[:3] == ["python", "-m", "dsn"] and callable(cli.parser().parse_args(words[3:]).run)
+                seen += 1
+    assert seen > 15
+
+
+def test_help_needs_no_more_than_the_package() -> None:
+    script = """
+import contextlib, sys
+import dsn
+before = set(sys.modules)
+from dsn.__main__ import main
+with contextlib.suppress(SystemExit):
+    main(["enhance", "--help"])
+print(sorted({"pandas", "soundfile", "scipy", "onnxruntime", "dsn.config", "dsn.train"} & (set(sys.modules) - before)))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]" and "OUT_FOLDER" in done.stdout
+
+
+def test_runs_as_a_module() -> None:
+    done = subprocess.run([sys.executable, "-m", "dsn", "enhance"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.splitlines() == [
+        "python -m dsn enhance: the following arguments are required: IN, OUT_FOLDER; see python -m dsn enhance --help"
+    ]
+
+
+def test_wrong_arguments(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "COMMAND" in refused(capsys)
+    assert "invalid choice" in refused(capsys, "improve")
+    assert "PART" in refused(capsys, "data")
+    assert "'loud' is no number" in refused(capsys, "enhance", "a.wav", "out", "--dial", "loud")
+    assert "'nan' is no number" in refused(capsys, "enhance", "a.wav", "out", "--dial", "nan")
+    assert "at least 1" in refused(capsys, "data", "pool", "out", "--mixtures", "0")
+    assert "at least 0" in refused(capsys, "data", "pool", "out", "--seed=-1")
+    assert "unrecognized arguments: --loud" in refused(capsys, "macs", "--loud")
+
+
+def test_reasons_are_one_line() -> None:
+    assert cli.reason(ValueError("two\n  lines")) == "two lines"
+    assert cli.reason(OSError(errno.ENOSPC, "the disk is full")) == "the disk is full"
+    assert cli.reason(PermissionError(errno.EACCES, "Permission denied", "a.wav")) == "a.wav: Permission denied"
+    assert 'pip install "dsn[metrics]"' in cli.reason(ModuleNotFoundError("No module named 'pesq'"))
+
+
+def test_faults_of_the_program_are_not_hidden(monkeypatch: pytest.MonkeyPatch, noisy: Path, tmp_path: Path) -> None:
+    def broken(_name: str) -> DSN:
+        raise KeyError("a bug")
+
+    monkeypatch.setattr(weights, "load", broken)
+    with pytest.raises(KeyError):
+        call("enhance", noisy, tmp_path / "out")
+
+
+def test_interrupt(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], model: Path) -> None:
+    def interrupted() -> list[str]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(weights, "names", interrupted)
+    assert call("macs") == 130
+    assert capsys.readouterr().err == "python -m dsn: interrupted\n"
+
+
+# enhance
+
+
+def test_enhance(noisy: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    assert call("enhance", noisy, out, "--model", model) == 0
+    for name in ("a.wav", "street/b.flac"):
+        before, after = soundfile.info(noisy / name), soundfile.info(out / name)
+        assert (after.samplerate, after.channels, after.frames) == (before.samplerate, before.channels, 4001)
+    text = capsys.readouterr().out
+    rows = [line.split() for line in text.splitlines()]
+    by_file = {row[-1]: [float(value) for value in row[:4]] for row in rows if row[-1].startswith(str(noisy))}
+    static, dynamic = weights.load(model).macs().by_gate()
+    assert set(by_file) == {str(noisy / "a.wav"), str(noisy / "street/b.flac")}
+    for seconds, channels, ratio, cost in by_file.values():
+        assert seconds in (0.25, 0.5) and channels in (1, 2) and 0 <= ratio <= 1
+        assert static * 62.5e-6 - 0.06 <= cost <= (static + sum(dynamic)) * 62.5e-6 + 0.06
+    total = next(row for row in rows if "total;" in row)
+    assert float(total[0]) == 0.75 and "2 of 2 files enhanced" in text
+
+
+def test_enhance_with_the_default_model(noisy: Path, tmp_path: Path) -> None:
+    assert call("enhance", noisy / "a.wav", tmp_path / "out") == 0
+    assert soundfile.info(tmp_path / "out" / "a.wav").frames == 4001
+
+
+def test_enhance_dial_sets_the_ratio(
+    noisy: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for dial, ratio in (("inf", "1.000"), ("-inf", "0.000")):
+        assert call("enhance", noisy, tmp_path / dial, "--model", model, f"--dial={dial}") == 0
+        total = next(line for line in capsys.readouterr().out.splitlines() if "total;" in line)
+        assert total.split()[2] == ratio
+
+
+def test_enhance_goes_on_after_a_bad_file(
+    noisy: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (noisy / "empty.wav").write_bytes(b"")
+    (noisy / "text.wav").write_text("no audio")
+    (noisy / "short.wav").write_bytes((noisy / "a.wav").read_bytes()[:2000])
+    soundfile.write(noisy / "nan.wav", np.full(100, np.nan), 16000, subtype="FLOAT")
+    assert call("enhance", noisy, tmp_path / "out", "--model", model) == 1
+    text = capsys.readouterr()
+    assert "2 of 6 files enhanced" in text.out and "4 could not be enhanced" in text.err
+    listed = text.err.partition("could not be enhanced:")[2].splitlines()[1:]
+    assert [line.split(":")[0].strip() for line in listed] == [
+        str(noisy / name) for name in ("empty.wav", "nan.wav", "short.wav", "text.wav")
+    ]
+    assert sorted(path.name for path in (tmp_path / "out").rglob("*.*")) == ["a.wav", "b.flac"]
+
+
+def test_enhance_refuses(noisy: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "no model 'none'" in refused(capsys, "enhance", noisy, tmp_path / "out", "--model", "none")
+    assert "no such file" in refused(capsys, "enhance", tmp_path / "absent", tmp_path / "out")
+    assert "both input and output" in refused(capsys, "enhance", noisy, noisy, "--overwrite")
+    assert "itself an input" in refused(capsys, "enhance", noisy / "a.wav", noisy, "--overwrite")
+    damaged = tmp_path / "damaged.safetensors"
+    damaged.write_bytes(model.read_bytes()[:500])
+    assert "damaged" in refused(capsys, "enhance", noisy, tmp_path / "out", "--model", damaged)
+    assert not (tmp_path / "out").exists()
+
+
+def test_enhance_overwrites_only_when_told(
+    noisy: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = tmp_path / "out" / "a.wav"
+    old.parent.mkdir()
+    old.write_text("old")
+    assert "--overwrite" in refused(capsys, "enhance", noisy, tmp_path / "out", "--model", model)
+    assert old.read_text() == "old" and len(list((tmp_path / "out").iterdir())) == 1
+    assert call("enhance", noisy, tmp_path / "out", "--model", model, "--overwrite") == 0
+    assert soundfile.info(old).frames == 4001
+
+
+def test_enhance_stops_when_the_disk_is_full(
+    noisy: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_path: Path, _data: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    assert "the disk is full" in refused(capsys, "enhance", noisy, tmp_path / "out", "--model", model)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+# evaluate
+
+
+def test_evaluate(pairs: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "table.csv"
+    arguments = ("evaluate", pairs, "--model", model, "--out", out, "--processes", 1, "--metrics", "si_sdr_db")
+    assert call(*arguments) == 0
+    table = pandas.read_csv(out)
+    assert list(table["file"]) == ["a.wav", "b.wav"] and table["si_sdr_db"].notna().all()
+    assert table["activation_ratio"].between(0, 1).all() and (table["mmacs_per_s"] > 0).all()
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("mean of 2 files"))
+    assert f"si_sdr_db {table['si_sdr_db'].mean():.3f}" in line and "activation_ratio" in line and "mmacs_per_s" in line
+    assert "--overwrite" in refused(capsys, *arguments)
+
+
+def test_evaluate_the_noisy_input(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "table.csv"
+    arguments = ("evaluate", pairs, "--model", "noisy", "--out", out, "--processes", 1, "--metrics")
+    assert call(*arguments, "si_sdr_db", "stoi") == 0
+    assert (pandas.read_csv(out)["mmacs_per_s"] == 0).all()
+    assert call(*arguments, "si_sdr_db", "--overwrite") == 0
+    assert "stoi" not in pandas.read_csv(out)
+    assert "activation_ratio" not in capsys.readouterr().out.partition("table:")[2]
+
+
+def test_evaluate_lists_errors(pairs: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for part in ("noisy", "clean"):
+        audio.write(pairs / part / "silent.wav", np.zeros(8000, np.float32))
+    arguments = ("--model", model, "--out", tmp_path / "t.csv", "--processes", 1, "--metrics", "si_sdr_db")
+    assert call("evaluate", pairs, *arguments) == 1
+    text = capsys.readouterr()
+    assert "silent.wav: si_sdr_db" in text.err and "(of 2 files)" in text.out
+    assert math.isnan(pandas.read_csv(tmp_path / "t.csv").set_index("file").loc["silent.wav", "si_sdr_db"])
+
+
+def test_evaluate_refuses(pairs: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = ("--out", tmp_path / "table.csv", "--model", model, "--processes", 1)
+    assert "--out" in refused(capsys, "evaluate", pairs)
+    assert "does not exist" in refused(capsys, "evaluate", tmp_path / "absent", *out)
+    assert "no folder noisy" in refused(capsys, "evaluate", tmp_path, *out)
+    assert "unknown metrics ['mos']" in refused(capsys, "evaluate", pairs, *out, "--metrics", "mos")
+    assert "is a folder" in refused(capsys, "evaluate", pairs, "--out", tmp_path)
+    assert not (tmp_path / "table.csv").exists()
+
+
+# macs
+
+
+def test_macs(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "macs.json"
+    assert call("macs", "--model", model, "--json", out) == 0
+    text = capsys.readouterr().out
+    figures = json.loads(out.read_text())
+    assert figures["convention"] in text and "one MAC is one multiplication" in text
+    real, full, small = figures["networks"]
+    assert (real["params"], full["params"]) == (135_425, 135_618)
+    assert real["static_mmacs_per_s"] == pytest.approx(299.7, abs=0.06)
+    assert full["static_mmacs_per_s"] == pytest.approx(301.2, abs=0.06)
+    assert "135,425" in text and "299.6" in text and "301.19" in text
+    assert real["open_percent_of_ftfnet"] == full["static_percent_of_ftfnet"] == 100
+    network = weights.load(model)
+    assert small["params"] == network.params and small["name"] == str(model)
+    for key, gate in (("static", 0), ("open", 1)):
+        cost = network.macs().mmacs_per_s([gate] * 5)
+        assert small[f"{key}_mmacs_per_s"] == pytest.approx(cost)
+        assert small[f"{key}_percent_of_ftfnet"] == pytest.approx(100 * cost / full["static_mmacs_per_s"])
+
+
+def test_macs_add_up(model: Path, tmp_path: Path) -> None:
+    assert call("macs", "--model", model, "--json", tmp_path / "macs.json") == 0
+    for network in json.loads((tmp_path / "macs.json").read_text())["networks"]:
+        for part in ("static", "dynamic"):
+            layers = sum(layer[f"{part}_mmacs_per_s"] for layer in network["layers"])
+            assert layers == pytest.approx(network[f"{part}_mmacs_per_s"])
+        gates = network["dynamic_mmacs_per_s_by_gate"]
+        for gate, cost in gates.items():
+            behind = [layer["dynamic_mmacs_per_s"] for layer in network["layers"] if layer["gate"] == gate]
+            assert sum(behind) == pytest.approx(cost)
+        assert sum(gates.values()) == pytest.approx(network["dynamic_mmacs_per_s"])
+
+
+def test_macs_of_all_shipped_models(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("macs") == 0
+    summary = capsys.readouterr().out.partition("\n\n")[0].splitlines()
+    assert [line.rsplit(maxsplit=6)[0].strip() for line in summary[2:]] == [
+        "FTF-Net 1->1",
+        "FTF-Net 2->2",
+        *weights.names(),
+    ]
+
+
+def test_macs_refuses(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "old.json").write_text("old")
+    assert "--overwrite" in refused(capsys, "macs", "--json", tmp_path / "old.json")
+    assert "no model 'none'" in refused(capsys, "macs", "--model", "none")
+    assert (tmp_path / "old.json").read_text() == "old"
+    assert call("macs", "--model", model, "--json", tmp_path / "old.json", "--overwrite") == 0
+
+
+# train
+
+
+def small_train(**changes: object) -> dict[str, object]:
+    model = {"channels": [4, 4, 8], "groups": 2, "heads": 2, "policy": {"bands": 8, "hidden": 4}}
+    return {"model": model, "steps": 2, "batch": 2, "checkpoint_every": 1, **changes}
+
+
+def put_json(path: Path, values: object) -> Path:
+    path.write_text(json.dumps(values))
+    return path
+
+
+def test_train(pool: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = put_json(tmp_path / "config.json", small_train())
+    out = tmp_path / "run"
+    assert call("train", "--config", settings, "--pool", pool, "--out", out, "--threads", torch.get_num_threads()) == 0
+    assert "2 steps done" in capsys.readouterr().out
+    assert len(pandas.read_csv(out / "log.csv")) == 2 and weights.load(out / "model.safetensors").params > 0
+    start = ("--start", out / "model.safetensors")
+    assert call("train", "--config", settings, "--pool", pool, "--out", tmp_path / "next", *start) == 0
+
+
+def test_train_guided_needs_labels(pool: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for metric, code in (("snr_db", 0), ("dnsmos_ovrl", 2)):
+        loss = {"ratio": "guided", "ratio_weight": 1.0, "guide": {"metric": metric, "low": 0, "high": 5}}
+        settings = put_json(tmp_path / f"{metric}.json", small_train(loss=loss))
+        assert call("train", "--config", settings, "--pool", pool, "--out", tmp_path / metric) == code
+    assert "lacks dnsmos_ovrl of 3 of 3 mixtures" in capsys.readouterr().err
+
+
+def test_train_print_config(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("train", "--print-config") == 0
+    assert config.Train.from_dict(json.loads(capsys.readouterr().out)) == config.Train()
+    settings = put_json(tmp_path / "config.json", small_train())
+    assert call("train", "--config", settings, "--print-config") == 0
+    assert json.loads(capsys.readouterr().out)["model"]["channels"] == [4, 4, 8]
+    assert call("train", "--print-config", model) == 0
+    assert json.loads(capsys.readouterr().out)["steps"] == 7
+    silent = tmp_path / "silent.safetensors"
+    weights.save(weights.load(model), silent)
+    assert "do not say" in refused(capsys, "train", "--print-config", silent)
+
+
+def test_train_refuses(pool: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--pool and --out" in refused(capsys, "train")
+
+    def why(values: object, *more: object) -> str:
+        settings = put_json(tmp_path / "config.json", values)
+        return refused(capsys, "train", "--config", settings, "--pool", pool, "--out", tmp_path / "run", *more)
+
+    assert "config.json: unknown Train setting ['epochs']" in why({"epochs": 3})
+    assert "config.json: unknown Stft setting" in why({"model": {"stft": {"hop": 3}}})
+    assert "config.json: " in why({"steps": "many"}) and "config.json: " in why({"loss": "small"})
+    assert "needs one object" in why([1, 2])
+    (tmp_path / "broken.json").write_text("{")
+    assert "no JSON file" in refused(capsys, "train", "--config", tmp_path / "broken.json")
+    assert "absent.json" in refused(capsys, "train", "--config", tmp_path / "absent.json")
+    assert "holds no pool" in refused(capsys, "train", "--pool", tmp_path, "--out", tmp_path / "run")
+    assert "device 'abacus' cannot be used" in why(small_train(), "--device", "abacus")
+    assert "no model 'none'" in why(small_train(), "--start", "none")
+    assert not (tmp_path / "run").exists()
+
+
+def test_train_refuses_a_run_of_another_config(pool: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ("--pool", pool, "--out", tmp_path / "run")
+    assert call("train", "--config", put_json(tmp_path / "a.json", small_train()), *arguments) == 0
+    other = put_json(tmp_path / "b.json", small_train(seed=1))
+    assert "another config" in refused(capsys, "train", "--config", other, *arguments)
+
+
+# data
+
+
+def test_data_default(corpus_folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(corpus, "default_folder", lambda: corpus_folder)
+    monkeypatch.setattr("dsn.data.default_folder", lambda: corpus_folder)
+    assert call("data", "default") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == str(corpus_folder)
+    assert lines[2].split() == ["train", "speech", "12", "0.4", "6", "speakers"]
+    assert lines[3].split()[:3] == ["train", "noise", "3"] and lines[3].endswith("2 kinds")
+
+
+def test_data_default_without_one(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> Path:
+        raise FileNotFoundError("no default data; install dsn from its wheel")
+
+    monkeypatch.setattr("dsn.data.default_folder", missing)
+    assert "no default data" in refused(capsys, "data", "default")
+
+
+def test_data_pool(corpus_folder: Path, corpus: Corpus, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = put_json(tmp_path / "data.json", {"samples": 31 * 256})
+    arguments = ("data", "pool", tmp_path / "pool", "--corpus", corpus_folder, "--config", settings, "--seed", 5)
+    assert call(*arguments, "--mixtures", 2) == 0
+    pool = Pool(tmp_path / "pool")
+    assert pool.recipes == [draw(corpus, "train", seed, QUICK) for seed in (5, 6)]
+    assert call(*arguments, "--mixtures", 2, "--label", "si_sdr_db", "--label", "snr_db") == 0
+    assert np.isfinite(pool.labels("si_sdr_db")).all()
+    assert "2 mixtures" in capsys.readouterr().out
+    assert "pool of other recipes" in refused(capsys, *arguments, "--mixtures", 3)
+
+
+def test_data_pool_refuses(corpus_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ("data", "pool", tmp_path / "pool", "--corpus", corpus_folder)
+    assert "give OUT" in refused(capsys, "data", "pool")
+    assert "metric is 'loudness'" in refused(capsys, *arguments, "--label", "loudness")
+    assert "split is 'exam'" in refused(capsys, *arguments, "--split", "exam")
+    assert "no corpus" in refused(capsys, *arguments[:3], "--corpus", tmp_path)
+    unknown = put_json(tmp_path / "data.json", {"snr": 3})
+    assert "unknown Data setting ['snr']" in refused(capsys, *arguments, "--config", unknown)
+    assert not (tmp_path / "pool").exists()
+    assert call("data", "pool", "--print-config") == 0
+    assert config.Data.from_dict(json.loads(capsys.readouterr().out)) == config.Data()
+
+
+def test_data_export_and_evaluate(
+    corpus_folder: Path, corpus: Corpus, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipes = [draw(corpus, "train", seed, QUICK, snr_db=5.0) for seed in range(2)]
+    write_recipes(tmp_path / "recipes.jsonl", recipes)
+    out = tmp_path / "testset"
+    arguments = ("data", "export", out, "--recipes", tmp_path / "recipes.jsonl", "--corpus", corpus_folder)
+    assert call(*arguments) == 0
+    for number, recipe in enumerate(recipes):
+        for part, wav in render(corpus, recipe)._asdict().items():
+            assert np.abs(audio.read_mono(out / part / f"{number:04d}.flac") - wav).max() < 2e-5
+    assert "not an empty folder" in refused(capsys, *arguments)
+    table = tmp_path / "table.csv"
+    quick = ("--model", "noisy", "--metrics", "si_sdr_db", "--processes", 1, "--out", table)
+    assert call("evaluate", out / "pairs.csv", *quick) == 0
+    assert list(pandas.read_csv(table)["snr_db"]) == [5.0, 5.0]
+    assert call("evaluate", out, *quick, "--overwrite") == 0
+
+
+def test_data_export_refuses(corpus_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ("data", "export", tmp_path / "out", "--corpus", corpus_folder)
+    assert "test_recipes.jsonl: No such file" in refused(capsys, *arguments)
+    (tmp_path / "none.jsonl").write_text("")
+    assert "has no recipes" in refused(capsys, *arguments, "--recipes", tmp_path / "none.jsonl")
+    (tmp_path / "odd.jsonl").write_text("{}\n")
+    assert "line 1" in refused(capsys, *arguments, "--recipes", tmp_path / "odd.jsonl")
+    assert not (tmp_path / "out").exists()
+
+
+def test_data_voicebank(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Path, bool]] = []
+
+    def fake(folder: Path, train: bool) -> Path:
+        asked.append((folder, train))
+        return folder
+
+    monkeypatch.setattr(download, "voicebank", fake)
+    assert call("data", "voicebank", tmp_path) == call("data", "voicebank", tmp_path, "--train") == 0
+    assert asked == [(tmp_path, False), (tmp_path, True)] and str(tmp_path / "test") in capsys.readouterr().out
+
+    def gone(folder: Path, train: bool) -> Path:
+        raise OSError("the connection broke; run again")
+
+    monkeypatch.setattr(download, "voicebank", gone)
+    assert "the connection broke" in refused(capsys, "data", "voicebank", tmp_path)
