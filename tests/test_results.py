@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas
+import pytest
+import torch
+from corpora import make_corpus
+
+from dsn import config, results, weights
+from dsn.data import Corpus, draw, write_recipes
+from dsn.model import DSN
+from dsn.recipe import Recipe
+
+SMALL = config.Model(channels=(4, 4, 8), past_frames=4, policy=config.Policy(bands=8, hidden=4))
+
+
+def slim(gates: config.GateLayout = "block") -> DSN:
+    torch.manual_seed(0)
+    return DSN(replace(SMALL, policy=config.Policy(bands=8, hidden=4, gates=gates))).eval()
+
+
+def noise(seed: int, samples: int = 4000, level: float = 0.1) -> np.ndarray:
+    return (level * np.random.default_rng(seed).standard_normal(samples)).astype(np.float32)
+
+
+def pairs(count: int = 3) -> list[results.Pair]:
+    wavs = [noise(k, level=0.02 * 3**k) for k in range(count)]
+    return [results.Pair(f"file{k}", wav, wav, float(5 * k)) for k, wav in enumerate(wavs)]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    make_corpus(tmp_path)
+    corpus, data = Corpus(tmp_path), config.Data(samples=8000)
+    recipes: list[Recipe] = [draw(corpus, "train", k, data, snr_db=snr) for k, snr in enumerate((10.0, -5.0, 5.0, 0.0))]
+    write_recipes(tmp_path / results.TEST_RECIPES, recipes)
+    return tmp_path
+
+
+def test_mixtures_come_by_rising_snr_and_the_same_each_time(folder: Path) -> None:
+    found, again = results.mixtures(folder=folder), results.mixtures(folder=folder)
+    assert [pair.snr_db for pair in found] == [-5.0, 0.0, 5.0, 10.0]
+    assert len({pair.name for pair in found}) == 4
+    for one, other in zip(found, again, strict=True):
+        assert np.array_equal(one.noisy, other.noisy) and np.array_equal(one.clean, other.clean)
+        assert one.noisy.shape == one.clean.shape == (8000,)
+
+
+def test_fewer_mixtures_keep_their_names_and_the_ends_of_the_range(folder: Path) -> None:
+    few, every = results.mixtures(2, folder), results.mixtures(folder=folder)
+    assert [pair.name for pair in few] == [every[0].name, every[-1].name]
+
+
+def test_a_folder_without_recipes_is_refused(tmp_path: Path) -> None:
+    make_corpus(tmp_path)
+    with pytest.raises(FileNotFoundError, match=results.TEST_RECIPES):
+        results.mixtures(folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "size, count, places", [(5, None, [0, 1, 2, 3, 4]), (5, 9, [0, 1, 2, 3, 4]), (9, 3, [0, 4, 8])]
+)
+def test_spread_takes_even_steps(size: int, count: int | None, places: list[int]) -> None:
+    assert results.spread(size, count) == places
+
+
+def test_spread_refuses_nothing() -> None:
+    with pytest.raises(ValueError, match="count is 0"):
+        results.spread(5, 0)
+
+
+@pytest.mark.parametrize("gates", ["block", "shared"])
+@pytest.mark.parametrize("samples, dial", [(4000, 0.0), (4096, 0.05), (1, -0.05)])
+def test_gates_alone_are_those_that_the_whole_model_runs_with(
+    gates: config.GateLayout, samples: int, dial: float
+) -> None:
+    model, wav = slim(gates), noise(1, samples)
+    whole = model.enhance(torch.from_numpy(wav), dial=dial)
+    assert torch.equal(results.gates(model, wav, dial), whole.gate[0])
+
+
+def test_a_static_model_has_no_gates() -> None:
+    with pytest.raises(ValueError, match="no gates"):
+        results.open_margin(DSN(config.Model.ftfnet(channels=(4, 4, 8))), noise(1))
+
+
+def test_gate_table_agrees_with_the_gates() -> None:
+    model, mixtures = slim(), pairs()
+    table = results.gate_table(model, mixtures)
+    gate = results.gates(model, mixtures[1].noisy).numpy()
+    row = table.iloc[1]
+    for index, name in enumerate(model.gate_names):
+        assert row[f"ratio_{name}"] == pytest.approx(gate[:, index].mean(), abs=1e-12)
+        assert row[f"std_{name}"] == pytest.approx(gate[:, index].std(dtype=float), abs=1e-12)
+    assert row["activation_ratio"] == pytest.approx(gate.mean(dtype=float), abs=1e-12)
+    assert table["snr_db"].tolist() == [0.0, 5.0, 10.0]
+
+
+def test_spread_tells_a_constant_gate_from_one_that_moves() -> None:
+    table = pandas.DataFrame(
+        {"ratio_still": [1.0, 1.0], "std_still": [0.0, 0.0], "ratio_moves": [0.2, 0.6], "std_moves": [0.3, 0.5]}
+    )
+    still, moves = results.gate_spread(table).to_dict("records")
+    assert still == {"gate": "still", "activation_ratio": 1.0, "std_frames": 0.0, "std_files": 0.0}
+    assert moves["activation_ratio"] == pytest.approx(0.4)
+    assert (moves["std_frames"], moves["std_files"]) == pytest.approx((0.4, 0.2))
+
+
+def test_dials_open_the_shares_that_were_asked_for() -> None:
+    model, mixtures = slim(), pairs()
+    ratios = (0.0, 0.25, 0.5, 1.0)
+    dials = results.dial_settings(model, mixtures, ratios)
+    assert dials == sorted(dials)
+    for ratio, dial in zip(ratios, dials, strict=True):
+        opened = torch.cat([results.gates(model, pair.noisy, dial).flatten() for pair in mixtures])
+        assert float(opened.mean()) == pytest.approx(ratio, abs=0.0 if ratio in (0, 1) else 0.02)
+    loud = noise(9, level=0.9)
+    assert not results.gates(model, loud, dials[0]).any() and results.gates(model, loud, dials[-1]).all()
+
+
+def test_dials_for_impossible_shares_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"not \[1.5\]"):
+        results.dial_settings(slim(), pairs(), (0.5, 1.5))
+
+
+def scores(values: list[float], cost: float = 0.0) -> pandas.DataFrame:
+    columns = {"file": [f"file{k}" for k in range(len(values))], "pesq_wb": values, "error": ""}
+    return pandas.DataFrame(columns | {"activation_ratio": math.nan if not cost else 0.5, "mmacs_per_s": cost})
+
+
+def test_rows_of_some_files() -> None:
+    table = scores([1.0, 2.0, 3.0, 4.0])
+    assert results.on_files(table, pairs(2))["pesq_wb"].tolist() == [1.0, 2.0]
+    with pytest.raises(ValueError, match="1 of these 2 files"):
+        results.on_files(table.head(1), pairs(2))
+
+
+def test_points_are_means_over_finite_values() -> None:
+    points = results.points(
+        {("noisy", 0.0): scores([1.0, 2.0]), ("slim", 0.5): scores([2.0, math.nan], 100)}, ["pesq_wb"]
+    )
+    assert points["pesq_wb"].tolist() == [1.5, 2.0]
+    assert points["dial"].tolist() == [0.0, 0.5]
+    assert points["mmacs_per_s"].tolist() == [0.0, 100.0]
+
+
+def test_comparison_counts_cost_against_the_baseline() -> None:
+    static, model = DSN(config.Model.ftfnet(channels=(4, 4, 8))), slim()
+    whole = float(static.macs().mmacs_per_s())
+    tables = {"noisy": scores([1.0, 2.0]), "static": scores([2.0, 3.0], whole), "slim": scores([2.0, 2.0], whole / 4)}
+    table = results.comparison(tables, {"static": static, "slim": model}, "static")
+    assert table["share_percent"].tolist()[1:] == pytest.approx([100, 25])
+    assert math.isnan(table.loc["noisy", "share_percent"]) and math.isnan(table.loc["noisy", "params"])
+    assert table["pesq_wb"].tolist() == [1.5, 2.5, 2.0]
+    assert table.loc["slim", "params"] == model.params
+
+
+def test_files_per_metric_leaves_out_what_was_not_computed() -> None:
+    counts = results.files_per_metric({"noisy": scores([1.0, 2.0]), "slim": scores([2.0, math.nan])})
+    assert counts["pesq_wb"].tolist() == [2, 1]
+
+
+def test_difference_table_has_a_row_for_each_system_and_metric() -> None:
+    tables = {"base": scores([1.0, 2.0, 3.0]), "slim": scores([1.5, 2.5, 3.5]), "dsn": scores([0.0, 1.0, 2.0])}
+    table = results.difference_table(tables, "base", ["pesq_wb"])
+    assert table["model"].tolist() == ["slim", "dsn"]
+    assert table["mean"].tolist() == pytest.approx([0.5, -1.0])
+    assert table["files"].tolist() == [3, 3]
+
+
+def test_notes_become_a_table_and_a_guide(tmp_path: Path) -> None:
+    guide = config.Guide(low=1.0, high=2.0)
+    train = config.Train(model=SMALL, steps=7, loss=config.Loss(ratio="guided", guide=guide))
+    ours, other = tmp_path / "ours.safetensors", tmp_path / "other.safetensors"
+    weights.save(slim(), ours, {"train": train.to_dict(), "data": "some hours"})
+    weights.save(slim(), other, {})
+    table = results.provenance([str(ours), str(other)])
+    assert table.loc[str(ours), ["data", "steps", "ratio"]].tolist() == ["some hours", 7, "guided"]
+    assert table.loc[str(other)].isna().all()
+    assert results.shipped_guide(str(ours)) == guide
+    assert results.shipped_guide(str(other)) is None

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas
+import pytest
+from scipy.stats import norm
+
+from dsn.statistics import Interval, bootstrap_interval, paired_difference, spearman
+
+
+def table(values: dict[str, float]) -> pandas.DataFrame:
+    return pandas.DataFrame({"file": list(values), "pesq_wb": list(values.values())})
+
+
+def test_interval_agrees_with_the_normal_theory_for_many_values() -> None:
+    values = np.random.default_rng(1).normal(3, 2, 400)
+    interval = bootstrap_interval(values, level=0.9, resamples=4000)
+    half = float(norm.ppf(0.95)) * values.std(ddof=1) / math.sqrt(len(values))
+    assert interval.mean == pytest.approx(values.mean(), abs=1e-12)
+    assert interval.high - interval.mean == pytest.approx(half, rel=0.08)
+    assert interval.mean - interval.low == pytest.approx(half, rel=0.08)
+
+
+def test_interval_covers_the_true_mean_about_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(2)
+    intervals = [bootstrap_interval(rng.exponential(1, 40), resamples=300, seed=k) for k in range(200)]
+    covered = np.mean([interval.low <= 1 <= interval.high for interval in intervals])
+    assert 0.85 <= covered <= 0.99
+
+
+def test_interval_is_the_same_for_the_same_seed_and_made_of_plain_floats() -> None:
+    values = [1.0, 2.0, 4.0, 8.0]
+    first, again, other = (bootstrap_interval(values, seed=seed) for seed in (3, 3, 4))
+    assert first == again
+    assert (first.low, first.high) != (other.low, other.high) or first.mean == other.mean
+    assert all(type(value) is float for value in first[:3])
+    assert type(first.files) is int
+
+
+def test_interval_leaves_out_what_is_not_finite_and_counts_the_rest() -> None:
+    interval = bootstrap_interval([1.0, math.nan, 2.0, math.inf, 3.0])
+    assert interval.files == 3
+    assert interval.mean == 2.0
+    assert 1.0 <= interval.low < 2.0 < interval.high <= 3.0
+
+
+@pytest.mark.parametrize("values, files", [([], 0), ([math.nan], 0), ([1.0], 1), ([1.0, 3.0], 2)])
+def test_no_interval_from_too_few_values(values: list[float], files: int) -> None:
+    interval = bootstrap_interval(values)
+    assert interval.files == files
+    assert math.isnan(interval.low) and math.isnan(interval.high)
+    assert math.isnan(interval.mean) == (files == 0)
+    assert not interval.excludes_zero
+
+
+def test_equal_values_give_an_interval_of_no_width() -> None:
+    assert bootstrap_interval([0.25] * 5) == Interval(0.25, 0.25, 0.25, 5)
+
+
+def test_interval_knows_whether_it_holds_zero() -> None:
+    assert bootstrap_interval([1.0, 1.1, 1.2]).excludes_zero
+    assert bootstrap_interval([-1.0, -1.1, -1.2]).excludes_zero
+    assert not bootstrap_interval([-1.0, 0.0, 1.0]).excludes_zero
+
+
+@pytest.mark.parametrize("options, named", [({"level": 1.0}, "level is 1.0"), ({"resamples": 5}, "resamples is 5")])
+def test_interval_refuses_settings_without_sense(options: dict[str, float], named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        bootstrap_interval([1.0, 2.0, 3.0], **options)  # type: ignore[arg-type]
+
+
+def test_pairs_are_matched_by_file_and_not_by_place() -> None:
+    ours = table({"a": 1.5, "b": 2.5, "c": 3.5, "d": 9.5})
+    base = table({"d": 9.0, "c": 3.0, "a": 1.0, "b": 2.0})
+    assert paired_difference(ours, base, "pesq_wb") == Interval(0.5, 0.5, 0.5, 4)
+
+
+def test_pairing_is_narrower_than_the_spread_of_the_files() -> None:
+    rng = np.random.default_rng(5)
+    hard = {f"file{k}": float(value) for k, value in enumerate(rng.normal(2, 1, 30))}
+    ours = {name: value + 0.1 + 0.01 * float(rng.standard_normal()) for name, value in hard.items()}
+    paired = paired_difference(table(ours), table(hard), "pesq_wb")
+    alone = bootstrap_interval(list(ours.values()))
+    assert paired.mean == pytest.approx(0.1, abs=0.01)
+    assert 20 * (paired.high - paired.low) < alone.high - alone.low
+
+
+def test_a_file_without_a_value_on_either_side_is_left_out() -> None:
+    ours = table({"a": 1.0, "b": math.nan, "c": 2.0, "d": 3.0, "e": 4.0})
+    base = table({"a": 0.0, "b": 1.0, "c": math.nan, "d": 2.0, "e": 3.0})
+    assert paired_difference(ours, base, "pesq_wb") == Interval(1.0, 1.0, 1.0, 3)
+
+
+@pytest.mark.parametrize(
+    "ours, column, named",
+    [
+        (table({"a": 1.0, "x": 2.0}), "pesq_wb", "'b'"),
+        (table({"a": 1.0, "b": 2.0}), "stoi", "no column"),
+        (pandas.DataFrame({"file": ["a", "a"], "pesq_wb": [1.0, 2.0]}), "pesq_wb", "'a' occurs more than once"),
+    ],
+)
+def test_tables_that_cannot_be_paired_are_refused(ours: pandas.DataFrame, column: str, named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        paired_difference(ours, table({"a": 1.0, "b": 2.0}), column)
+
+
+def test_rank_correlation_looks_at_order_alone() -> None:
+    x = [1.0, 2.0, 3.0, 4.0]
+    assert spearman(x, [math.exp(value) for value in x]) == pytest.approx(1)
+    assert spearman(x, [-value for value in x]) == pytest.approx(-1)
+    assert spearman(x, [1.0, 3.0, 2.0, 4.0]) == pytest.approx(0.8)
+
+
+def test_rank_correlation_skips_pairs_with_a_hole() -> None:
+    assert spearman([1.0, 2.0, math.nan, 3.0, 4.0], [4.0, 3.0, 9.0, 2.0, math.inf]) == pytest.approx(-1)
+
+
+@pytest.mark.parametrize(
+    "first, second", [([1.0, 2.0], [1.0, 2.0]), ([1.0, 2.0, 3.0], [0.5] * 3), ([0.5] * 3, [1.0, 2.0, 3.0]), ([], [])]
+)
+def test_rank_correlation_is_nan_where_it_is_not_defined(first: list[float], second: list[float]) -> None:
+    assert math.isnan(spearman(first, second))
+
+
+def test_rank_correlation_refuses_series_of_different_lengths() -> None:
+    with pytest.raises(ValueError, match="must be equal"):
+        spearman([1.0, 2.0], [1.0, 2.0, 3.0])
