@@ -48,20 +48,17 @@ def installed(wheel, tmp_path_factory):
     return variables
 
 
-def quick(path):
-    """The quick parameters of a chapter; one without the parameter `quick` is quick as it stands."""
-    return {"quick": True} if "quick" in papermill.inspect_notebook(str(path)) else {}
-
-
 @pytest.fixture(scope="module")
 def runs(installed, tmp_path_factory):
-    """Every chapter's run with quick parameters, two at a time."""
+    """Every chapter's run with quick parameters, two at a time; one without `quick` is quick as it stands."""
     folder = tmp_path_factory.mktemp("runs")
+
+    def run(path):
+        parameters = {"quick": True} if "quick" in papermill.inspect_notebook(str(path)) else {}
+        return chapters.run(path, folder / path.name, parameters, installed, TIMEOUT_S)
+
     with ThreadPoolExecutor(2) as pool:
-        yield {
-            path: pool.submit(chapters.run, path, folder / path.name, quick(path), installed, TIMEOUT_S)
-            for path in NOTEBOOKS
-        }
+        yield {path: pool.submit(run, path) for path in NOTEBOOKS}
 
 
 def test_wheel_holds_the_package_with_weights_data_and_displays_only(wheel):
