@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 ASSETS = Path(__file__).parent / "assets"
 CODECS = {"flac": ("FLAC", "PCM_16"), "mp3": ("MP3", "MPEG_LAYER_III"), "wav": ("WAV", "PCM_16")}
-IMAGES = {"png": "image/png", "svg": "image/svg+xml"}
+IMAGES = {"png": "image/png", "svg": "image/svg+xml", "webp": "image/webp"}
 
 Codec = Literal["flac", "mp3", "wav"]
-ImageKind = Literal["png", "svg"]
+ImageKind = Literal["png", "svg", "webp"]
 
 # The stage is attached before `render` runs, so that a script can measure it; a failing script leaves the fallback.
 _PAGE = """\
@@ -128,7 +128,7 @@ def audio(wav: np.ndarray | torch.Tensor, sample_rate: int, label: str, codec: C
 
 
 def figure(plot: Figure, alt: str, caption: str = "", kind: ImageKind = "png") -> HTML:
-    """A matplotlib figure with a text alternative that states its finding; use "svg" for line plots.
+    """A matplotlib figure with a text alternative that states its finding; use "svg" for lines, "webp" for spectra.
 
     `alt` may be composed from the data, which the alternative of a notebook's own image cannot. The figure is closed.
     Raises ValueError without `alt`.
