@@ -5,7 +5,8 @@ from tools import html_check
 GOOD = """<html><head><link rel="stylesheet" href="_static/a.css"><script src="_static/a.js?v=1"></script></head><body>
 <main><h1 id="top">Title</h1><p><a href="#top">up</a> <a href="https://example.org">out</a> <a href="b.html#x">b</a></p>
 <img src="data:image/png;base64,AA" alt="rises"><audio aria-label="noisy" src="data:audio/flac;base64,AA"></audio>
-<span class="pasted-text">0.123</span><svg aria-hidden="true"></svg><code>{glue:text}</code></main></body></html>"""
+<span class="pasted-text">0.123</span><svg aria-hidden="true"></svg><code>{glue:text}</code>
+<script>make("http://www.w3.org/2000/svg")</script></main></body></html>"""
 
 
 @pytest.fixture

@@ -39,7 +39,8 @@ def installed(folder: Path) -> dict[str, str]:
 
 def _pip(folder: Path, *arguments: str) -> None:
     """pip of the environment; the lock also holds for what compiles pesq."""
-    held = {"PIP_CONSTRAINT": str(LOCK), "PIP_BUILD_CONSTRAINT": str(LOCK), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    # A relative path, because pip splits these at spaces.
+    held = {"PIP_CONSTRAINT": LOCK.name, "PIP_BUILD_CONSTRAINT": LOCK.name, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     command = [str(folder / "bin" / "python"), "-m", "pip", "install", *arguments]
     subprocess.run(command, check=True, env=os.environ | held, cwd=ROOT)
 
@@ -56,7 +57,7 @@ def _install_packages(folder: Path) -> None:
     _say(f"environment 2/3: {torch}, the largest package")
     _pip(folder, torch)
     _say("environment 3/3: everything else in requirements.lock")
-    _pip(folder, "--requirement", str(LOCK))
+    _pip(folder, "--requirement", LOCK.name)
 
 
 def prepare(folder: Path) -> None:

@@ -27,7 +27,7 @@ LOADING = {"audio": "src", "embed": "src", "iframe": "src", "img": "src", "input
 LINK_LOADS = {"stylesheet", "icon", "preload", "prefetch", "preconnect", "dns-prefetch", "modulepreload", "manifest"}
 GENERATED = ("genindex.html", "search.html", "py-modindex.html")
 CSS_URL = re.compile(r"""(?:url\(\s*|@import\s+)["']?([^"')\s]+)""")
-SCRIPT_URL = re.compile(r"""["'`](?:https?:)?//[^"'`\s]+["'`]""")
+SCRIPT_URL = re.compile(r"""["'`](?:https?:)?//(?!www\.w3\.org/)[^"'`\s]+["'`]""")  # w3.org names XML dialects
 FILE_NAME = re.compile(r"[\w./-]*\.(png|svg|jpe?g|gif|webp)", re.IGNORECASE)
 HOLE = re.compile(r"(?i)^\s*(none|nan|inf|-inf)?\s*$")
 
