@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import torch
+from IPython.display import HTML
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from ..display import embed
 from .spectrograms import block_name, gate_strip
 from .style import GREY, INK, SERIES, STATIC, new_figure
 
@@ -160,3 +163,26 @@ def ratio_by_noise_text(noises: Sequence[float], sampled: np.ndarray, hard: np.n
         f"{sampled[first].mean():.2f}, deterministic {hard.mean():.2f}. The largest gap is {gap[worst]:.2f} "
         f"({labels[worst]})."
     )
+
+
+def explorer(noises: Tensor, margin: float, tau: float, taus: Sequence[float] = (0.2, 1.0, 5.0)) -> HTML:
+    """Interactive display of soft and hard gates that follow from noises (N,), differences of two Gumbel samples.
+
+    Without scripts it is a table over the temperatures `taus`, at the given margin.
+    """
+    rows = "".join(
+        f"<tr><td>{value:g}</td><td>{share:.0%}</td><td>{gradient:.3f}</td></tr>"
+        for value, share, gradient in ((t, *_softness(noises, margin, t)) for t in taus)
+    )
+    head = "<tr><th>temperature</th><th>soft gates within 0.1 of 0 or 1</th><th>mean gradient</th></tr>"
+    caption = f"{len(noises)} sampled gates at a margin of {margin:g}"
+    table = f"<table><caption>{caption}</caption><thead>{head}</thead><tbody>{rows}</tbody></table>"
+    state = {"noises": [round(value, 4) for value in noises.tolist()], "margin": margin, "tau": tau}
+    return embed("gumbel", state, table, height=420, label="Gumbel-Softmax: margin, temperature, noise and dial")
+
+
+def _softness(noises: Tensor, margin: float, tau: float) -> tuple[float, float]:
+    """Share of nearly hard soft gates, and their mean gradient."""
+    soft = torch.sigmoid((margin + noises) / tau)
+    near = ((soft < 0.1) | (soft > 0.9)).double().mean()
+    return float(near), float((soft * (1 - soft) / tau).mean())
