@@ -100,9 +100,9 @@ def gate_spread(table: pandas.DataFrame) -> pandas.DataFrame:
     rows = [
         {
             "gate": name,
-            "activation_ratio": float(table[f"ratio_{name}"].mean()),
-            "std_frames": float(table[f"std_{name}"].mean()),
-            "std_files": float(table[f"ratio_{name}"].std(ddof=0)),
+            "activation_ratio": float(table[f"ratio_{name}"].to_numpy(dtype=float).mean()),
+            "std_frames": float(table[f"std_{name}"].to_numpy(dtype=float).mean()),
+            "std_files": float(table[f"ratio_{name}"].to_numpy(dtype=float).std()),
         }
         for name in names
     ]
@@ -131,7 +131,7 @@ def noisy_ovrl(pairs: Sequence[Pair]) -> list[float]:
 def on_files(table: pandas.DataFrame, pairs: Sequence[Pair]) -> pandas.DataFrame:
     """The rows of a table of `evaluate` that belong to `pairs`. Raises ValueError if one is missing."""
     names = [pair.name for pair in pairs]
-    rows = table[table["file"].isin(names)]
+    rows = pandas.DataFrame(table[table["file"].isin(names)])
     if len(rows) != len(names):
         raise ValueError(f"the table has {len(rows)} of these {len(names)} files; evaluate all of them")
     return rows.reset_index(drop=True)

@@ -88,7 +88,7 @@ def _by_file(table: pandas.DataFrame, column: str) -> pandas.Series:
     if not table["file"].is_unique:
         twice: Any = table.loc[table["file"].duplicated(), "file"].iloc[0]
         raise ValueError(f"{twice!r} occurs more than once; a table holds one row per file")
-    return table.set_index("file")[column]
+    return pandas.Series(table.set_index("file")[column])
 
 
 def spearman(first: Values, second: Values) -> float:

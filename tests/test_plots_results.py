@@ -45,22 +45,24 @@ def test_pareto_says_what_it_draws(points: pandas.DataFrame) -> None:
     figure, text = results.pareto(points)
     upper, lower = figure.axes
     assert (upper.get_ylabel(), lower.get_ylabel()) == ("PESQ-WB", "SI-SDR (dB)")
-    curve = next(line for line in upper.lines if len(line.get_xdata()) == 3)
-    assert list(curve.get_xdata()) == [130.0, 210.0, 302.0]
+    drawings = [np.asarray(line.get_xdata()).tolist() for line in upper.lines]
+    assert [130.0, 210.0, 302.0] in drawings
     assert "MGT-DSN from 1.90 at 130 MMAC/s to 2.40 at 302 MMAC/s" in text
     assert "noisy 1.50 at no cost" in text and "−0.5 at 130" in text
     assert drawn(figure).startswith(b"\x89PNG")
 
 
 def test_pareto_without_a_dial_draws_single_points(points: pandas.DataFrame) -> None:
-    figure, text = results.pareto(points[points["dial"] == 0], ["pesq_wb"])
+    figure, text = results.pareto(points.drop(points.index[[2, 3]]), ["pesq_wb"])
     assert len(figure.axes) == 1
     assert "MGT-DSN 2.30 at 210 MMAC/s" in text
 
 
 def test_usage_shows_a_constant_gate_as_constant(gates: pandas.DataFrame) -> None:
     figure, text = results.usage(gates)
-    labels = [entry.get_text() for entry in figure.axes[0].get_legend().get_texts()]
+    legend = figure.axes[0].get_legend()
+    assert legend is not None
+    labels = [entry.get_text() for entry in legend.get_texts()]
     assert labels == ["encoder: −1.00", "T block: constant"]
     assert "T block: constant (mean 1.00)" in text
     assert drawn(figure)

@@ -107,17 +107,14 @@ def differences(table: pandas.DataFrame) -> tuple[Figure, str]:
     figure, axes = new_figure(0.4 + 0.85 * len(metrics), len(metrics))
     texts = []
     for axis, metric in zip(axes, metrics, strict=True):
-        rows = table[table["metric"] == metric]
+        rows = pandas.DataFrame(table[table["metric"] == metric])
         axis.axvline(0, color=INK, linewidth=1)
-        for place, row in enumerate(rows.itertuples()):
-            colour = MODEL_COLOURS.get(str(row.model), INK)
-            axis.plot([row.low, row.high], [place, place], color=colour, linewidth=2.5)
-            axis.plot(row.mean, place, "o", color=colour)
-            digits = DIGITS.get(metric, 2) + 1
-            span = f"{number(row.low, digits)} to {number(row.high, digits)}"
-            texts.append(
-                f"{METRIC_NAMES[metric]} {MODEL_NAMES.get(str(row.model))} {number(row.mean, digits)} ({span})"
-            )
+        for place, row in enumerate(rows.to_dict("records")):
+            name, colour = MODEL_NAMES.get(row["model"], row["model"]), MODEL_COLOURS.get(row["model"], INK)
+            axis.plot([row["low"], row["high"]], [place, place], color=colour, linewidth=2.5)
+            axis.plot(row["mean"], place, "o", color=colour)
+            mean, low, high = (number(row[key], DIGITS.get(metric, 2) + 1) for key in ("mean", "low", "high"))
+            texts.append(f"{METRIC_NAMES[metric]} {name} {mean} ({low} to {high})")
         axis.set_yticks(range(len(rows)), [MODEL_NAMES.get(str(model), str(model)) for model in rows["model"]])
         axis.set_ylim(len(rows) - 0.4, -0.6)
         axis.set_title(METRIC_NAMES[metric], fontsize=9, loc="left")
@@ -130,8 +127,8 @@ def gate_timeline(noisy: Wav, gate: Tensor, names: Sequence[str], frame_rate: fl
     figure, (upper, lower) = new_figure(2.6 + height, 2, height_ratios=(2.2, height), sharex=True)
     level, seconds = levels_db(noisy), len(noisy) / SAMPLE_RATE
     top, extent = float(level.max()), (0, seconds, 0, SAMPLE_RATE / 2000)
-    limits = {"vmin": top - DYNAMIC_RANGE_DB, "vmax": top}
-    upper.imshow(level, origin="lower", aspect="auto", cmap="magma", extent=extent, **limits)
+    bottom = top - DYNAMIC_RANGE_DB
+    upper.imshow(level, origin="lower", aspect="auto", cmap="magma", extent=extent, vmin=bottom, vmax=top)
     upper.set_ylabel("kHz")
     gate_strip(lower, gate.numpy(), tuple(names), 1 / frame_rate)
     lower.set(xlabel="seconds (blue: gate open)", xlim=(0, seconds))
