@@ -44,5 +44,5 @@ def scatter_with_means(
     axis: Axes, x: Sequence[float], y: Sequence[float], colour: str, marker: str, label: str
 ) -> None:
     """Faint points of the files and a line through the means of groups of them."""
-    axis.scatter(x, y, s=9, color=colour, alpha=0.3, linewidths=0)
+    axis.scatter(x, y, s=14, color=colour, alpha=0.4, linewidths=0)
     axis.plot(*binned(x, y), color=colour, marker=marker, markersize=5, linewidth=1.6, label=label)

@@ -42,8 +42,8 @@ def pareto(points: pandas.DataFrame, metrics: Sequence[str] = ("pesq_wb", "si_sd
         axis.set_ylabel(METRIC_NAMES[metric])
         axis.set_xlim(left=0)
     axes[-1].set_xlabel("MMAC/s, million multiply-accumulates per second of audio")
-    axes[0].legend(fontsize=9, loc="best", frameon=True)
-    return (figure, " ".join(_pareto_text(points, metric) for metric in metrics))
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2, fontsize=9, frameon=False)
+    return figure, " ".join(_pareto_text(points, metric) for metric in metrics)
 
 
 def _pareto_model(axis: Axes, model: str, rows: pandas.DataFrame, metric: str) -> None:
@@ -81,21 +81,27 @@ def usage(table: pandas.DataFrame, inputs: Sequence[str] = ("snr_db", "noisy_ovr
     `table` is a `dsn.results.gate_table` with the columns `inputs`. The legend gives Spearman's correlation.
     """
     gates = [column.removeprefix("ratio_") for column in table.columns if column.startswith("ratio_")]
-    figure, axes = new_figure(0.4 + 2.9 * len(inputs), len(inputs))
+    figure, axes = new_figure(0.4 + 3.2 * len(inputs), len(inputs))
     texts = []
     for axis, name in zip(axes, inputs, strict=True):
+        labels = []
         for index, gate in enumerate(gates):
             ratios = table[f"ratio_{gate}"].tolist()
             rho = spearman(table[name].tolist(), ratios)
             label = f"{block_name(gate)}: " + ("constant" if np.ptp(ratios) == 0 else number(rho, 2))
             scatter_with_means(axis, table[name].tolist(), ratios, SERIES[index], MARKERS[index], label)
-            texts.append(f"{label} (mean {number(float(np.mean(ratios)), 2)})")
-        texts.append(f"against {METRIC_NAMES[name]}.")
+            labels.append(f"{label} (mean {number(float(np.mean(ratios)), 2)})")
+        texts.append(f"Against {METRIC_NAMES[name]}: {', '.join(labels)}.")
         axis.set(xlabel=METRIC_NAMES[name], ylabel="activation ratio", ylim=(-0.04, 1.04))
         axis.legend(
-            title="Spearman's correlation", fontsize=8, title_fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5)
+            title="Spearman's correlation",
+            fontsize=8,
+            title_fontsize=8,
+            loc="lower left",
+            bbox_to_anchor=(0, 1),
+            ncols=3,
         )
-    return (figure, f"Activation ratio and Spearman's correlation of each gate: {', '.join(texts)}")
+    return figure, f"Activation ratio and Spearman's correlation of each gate. {' '.join(texts)}"
 
 
 def differences(table: pandas.DataFrame) -> tuple[Figure, str]:
@@ -118,7 +124,7 @@ def differences(table: pandas.DataFrame) -> tuple[Figure, str]:
         axis.set_yticks(range(len(rows)), [MODEL_NAMES.get(str(model), str(model)) for model in rows["model"]])
         axis.set_ylim(len(rows) - 0.4, -0.6)
         axis.set_title(METRIC_NAMES[metric], fontsize=9, loc="left")
-    return (figure, f"Mean difference to FTF-Net and 95 % interval: {'; '.join(texts)}.")
+    return figure, f"Mean difference to FTF-Net and 95 % interval: {'; '.join(texts)}."
 
 
 def gate_timeline(noisy: Wav, gate: Tensor, names: Sequence[str], frame_rate: float) -> tuple[Figure, str]:
@@ -131,7 +137,7 @@ def gate_timeline(noisy: Wav, gate: Tensor, names: Sequence[str], frame_rate: fl
     upper.imshow(level, origin="lower", aspect="auto", cmap="magma", extent=extent, vmin=bottom, vmax=top)
     upper.set_ylabel("kHz")
     gate_strip(lower, gate.numpy(), tuple(names), 1 / frame_rate)
-    lower.set(xlabel="seconds (blue: gate open)", xlim=(0, seconds))
+    lower.set(xlabel="seconds (filled: gate open)", xlim=(0, seconds))
     shares = (
         f"{block_name(name)} {100 * ratio:.0f} %" for name, ratio in zip(names, gate.mean(0).tolist(), strict=True)
     )

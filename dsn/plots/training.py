@@ -95,4 +95,4 @@ def learnt_ratio(
             axis.plot(*_curve(guide, *axis.get_xlim()), color=GREY, linestyle=":", label="target in training")
         axis.set(xlabel=METRIC_NAMES[name], ylabel="activation ratio", ylim=(-0.04, 1.04))
         axis.legend(fontsize=9)
-    return (figure, f"Activation ratio over the test mixtures: {'; '.join(texts)}.")
+    return figure, f"Activation ratio over the test mixtures: {'; '.join(texts)}."
