@@ -48,7 +48,8 @@ function marks(model, key, { x, y }, chosen) {
   const line = shown.map((point) => `${x(point.mmacs)},${y(point.values[key])}`).join(" ");
   const dots = shown.map((point) => `<circle cx="${x(point.mmacs)}" cy="${y(point.values[key])}" r="${model.points.length > 1 ? 3 : 5}" fill="${colour}"/>`);
   const live = chosen && chosen.values[key] !== null
-    ? `<circle cx="${x(chosen.mmacs)}" cy="${y(chosen.values[key])}" r="7" fill="none" stroke="${colour}" stroke-width="3"/>` : "";
+    ? `<circle cx="${x(chosen.mmacs)}" cy="${y(chosen.values[key])}" r="7" fill="none" stroke="${colour}" stroke-width="3"/>
+      <text x="${x(chosen.mmacs)}" y="${y(chosen.values[key]) + 21}" text-anchor="middle">${model.name}</text>` : "";
   const last = shown[shown.length - 1];
   const label = last && model.points.length === 1
     ? `<text x="${x(last.mmacs)}" y="${y(last.values[key]) - 8}" text-anchor="middle">${model.name}</text>` : "";
@@ -74,7 +75,7 @@ export function render(root, state) {
   root.innerHTML = `
     <fieldset><legend>Metric:</legend>${state.metrics.map((metric, index) => `<label><input type="radio" name="${name}"
       value="${index}"${index === 0 ? " checked" : ""}> ${metric.name}</label>`).join("")}</fieldset>
-    ${slim ? `<label for="${name}-dial">Dial of ${slim.name}: <output></output></label>
+    ${slim ? `<label for="${name}-dial">Dial of ${slim.name} (left: fewer gates open): <output></output></label>
     <input type="range" id="${name}-dial" min="0" max="${slim.points.length - 1}" step="1" value="${trained}">` : ""}
     <div class="picture"></div>
     <p role="status"></p>
