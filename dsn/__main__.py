@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from . import __version__
 from .commands import data, enhance, evaluate, macs, train
+from .commands.common import reason
 
 PROGRAM = "python -m dsn"
 
@@ -51,17 +52,6 @@ def parser() -> argparse.ArgumentParser:
     for command in (enhance, evaluate, macs, data, train):
         command.add(commands)
     return top
-
-
-def reason(error: BaseException) -> str:
-    """What went wrong, in one line and without error numbers."""
-    if isinstance(error, OSError) and error.strerror:
-        text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    elif isinstance(error, ImportError):
-        text = f'{error}; install what is missing with pip install "dsn[metrics]"'
-    else:
-        text = str(error)
-    return " ".join(text.split())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -13,6 +13,7 @@ import torch
 
 from dsn import __main__ as cli
 from dsn import audio, config, corpus, download, weights
+from dsn.commands.common import reason
 from dsn.data import Corpus, Pool, draw, render, write_recipes
 from dsn.model import DSN
 from tests.corpora import speechlike
@@ -62,9 +63,9 @@ def noisy(tmp_path: Path) -> Path:
 def pairs(tmp_path: Path) -> Path:
     for number, name in enumerate(("a.wav", "b.wav")):
         clean = speechlike(number, 1.0)
-        noise = 0.05 * np.random.default_rng(number).standard_normal(len(clean)).astype(np.float32)
+        noise = 0.05 * np.random.default_rng(number).standard_normal(len(clean))
         audio.write(tmp_path / "pairs" / "clean" / name, clean)
-        audio.write(tmp_path / "pairs" / "noisy" / name, clean + noise)
+        audio.write(tmp_path / "pairs" / "noisy" / name, (clean + noise).astype(np.float32))
     return tmp_path / "pairs"
 
 
@@ -129,10 +130,10 @@ def test_wrong_arguments(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_reasons_are_one_line() -> None:
-    assert cli.reason(ValueError("two\n  lines")) == "two lines"
-    assert cli.reason(OSError(errno.ENOSPC, "the disk is full")) == "the disk is full"
-    assert cli.reason(PermissionError(errno.EACCES, "Permission denied", "a.wav")) == "a.wav: Permission denied"
-    assert 'pip install "dsn[metrics]"' in cli.reason(ModuleNotFoundError("No module named 'pesq'"))
+    assert reason(ValueError("two\n  lines")) == "two lines"
+    assert reason(OSError(errno.ENOSPC, "the disk is full")) == "the disk is full"
+    assert reason(PermissionError(errno.EACCES, "Permission denied", "a.wav")) == "a.wav: Permission denied"
+    assert 'pip install "dsn[metrics]"' in reason(ModuleNotFoundError("No module named 'pesq'"))
 
 
 def test_faults_of_the_program_are_not_hidden(monkeypatch: pytest.MonkeyPatch, noisy: Path, tmp_path: Path) -> None:
@@ -199,9 +200,8 @@ def test_enhance_goes_on_after_a_bad_file(
     text = capsys.readouterr()
     assert "2 of 6 files enhanced" in text.out and "4 could not be enhanced" in text.err
     listed = text.err.partition("could not be enhanced:")[2].splitlines()[1:]
-    assert [line.split(":")[0].strip() for line in listed] == [
-        str(noisy / name) for name in ("empty.wav", "nan.wav", "short.wav", "text.wav")
-    ]
+    for line, name in zip(listed, ("empty.wav", "nan.wav", "short.wav", "text.wav"), strict=True):
+        assert line.count(str(noisy / name)) >= 1 and "Errno" not in line
     assert sorted(path.name for path in (tmp_path / "out").rglob("*.*")) == ["a.wav", "b.flac"]
 
 
@@ -247,8 +247,8 @@ def test_evaluate(pairs: Path, model: Path, tmp_path: Path, capsys: pytest.Captu
     arguments = ("evaluate", pairs, "--model", model, "--out", out, "--processes", 1, "--metrics", "si_sdr_db")
     assert call(*arguments) == 0
     table = pandas.read_csv(out)
-    assert list(table["file"]) == ["a.wav", "b.wav"] and table["si_sdr_db"].notna().all()
-    assert table["activation_ratio"].between(0, 1).all() and (table["mmacs_per_s"] > 0).all()
+    assert list(table["file"]) == ["a.wav", "b.wav"] and table["si_sdr_db"].notna().to_numpy().all()
+    assert table["activation_ratio"].between(0, 1).to_numpy().all() and (table["mmacs_per_s"].to_numpy() > 0).all()
     line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("mean of 2 files"))
     assert f"si_sdr_db {table['si_sdr_db'].mean():.3f}" in line and "activation_ratio" in line and "mmacs_per_s" in line
     assert "--overwrite" in refused(capsys, *arguments)
@@ -258,7 +258,7 @@ def test_evaluate_the_noisy_input(pairs: Path, tmp_path: Path, capsys: pytest.Ca
     out = tmp_path / "table.csv"
     arguments = ("evaluate", pairs, "--model", "noisy", "--out", out, "--processes", 1, "--metrics")
     assert call(*arguments, "si_sdr_db", "stoi") == 0
-    assert (pandas.read_csv(out)["mmacs_per_s"] == 0).all()
+    assert (pandas.read_csv(out)["mmacs_per_s"].to_numpy() == 0).all()
     assert call(*arguments, "si_sdr_db", "--overwrite") == 0
     assert "stoi" not in pandas.read_csv(out)
     assert "activation_ratio" not in capsys.readouterr().out.partition("table:")[2]

@@ -130,3 +130,14 @@ def read_config(kind: type, path: Path | None) -> Any:
         return kind.from_dict(values)
     except (ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def reason(error: BaseException) -> str:
+    """What went wrong, in one line and without error numbers."""
+    if isinstance(error, OSError) and error.strerror:
+        text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    elif isinstance(error, ImportError):
+        text = f'{error}; install what is missing with pip install "dsn[metrics]"'
+    else:
+        text = str(error)
+    return " ".join(text.split())

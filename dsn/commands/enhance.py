@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .common import add_command, add_model, add_overwrite
+from .common import add_command, add_model, add_overwrite, reason
 
 if TYPE_CHECKING:
     from ..enhance import Report
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         except (ValueError, OSError) as error:
             if getattr(error, "errno", None) == errno.ENOSPC:
                 raise
-            failed[source] = " ".join(str(error).split())
+            failed[source] = reason(error)
             tqdm.write(f"{'failed':>9} {'':>28}  {source}")
     _finish(reports, failed, args.folder)
     return 1 if failed else 0
@@ -81,5 +81,5 @@ def _finish(reports: list[Report], failed: dict[Path, str], folder: Path) -> Non
     print(f"{len(reports)} of {len(reports) + len(failed)} files enhanced, in {folder}")
     if failed:
         print(f"{len(failed)} could not be enhanced:", file=sys.stderr)
-    for source, reason in failed.items():
-        print(f"  {source}: {reason}", file=sys.stderr)
+    for source, text in failed.items():
+        print(f"  {text}" if str(source) in text else f"  {source}: {text}", file=sys.stderr)

@@ -105,7 +105,7 @@ def network(name: str, model: DSN, reference: float) -> dict[str, Any]:
 def _summary(networks: list[dict[str, Any]]) -> str:
     width = max(len(network["name"]) for network in networks)
     lines = [
-        f"{'':{width}} {'':>10} {'MMAC/s':>8} {'':>17} {'% of FTF-Net':>17}",
+        f"{'':{width}} {'':>10} {'MMAC/s':>26} {'% of FTF-Net':>17}",
         f"{'network':{width}} {'parameters':>10} {'static':>8} {'dynamic':>8} {'both':>8} {'static':>8} {'both':>8}",
     ]
     for network in networks:
