@@ -28,8 +28,8 @@ def test_stage_costs_add_up_to_the_table(table, static_table):
 def test_layer_costs_are_the_rows_open_and_closed(table):
     costs = macs.layer_costs(table)
     assert costs["layer"].tolist() == [row.name for row in table.rows]
-    assert costs["open"].sum() == pytest.approx(table.mmacs_per_s())
-    assert costs["closed"].sum() == pytest.approx(table.mmacs_per_s([0] * table.n_gates))
+    assert sum(costs["open"]) == pytest.approx(table.mmacs_per_s())
+    assert sum(costs["closed"]) == pytest.approx(table.mmacs_per_s([0] * table.n_gates))
 
 
 def test_stage_bars_have_the_lengths_of_the_costs(static_table):
