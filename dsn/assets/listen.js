@@ -1,5 +1,5 @@
 // Listening display: versions of one sentence on one clock, with spectrogram, gates and MACs at the play head.
-// The state is described by listen_state in dsn/plots/listen.py. Sound starts only on a click.
+// The state is described by listen_state in dsn/plots/listening.py. Sound starts only on a click.
 
 const FADE_S = 0.03;
 const PICTURE = { left: 64, right: 10, top: 8, spectrogram: 190, row: 15, gap: 20, costs: 64, axis: 24 };
@@ -246,7 +246,7 @@ class Picture {
   heading(pen, text, y) {
     pen.fillStyle = this.colour("muted");
     pen.textAlign = "left";
-    pen.fillText(text, PICTURE.left, y - 9);
+    pen.fillText(text, PICTURE.left + 5, y - 9);
   }
 
   drawCosts(pen, version) {
@@ -376,10 +376,11 @@ function buildDial(state, key) {
   return { input, node };
 }
 
+// "simple" keeps the theme from indenting the list as if it documented code.
 function buildNumbers(names) {
   const values = names.map(() => element("dd"));
   const pairs = names.map((name, place) => element("div", {}, element("dt", {}, name), values[place]));
-  return { values, node: element("dl", { class: "listen-numbers" }, ...pairs) };
+  return { values, node: element("dl", { class: "listen-numbers simple" }, ...pairs) };
 }
 
 function buildTransport(state, key) {

@@ -1,6 +1,6 @@
 """Figures and displays of the book; each returns a figure with the words that describe it."""
 
-from .listen import listen as listen
+from .listening import listen as listen
 from .spectrograms import overview as overview
 from .versions import Version as Version
 from .versions import enhanced as enhanced

@@ -64,8 +64,8 @@ def block_name(gate_name: str) -> str:
 def _spectrogram(axes: Axes, wav: NDArray[np.floating], top_db: float, title: str) -> None:
     levels, hop_s = levels_db(wav), Stft().hop_length / SAMPLE_RATE
     extent = (-hop_s / 2, (levels.shape[1] - 0.5) * hop_s, 0, SAMPLE_RATE / 2000)
-    limits = {"vmin": top_db - RANGE_DB, "vmax": top_db}
-    axes.imshow(levels, aspect="auto", origin="lower", extent=extent, cmap=COLOURS, **limits)
+    image = axes.imshow(levels, aspect="auto", origin="lower", extent=extent, cmap=COLOURS)
+    image.set_clim(top_db - RANGE_DB, top_db)
     axes.set_title(title, loc="left", fontsize=10)
     axes.set_ylabel("kHz")
 

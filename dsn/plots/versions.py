@@ -75,11 +75,11 @@ class Version:
         return {
             "version": self.name,
             "dial": self.dial,
-            "activation_ratio": self.activation_ratio,
-            "mmacs_per_s": self.mmacs_per_s,
-            f"% of {baseline.name}": self.share_of(baseline),
-            "si_sdr_db": self.si_sdr_db,
-            "pesq_wb": self.pesq_wb,
+            "gates open, %": 100 * self.activation_ratio,
+            "MMAC/s": self.mmacs_per_s,
+            f"MACs, % of {baseline.name}": self.share_of(baseline),
+            "SI-SDR, dB": self.si_sdr_db,
+            "PESQ-WB": self.pesq_wb,
         }
 
 
