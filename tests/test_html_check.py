@@ -40,6 +40,7 @@ def test_a_good_page_has_no_findings(site):
         ('<p>It is <span class="pasted-text"></span>.</p>', "glued value that is 'empty'"),
         ('<p>It is <span class="pasted-text">nan</span>.</p>', "glued value that is 'nan'"),
         ('<div class="output traceback">Boom</div>', "shows an error: 'Boom'"),
+        (f"<pre>{html_check.ROOT}/data</pre>", "names a folder of this machine"),
         ("<main>{glue:text}`x`</main>", "unresolved markup: {glue"),
         ('<img src="_static/absent.png" alt="x">', "loads absent.png, which does not exist"),
         ('<a href="absent.html">x</a>', "links to absent.html"),

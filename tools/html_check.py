@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from bs4 import BeautifulSoup, Tag
 
+ROOT = Path(__file__).resolve().parent.parent
 PAGE_LIMIT = 1_500_000
 """Most bytes of one page: its HTML and the local images, sounds and data that it alone brings."""
 SHARED_LIMIT = 6_000_000
@@ -95,12 +96,14 @@ def undescribed(soup: BeautifulSoup) -> Iterator[str]:
 
 
 def holes(soup: BeautifulSoup) -> Iterator[str]:
-    """Places where something should stand: empty or undefined glued values, errors, unresolved references."""
+    """Places where something else should stand: undefined glued values, errors, unresolved references, own paths."""
     for tag in soup.select(".pasted-text, .pasted-inline"):
         if HOLE.match(tag.get_text()) and not tag.find("img"):
             yield f"has a glued value that is {tag.get_text().strip() or 'empty'!r}: {str(tag.parent)[:160]}"
     for tag in soup.select(".output.traceback, .system-message, .problematic, .stderr"):
         yield f"shows an error: {tag.get_text().strip()[:160]!r}"
+    if str(ROOT) in soup.get_text():
+        yield f"names a folder of this machine: {ROOT}"
     main = soup.find("main") or soup
     for mark in ("{glue", "{numref", "{cite", "{doc}", "{ref}", "jupyter.widget-view"):
         if any(mark in text for text in main.find_all(string=True) if not text.find_parent(["pre", "code", "script"])):
