@@ -25,6 +25,7 @@ ENVIRONMENT = {
     "JUPYTER_PREFER_ENV_PATH": "1",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     "TQDM_MININTERVAL": "1",
+    "PYTHONWARNINGS": "ignore:IProgress not found",  # tqdm draws text bars, as the pages want no widgets
 }
 PROGRESS = re.compile(r"\|\s*(\d+)/(\d+) \[")
 BAR = re.compile(r"\d+%\|.*\||\d+it \[|^\s*$")
