@@ -61,8 +61,9 @@ function drawing(parent) {
   return (soft) => {
     const counts = new Array(20).fill(0);
     for (const value of soft) counts[Math.min(19, Math.floor(20 * value))] += 1;
+    const most = Math.max(...counts);
     counts.forEach((count, k) => {
-      const height = (100 * count) / soft.length;
+      const height = (100 * count) / most;
       bars[k].setAttribute("height", height);
       bars[k].setAttribute("y", 106 - height);
     });

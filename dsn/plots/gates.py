@@ -29,7 +29,7 @@ def gates_over_time(logits: Tensor, gate: Tensor, names: Sequence[str], frame_ra
     ax.axhline(0, color=GREY, linestyle=":")
     ax.set(ylabel="margin", xlim=(0, seconds[-1]))
     gate_strip(strip, gate.numpy(), tuple(names), 1 / frame_rate)
-    strip.set(xlabel="seconds (blue: open)")
+    strip.set(xlabel="seconds (filled: open)")
     figure.legend(loc="outside upper center", ncols=3, frameon=False)
     return figure, gates_over_time_text(logits, gate, names, frame_rate)
 

@@ -198,7 +198,7 @@ def channel_map(level: Tensor, gate: Tensor, static: int) -> tuple[Figure, str]:
     ax.set(ylabel="output channel")
     figure.colorbar(colours, ax=ax, label="mean size")
     gate_strip(strip, gate[:, None].numpy(), ("gate",), 1)
-    strip.set(xlabel="frame (blue: open)")
+    strip.set(xlabel="frame (filled: open)")
     return figure, channel_map_text(level, gate, static)
 
 

@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..macs import MacTable
+from .spectrograms import block_name
 from .style import DYNAMIC, KINDS, STATIC, new_figure
 
 
@@ -33,7 +34,7 @@ def layer_costs(table: MacTable) -> pd.DataFrame:
 
 def stage_bars(table: MacTable) -> tuple[Figure, str]:
     """Stacked bars: MMAC/s by stage, split by kind of layer."""
-    costs = stage_costs(table)
+    costs = stage_costs(table).rename(index=block_name)
     figure, (ax,) = new_figure(3.2)
     left = pd.Series(0.0, index=costs.index)
     for kind in costs:
@@ -50,7 +51,7 @@ def stage_bars(table: MacTable) -> tuple[Figure, str]:
 
 def stage_bars_text(table: MacTable) -> str:
     """What `stage_bars` shows."""
-    costs = stage_costs(table)
+    costs = stage_costs(table).rename(index=block_name)
     total, stages, kinds = costs.to_numpy().sum(), costs.sum(axis=1), costs.sum()
     listed = ", ".join(f"{name} {value:.1f}" for name, value in stages.items())
     return (
