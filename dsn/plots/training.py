@@ -64,13 +64,13 @@ def training_curves(log: pandas.DataFrame) -> tuple[Figure, str]:
     for axis in (upper, lower):
         axis.legend(fontsize=9)
     first = log["quality_loss"].to_numpy(dtype=float)[:10].mean()
-    last = log.tail(10)[[*kinds, "quality_loss"]].mean()
+    last = {key: float(log[key].to_numpy(dtype=float)[-10:].mean()) for key in (*kinds, "quality_loss")}
     return (
         figure,
         f"{len(log)} steps. Distance to clean: {number(float(first), 4)} over the first "
-        f"ten, {number(float(last['quality_loss']), 4)} over the last ten. Ratios over the last ten: target "
-        f"{number(float(last['target_ratio']), 2)}, sampled {number(float(last['sampled_ratio']), 2)}, deterministic "
-        f"{number(float(last['activation_ratio']), 2)}.",
+        f"ten, {number(last['quality_loss'], 4)} over the last ten. Ratios over the last ten: target "
+        f"{number(last['target_ratio'], 2)}, sampled {number(last['sampled_ratio'], 2)}, deterministic "
+        f"{number(last['activation_ratio'], 2)}.",
     )
 
 
