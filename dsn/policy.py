@@ -81,9 +81,24 @@ def hard_gate(logits: Tensor, dial: float = 0.0) -> Tensor:
     """Deterministic gates for inference: open where the open logit plus the dial exceeds the closed one.
 
     Shapes: logits (..., 2) -> gate (...) in {0, 1}.
-    The compute dial is one scalar in logits: 0 is the trained operating point, more opens more.
+    The compute dial is one scalar in logits: 0 is the trained operating point, more opens more. In the shipped models
+    `standardise` has set its unit.
     """
     return (logits[..., OPEN] - logits[..., 1 - OPEN] + dial > 0).to(logits.dtype)
+
+
+@torch.no_grad()
+def standardise(policy: Policy, magnitude: Tensor) -> None:
+    """Scale the policy's last layer, in place, until one unit of the dial is one standard deviation of each gate.
+
+    Shapes: magnitude (B, F, T), compressed, of typical input. The scale is positive, so gates at dial 0 stay as they
+    are; the measure is the difference of the two logits over all frames (our choice).
+    """
+    logits, _ = policy(magnitude)
+    spread = (logits[..., OPEN] - logits[..., 1 - OPEN]).flatten(0, 1).std(dim=0).clamp_min(1e-8)
+    scale = spread.reciprocal().repeat_interleave(2)
+    policy.out.weight.mul_(scale[:, None])
+    policy.out.bias.mul_(scale)
 
 
 def activation_ratio(gate: Tensor) -> Tensor:

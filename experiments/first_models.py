@@ -27,11 +27,14 @@ import torch
 from dsn import config, weights
 from dsn.audio import SAMPLE_RATE
 from dsn.losses import fit_guide
+from dsn.policy import standardise
 from dsn.pool import Pool, key
+from dsn.stft import analyse, compress
 from dsn.train import train
 
 TARGET_RATIO = 0.5
 RATIO_WEIGHT = 0.5
+STANDARD = 200  # mixtures that set the dial's unit
 BRANCHES = ("ftfnet", "dsn", "mgt-dsn")
 LOSS = config.Loss(snr_weight=0.002)
 TRUNK = config.Train(model=config.Model.ftfnet(), steps=800, decay_from=1.0)
@@ -55,7 +58,7 @@ def branch(name: str, pool: Pool) -> config.Train:
 
 
 def ship(pool: Pool, runs: Path) -> None:
-    """Copy the branches' weights into the package, with where they come from."""
+    """Copy the branches' weights into the package, with where they come from and one dial unit for all gates."""
     data = {
         "mixtures": len(pool),
         "hours_of_mixtures": round(len(pool) * pool.recipes[0].samples / SAMPLE_RATE / 3600, 2),
@@ -63,13 +66,15 @@ def ship(pool: Pool, runs: Path) -> None:
         "device": platform.machine() + " CPU, one thread",
     }
     trunk = [weights.notes(runs / stage / "model.safetensors") for stage in ("trunk", "trunk-2")]
+    noisy = torch.as_tensor(pool.batch(range(STANDARD))[0])
     for name in BRANCHES:
         path = runs / name / "model.safetensors"
-        weights.save(
-            weights.load(path),
-            weights.SHIPPED / path.with_stem(name).name,
-            weights.notes(path) | {"trunk": trunk, "data": data},
-        )
+        model = weights.load(path)
+        if model.policy is not None:
+            spec, _ = analyse(noisy, model.config.stft.n_fft)
+            standardise(model.policy, compress(spec, model.config.stft.compression).abs())
+        notes = weights.notes(path) | {"trunk": trunk, "data": data}
+        weights.save(model, weights.SHIPPED / f"{name}.safetensors", notes)
 
 
 def main() -> None:

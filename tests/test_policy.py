@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 import torch
 
-from dsn.policy import Policy, activation_ratio, band_edges, gate_prob, hard_gate, sample_gate
+from dsn.policy import Policy, activation_ratio, band_edges, gate_prob, hard_gate, sample_gate, standardise
 
 
 def test_bands_cover_every_bin_once():
@@ -71,3 +71,15 @@ def test_dial_shifts_the_threshold():
 def test_activation_ratio_is_the_mean_over_frames():
     gate = torch.tensor([[[1.0, 0.0], [1.0, 1.0]]])
     assert activation_ratio(gate).tolist() == [[1.0, 0.5]]
+
+
+def test_standardising_sets_the_dial_unit_and_keeps_the_gates():
+    torch.manual_seed(0)
+    policy = Policy(257, 16, 8, 3, 16000).double()
+    magnitude = torch.rand(4, 257, 50, dtype=torch.float64)
+    before, _ = policy(magnitude)
+    standardise(policy, magnitude)
+    after, _ = policy(magnitude)
+    assert torch.equal(hard_gate(after), hard_gate(before))
+    margin = after[..., 1] - after[..., 0]
+    assert margin.flatten(0, 1).std(dim=0).tolist() == pytest.approx([1, 1, 1], rel=1e-9)
