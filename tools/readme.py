@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas
 
@@ -25,20 +27,20 @@ COLUMNS = {
 MARKS = ("<!-- results -->", "<!-- end of results -->")
 
 
-def cell(row: pandas.Series, column: str) -> str:
+def cell(row: dict[Any, Any], column: str) -> str:
     """One formatted figure; an en dash where there is none."""
     name, form = column.split(":")
     value = float(row[name])
-    without = pandas.isna(value) or (row["system"] == "noisy" and name in ("mmacs_per_s", "percent_of_ftfnet"))
+    without = math.isnan(value) or (row["system"] == "noisy" and name in ("mmacs_per_s", "percent_of_ftfnet"))
     return "–" if without else format(value, form)
 
 
 def table(systems: pandas.DataFrame, name: str) -> str:
     """Markdown table of one set."""
     lines = [f"| {SETS[name]} | " + " | ".join(COLUMNS) + " |", "|---" * (1 + len(COLUMNS)) + "|"]
-    for _, row in systems[systems["set"] == name].iterrows():
+    for row in systems.query("set == @name").to_dict("records"):
         cells = [cell(row, column) for column in COLUMNS.values()]
-        lines.append(f"| {LABELS[str(row['system'])]} | " + " | ".join(cells) + " |")
+        lines.append(f"| {LABELS[row['system']]} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
