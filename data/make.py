@@ -3,7 +3,7 @@
 Needs, beside dsn and its metrics, the Debian packages flite, festival, festvox-kdlpc16k, festvox-us-slt-hts and
 espeak-ng; nothing that uses the data set does. The same versions of these engines give the same files.
 
-    python data/make.py                    everything, about 20 minutes on one core
+    python data/make.py                    everything, some ten minutes on one core
     python data/make.py --only noise       one stage; "files" renews the manifests' ratings, checksums and the card
 """
 
@@ -197,14 +197,18 @@ def whole(corpus: Corpus, row: Any, seed: int, snr_db: float, kind: str) -> Reci
 
 
 def make_files() -> None:
-    """Rates every utterance as stored (DNSMOS), then writes checksums and the tables of the card."""
-    from dsn.mos import dnsmos  # here, because the other stages run without onnxruntime
+    """Rates every utterance as stored, then writes checksums and the tables of the card.
+
+    The rating is DNSMOS OVRL of one window, which the utterance fills by repetition.
+    """
+    from dsn.mos import WINDOW_SAMPLES, dnsmos  # here, because the other stages run without onnxruntime
 
     corpus = Corpus(HERE)
     for split in SPLITS:
         table = corpus.speech(split).drop(columns="dnsmos_ovrl", errors="ignore")
         rows = tqdm(table.itertuples(), desc=f"{split} ratings", total=len(table))
-        ratings = [round(dnsmos(corpus.read(row)).ovrl, 4) for row in rows]
+        windows = (np.resize(corpus.read(row), WINDOW_SAMPLES) for row in rows)
+        ratings = [round(dnsmos(window, p808=False).ovrl, 4) for window in windows]
         table.insert(list(table.columns).index("tier") + 1, "dnsmos_ovrl", ratings)
         write_table(f"{split}_clean.csv", table)
     store.write_sums(HERE)
