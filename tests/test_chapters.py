@@ -15,7 +15,7 @@ from tools import chapters, notebooks
 
 ROOT = chapters.ROOT
 NOTEBOOKS = [path.with_suffix(".ipynb") for path in notebooks.chapters(ROOT)]
-TIMEOUT_S = 400
+TIMEOUT_S = 900
 
 
 def written(path, *sources, tags=()):

@@ -24,7 +24,8 @@ from tools import chapters, html_check, notebooks
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "_build"
 HTML = BUILD / "html"
-TIMEOUT_S = 600
+TIMEOUT_S = 1800
+"""Seconds after which a chapter counts as hanging, many times what each takes: a busy machine is no fault."""
 BANNER = """\
 ::::{{div}} chapter-banner
 ```{{button-link}} {url}
