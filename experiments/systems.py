@@ -60,7 +60,7 @@ def system_rows(files: pandas.DataFrame) -> pandas.DataFrame:
         rows.append(
             {
                 "system": row["system"],
-                "seed": math.nan if static else weights.notes(row["system"])["train"]["seed"],
+                "seed": None if static else weights.notes(row["system"])["train"]["seed"],
                 "set": row["set"],
                 "snr_db": math.nan,
                 **{metric: row[metric] for metric in METRICS},
@@ -71,7 +71,7 @@ def system_rows(files: pandas.DataFrame) -> pandas.DataFrame:
                 "files": row["files"],
             }
         )
-    table = pandas.DataFrame(rows)
+    table = pandas.DataFrame(rows).astype({"seed": "Int64"})
     order = {system: place for place, system in enumerate(SYSTEMS)}
     return table.sort_values(["set", "system"], key=lambda column: column.map(lambda v: order.get(v, v)))
 
