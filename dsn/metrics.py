@@ -11,6 +11,7 @@ and says beside each mean how many files it stands on.
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import multiprocessing
 import os
@@ -42,16 +43,19 @@ __all__ = [
     "unscored",
 ]
 
-METRICS: tuple[str, ...] = (
-    "pesq_wb",
-    "stoi",
-    "estoi",
-    "si_sdr_db",
-    "dnsmos_sig",
-    "dnsmos_bak",
-    "dnsmos_ovrl",
-    "dnsmos_p808",
-)
+PACKAGES: dict[str, tuple[str, ...]] = {
+    "pesq_wb": ("pesq",),
+    "stoi": ("pystoi",),
+    "estoi": ("pystoi",),
+    "si_sdr_db": (),
+    "dnsmos_sig": ("onnxruntime", "speechmos"),
+    "dnsmos_bak": ("onnxruntime", "speechmos"),
+    "dnsmos_ovrl": ("onnxruntime", "speechmos"),
+    "dnsmos_p808": ("onnxruntime", "speechmos"),
+}
+"""The packages that each metric needs beyond those of `dsn` itself."""
+
+METRICS: tuple[str, ...] = tuple(PACKAGES)
 """Every metric, in the order of the tables."""
 
 Scores = dict[str, float | str]
@@ -162,6 +166,10 @@ def _check_metrics(metrics: Iterable[str]) -> None:
     unknown = sorted(set(metrics) - set(METRICS))
     if unknown:
         raise ValueError(f"unknown metrics {unknown}; choose from {', '.join(METRICS)}")
+    needed = {package for name in metrics for package in PACKAGES[name]}
+    missing = sorted(package for package in needed if importlib.util.find_spec(package) is None)
+    if missing:
+        raise ImportError(f"the metrics need {' and '.join(missing)}, not installed here")
 
 
 def _values(enhanced: Wav, clean: Wav, metric: str, wanted: Collection[str]) -> dict[str, float]:

@@ -2,6 +2,7 @@ import math
 import os
 import sys
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -219,8 +220,19 @@ def test_score_survives_what_a_package_throws(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_missing_package_is_no_score(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pesq", None)
-    with pytest.raises(ImportError, match="pesq"):
+    with pytest.raises(ImportError, match="the metrics need pesq, not installed"):
         metrics.score(NOISY, CLEAN, ("pesq_wb",))
+
+
+def test_a_missing_package_is_told_before_the_first_pair(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pystoi", None)
+
+    def pairs() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        pytest.fail("a pair was asked for")
+        yield NOISY, CLEAN
+
+    with pytest.raises(ImportError, match="pystoi"):
+        list(metrics.score_pairs(pairs(), metrics=("stoi",)))
 
 
 def test_parallel_equals_serial() -> None:
