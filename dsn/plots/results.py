@@ -123,6 +123,7 @@ def differences(table: pandas.DataFrame) -> tuple[Figure, str]:
             texts.append(f"{METRIC_NAMES[metric]} {name} {mean} ({low} to {high})")
         axis.set_yticks(range(len(rows)), [MODEL_NAMES.get(str(model), str(model)) for model in rows["model"]])
         axis.set_ylim(len(rows) - 0.4, -0.6)
+        axis.locator_params(axis="x", nbins=5)  # more labels run into each other
         axis.set_title(METRIC_NAMES[metric], fontsize=9, loc="left")
     return figure, f"Mean difference to FTF-Net and 95 % interval: {'; '.join(texts)}."
 
