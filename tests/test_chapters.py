@@ -126,12 +126,19 @@ def test_inputs_hash_follows_text_package_and_data(tmp_path):
     assert hashes[0] == hashes[1] and len(set(hashes)) == 4
 
 
-def test_presentable_drops_progress_bars_and_injected_cells_and_keeps_other_errors(tmp_path):
-    notebook = nbformat.read(written(tmp_path / "a.ipynb", "x", "y", tags=["injected-parameters"]), as_version=4)
+def test_presentable_drops_progress_bars_and_keeps_other_errors(tmp_path):
+    notebook = nbformat.read(written(tmp_path / "a.ipynb", "x", "y"), as_version=4)
     bars = "steps:   0%|          | 0/6 [00:00<?, ?it/s]\rsteps: 100%|████| 6/6 [00:03<00:00]\n"
     for cell, text in zip(notebook.cells[1:], (bars, bars + "UserWarning: careful\n"), strict=True):
         cell.outputs = [nbformat.v4.new_output("stream", name="stderr", text=text)]
     title, first, second = chapters.presentable(notebook, "BANNER").cells
     assert title.source == "# Title\n\nBANNER\n\n\nText."
-    assert first.outputs == [] and "remove-cell" in first.metadata.tags
-    assert second.outputs[0].text == "UserWarning: careful\n"
+    assert first.outputs == [] and second.outputs[0].text == "UserWarning: careful\n"
+
+
+@pytest.mark.parametrize(
+    ("tag", "shown"), [("injected-parameters", "remove-cell"), ("setup", "remove-cell"), ("parameters", "hide-cell")]
+)
+def test_presentable_hides_what_only_a_run_needs(tmp_path, tag, shown):
+    notebook = nbformat.read(written(tmp_path / "a.ipynb", "x", tags=[tag]), as_version=4)
+    assert chapters.presentable(notebook, "").cells[1].metadata.tags == [tag, shown]

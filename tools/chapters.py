@@ -131,17 +131,25 @@ def _without_bars(text: str) -> str:
     return "".join(part for part in re.split(r"(?<=[\r\n])", text) if not BAR.search(part))
 
 
+def _as_shown(cell: nbformat.NotebookNode) -> None:
+    """Hide what only a run needs, in every chapter alike, and drop progress bars."""
+    tags = cell.metadata.setdefault("tags", [])
+    if {"injected-parameters", "setup"} & set(tags):
+        cell.metadata.tags = [*tags, "remove-cell"]
+    elif "parameters" in tags:
+        cell.metadata.tags = ["parameters", "hide-cell"]
+        cell.metadata.mystnb = {"code_prompt_show": "Show the parameters", "code_prompt_hide": "Hide the parameters"}
+    for output in cell.outputs:
+        if output.get("name") == "stderr":
+            output.text = _without_bars(output.text)
+    cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr" or output.text]
+
+
 def presentable(notebook: nbformat.NotebookNode, banner: str) -> nbformat.NotebookNode:
-    """An executed notebook as the book shows it: a banner below the title, no progress bars, no injected cell."""
+    """An executed notebook as the book shows it: a banner below its title, parameters folded, no set-up."""
     title, _, rest = notebook.cells[0].source.partition("\n")
     notebook.cells[0].source = f"{title}\n\n{banner}\n\n{rest}"
     for cell in notebook.cells:
-        if "injected-parameters" in cell.metadata.get("tags", []):
-            cell.metadata.tags.append("remove-cell")
-        if cell.cell_type != "code":
-            continue
-        for output in cell.outputs:
-            if output.get("name") == "stderr":
-                output.text = _without_bars(output.text)
-        cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr" or output.text]
+        if cell.cell_type == "code":
+            _as_shown(cell)
     return notebook
