@@ -34,12 +34,12 @@ BANNER = """\
 :shadow:
 Open in Colab
 ```
-Ran on {date} in {seconds:.0f} s with one CPU thread.
+Ran on {date} in {seconds:.0f} s on a CPU.
 ::::"""
 STATUS = """\
 # Build status
 
-Every chapter ran from its first to its last cell before this page was written, with one thread on a CPU. A chapter
+Every chapter ran from its first to its last cell before this page was written, on a CPU, one thread per process. A chapter
 whose text, code, data and package versions have not changed keeps its last run.
 
 | chapter | run | seconds |
