@@ -39,8 +39,8 @@ Ran on {date} in {seconds:.0f} s on a CPU.
 STATUS = """\
 # Build status
 
-Every chapter ran from its first to its last cell before this page was written, on a CPU, one thread per process. A chapter
-whose text, code, data and package versions have not changed keeps its last run.
+Every chapter ran from its first to its last cell before this page was written, on a CPU, one thread per process. A
+chapter whose text, code, data and package versions have not changed keeps its last run.
 
 | chapter | run | seconds |
 |---|---|---|
