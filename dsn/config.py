@@ -15,6 +15,7 @@ Config = TypeVar("Config", bound="Settings")
 Form = Literal["complex", "magnitude"]
 GateLayout = Literal["block", "shared"]
 RatioLoss = Literal["none", "fixed", "guided"]
+Optimiser = Literal["adamw", "muon"]
 GuideMetric = Literal["dnsmos_ovrl", "dnsmos_sig", "dnsmos_bak", "pesq_wb", "si_sdr_db", "snr_db"]
 
 BLOCKS = ("encoder", "frequency_1", "time", "frequency_2", "decoder")
@@ -245,6 +246,7 @@ class Train(Settings):
     loss: Loss = _nested(Loss, default=Loss())
     steps: int = 2000
     batch: int = 4
+    optimiser: Optimiser = "adamw"
     learning_rate: float = 2e-3
     warmup: int = 100
     decay_from: float = 0.0
@@ -256,6 +258,7 @@ class Train(Settings):
     checkpoint_every: int = 100
 
     def __post_init__(self) -> None:
+        _one_of("optimiser", self.optimiser, Optimiser)
         for name in ("steps", "batch", "checkpoint_every"):
             _check(getattr(self, name) > 0, f"{name} is {getattr(self, name)}; it must be positive")
         _check(self.learning_rate > 0, f"learning_rate is {self.learning_rate}; it must be positive")
