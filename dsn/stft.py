@@ -11,6 +11,16 @@ def window(n_fft: int, like: Tensor) -> Tensor:
     return torch.hann_window(n_fft, periodic=True, dtype=like.dtype, device=like.device).sqrt()
 
 
+def as_batch(wav: Tensor) -> Tensor:
+    """Signals (L,) or (B, L) as (B, L). Raises ValueError for an empty one or one with NaN or infinite samples."""
+    batched = wav if wav.dim() == 2 else wav[None]
+    if batched.shape[-1] == 0:
+        raise ValueError("the signal is empty; give at least one sample")
+    if not torch.isfinite(batched).all():
+        raise ValueError("the signal has NaN or infinite samples; repair or leave out the file")
+    return batched
+
+
 def analyse(wav: Tensor, n_fft: int, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Spectrum of every hop and the hop before it.
 
