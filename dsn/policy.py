@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -104,3 +105,40 @@ def standardise(policy: Policy, magnitude: Tensor) -> None:
 def activation_ratio(gate: Tensor) -> Tensor:
     """Mean of the gates over frames: (B, T, n_gates) -> (B, n_gates)."""
     return gate.mean(dim=1)
+
+
+Ratio = float | Sequence[float] | Tensor
+"""An activation ratio in [0, 1] for all gates, or one per gate, or anything that broadcasts to (B, T, n_gates)."""
+
+
+def _ratio(ratio: Ratio) -> Tensor:
+    values = torch.as_tensor(ratio, dtype=torch.float64)
+    if not ((values >= 0) & (values <= 1)).all():
+        raise ValueError(f"ratio is {values.tolist()}; it must lie in [0, 1]")
+    return values
+
+
+def random_gate(shape: Sequence[int], ratio: Ratio, generator: torch.Generator | None = None) -> Tensor:
+    """Gates that know nothing of the input: each open by itself with the chance `ratio`; shape (B, T, n_gates).
+
+    What a policy must beat at the same ratio. Training draws new gates at every step; a generator repeats them.
+    """
+    return (torch.rand(tuple(shape), generator=generator, dtype=torch.float64) < _ratio(ratio)).float()
+
+
+def constant_gate(shape: Sequence[int], ratio: Ratio) -> Tensor:
+    """Each gate open in all frames where its `ratio` is above 0.5, else in none; shape (B, T, n_gates).
+
+    At a policy's mean ratios this is the static network that its gates amount to.
+    """
+    return (_ratio(ratio) > 0.5).float().expand(*shape).clone()
+
+
+def periodic_gate(shape: Sequence[int], ratio: Ratio) -> Tensor:
+    """Gates frozen at their means: evenly spread open frames at the rate `ratio`; shape (B, T, n_gates).
+
+    The running mean stays within one frame of the ratio (error diffusion), whatever the input.
+    """
+    frames = torch.arange(shape[1] + 1, dtype=torch.float64)[:, None]
+    due = torch.floor(_ratio(ratio) * frames + 0.5)
+    return due.diff(dim=-2).float().expand(*shape).clone()

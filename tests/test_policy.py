@@ -4,7 +4,18 @@ from typing import Any
 import pytest
 import torch
 
-from dsn.policy import Policy, activation_ratio, band_edges, gate_prob, hard_gate, sample_gate, standardise
+from dsn.policy import (
+    Policy,
+    activation_ratio,
+    band_edges,
+    constant_gate,
+    gate_prob,
+    hard_gate,
+    periodic_gate,
+    random_gate,
+    sample_gate,
+    standardise,
+)
 
 
 def test_bands_cover_every_bin_once():
@@ -83,3 +94,38 @@ def test_standardising_sets_the_dial_unit_and_keeps_the_gates():
     assert torch.equal(hard_gate(after), hard_gate(before))
     margin = after[..., 1] - after[..., 0]
     assert margin.flatten(0, 1).std(dim=0).tolist() == pytest.approx([1, 1, 1], rel=1e-9)
+
+
+def test_random_gates_are_independent_with_the_ratio_of_each_gate():
+    ratio = torch.tensor([0.1, 0.5, 1.0])
+    gate = random_gate((4, 50_000, 3), ratio, torch.Generator().manual_seed(0))
+    assert set(gate.unique().tolist()) == {0.0, 1.0}
+    assert gate.mean(dim=(0, 1)).tolist() == pytest.approx(ratio.tolist(), abs=0.005)
+    successive = (gate[:, 1:, :2] * gate[:, :-1, :2]).mean(dim=(0, 1))
+    assert successive.tolist() == pytest.approx([0.01, 0.25], abs=0.005)
+    assert (gate[..., 0] * gate[..., 1]).mean().item() == pytest.approx(0.05, abs=0.005)
+
+
+def test_random_gates_repeat_with_their_generator_and_take_one_ratio_per_utterance():
+    first, second = (random_gate((2, 99, 5), 0.3, torch.Generator().manual_seed(3)) for _ in range(2))
+    assert torch.equal(first, second)
+    per_utterance = random_gate((2, 99, 5), torch.tensor([0.0, 1.0])[:, None, None])
+    assert per_utterance[0].max() == 0 and per_utterance[1].min() == 1
+
+
+def test_constant_gates_are_the_rounded_means():
+    assert constant_gate((2, 3, 2), [0.2, 0.8]).tolist() == [[[0.0, 1.0]] * 3] * 2
+
+
+@pytest.mark.parametrize("ratio", [0.0, 0.1, 1 / 3, 0.5, 0.73, 1.0])
+def test_periodic_gates_keep_within_a_frame_of_their_ratio(ratio):
+    gate = periodic_gate((2, 200, 2), [ratio, 1 - ratio]).double()
+    assert set(gate.unique().tolist()) <= {0.0, 1.0}
+    counts = torch.arange(1, 201)[:, None]
+    assert (gate.cumsum(dim=1) - counts * torch.tensor([ratio, 1 - ratio])).abs().max() <= 0.5 + 1e-6
+
+
+@pytest.mark.parametrize("make", [random_gate, constant_gate, periodic_gate])
+def test_ratios_outside_0_to_1_are_refused(make):
+    with pytest.raises(ValueError, match=r"ratio is \[0.5, 1.2\]"):
+        make((1, 3, 2), [0.5, 1.2])
