@@ -239,7 +239,8 @@ class Train(Settings):
     """One training run: model, loss, optimiser and schedule.
 
     The learning rate rises over `warmup` steps and falls as a half cosine from the share `decay_from` of all steps to
-    the end. Gumbel noise falls linearly from 1 to 0 over the first share `noise_until` of the steps.
+    the end. Gumbel noise falls linearly from 1 to 0 over the first share `noise_until` of the steps. Before all that
+    the policy trains alone for `policy_steps`, on the ratio loss (see `dsn.pretrain`).
     """
 
     model: Model = _nested(Model, default=Model())
@@ -254,6 +255,7 @@ class Train(Settings):
     clip: float = 1.0
     tau: float = 1.0
     noise_until: float = 0.6
+    policy_steps: int = 0
     seed: int = 0
     checkpoint_every: int = 100
 
@@ -265,5 +267,7 @@ class Train(Settings):
         _check(self.tau > 0, f"tau is {self.tau}; it must be positive")
         _check(0 <= self.decay_from <= 1, f"decay_from is {self.decay_from}; it must lie in [0, 1]")
         _check(0 <= self.noise_until <= 1, f"noise_until is {self.noise_until}; it must lie in [0, 1]")
+        _check(self.policy_steps >= 0, f"policy_steps is {self.policy_steps}; it must not be negative")
         slim = self.model.policy is not None
+        _check(self.policy_steps == 0 or self.loss.ratio != "none", "policy_steps need a ratio loss to train on")
         _check(slim or self.loss.ratio == "none", "a ratio loss needs a model with a policy")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import time
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pandas
 import torch
@@ -17,43 +16,8 @@ from .files import replacing
 from .losses import quality_loss, ratio_loss, target_ratio
 from .model import DSN, Enhanced
 from .policy import activation_ratio, hard_gate
-
-
-class Mixtures(Protocol):
-    """What training reads: a fixed pool of mixtures, such as `dsn.pool.Pool`."""
-
-    def __len__(self) -> int: ...
-
-    def batch(self, indices: Any) -> tuple[Any, Any]:
-        """Noisy and clean signals (B, L) of the given mixtures."""
-        ...
-
-    def labels(self, metric: str) -> Any:
-        """The guide's metric of every mixture (N,)."""
-        ...
-
-
-def learning_rate(step: int, train: config.Train) -> float:
-    """Warm-up, constant, then a half cosine to 0."""
-    rising = min(1.0, (step + 1) / max(1, train.warmup))
-    start = train.decay_from * train.steps
-    falling = max(0.0, (step - start) / max(1.0, train.steps - start))
-    return train.learning_rate * rising * 0.5 * (1 + math.cos(math.pi * falling))
-
-
-def gumbel_noise(step: int, train: config.Train) -> float:
-    """Scale of the Gumbel noise at a step: from 1 to 0."""
-    return max(0.0, 1 - step / (train.noise_until * train.steps)) if train.noise_until > 0 else 0.0
-
-
-def batch_indices(step: int, size: int, train: config.Train) -> Tensor:
-    """Which mixtures a step sees: every epoch in a new order that depends on seed and epoch alone."""
-    wanted = torch.arange(step * train.batch, (step + 1) * train.batch)
-    orders = {
-        epoch: torch.randperm(size, generator=torch.Generator().manual_seed(train.seed * 100003 + epoch))
-        for epoch in sorted({int(k) // size for k in wanted})
-    }
-    return torch.stack([orders[int(k) // size][int(k) % size] for k in wanted])
+from .pretrain import pretrain
+from .schedule import Mixtures, batch_indices, gumbel_noise, optimisers, update
 
 
 def batch_loss(model: DSN, noisy: Tensor, clean: Tensor, target: Tensor | None, step: int, train: config.Train) -> Any:
@@ -92,23 +56,6 @@ def targets(pool: Mixtures, loss: config.Loss) -> Tensor | None:
     return target_ratio(torch.as_tensor(pool.labels(loss.guide.metric), dtype=torch.float32), loss.guide)
 
 
-def optimisers(model: DSN, train: config.Train) -> list[torch.optim.Optimizer]:
-    """AdamW for all parameters, or Muon for the matrices (as large a step as AdamW's) and AdamW for the rest.
-
-    Muon (Jordan et al., 2024) is our choice: here it needs about a third fewer steps. Raises: ValueError where torch
-    does not have it.
-    """
-    parameters, found = list(model.parameters()), []
-    if train.optimiser == "muon":
-        if not hasattr(torch.optim, "Muon"):
-            raise ValueError(f"torch {torch.__version__} has no Muon; update to 2.9 or set optimiser to 'adamw'")
-        matrices = [p for p in parameters if p.dim() == 2]
-        parameters = [p for p in parameters if p.dim() != 2]
-        rate, decay = train.learning_rate, train.weight_decay
-        found = [torch.optim.Muon(matrices, rate, decay, adjust_lr_fn="match_rms_adamw")]
-    return [*found, torch.optim.AdamW(parameters, train.learning_rate, (0.9, 0.99), weight_decay=train.weight_decay)]
-
-
 class Run:
     """A training run on disk: model, optimiser, step and log, saved and restored together."""
 
@@ -124,16 +71,6 @@ class Run:
         if self.path.exists():
             self._restore(device)
 
-    def update(self, loss: Tensor) -> None:
-        """One step of the optimisers down the gradient of a loss."""
-        self.model.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.train.clip)
-        for optimiser in self.optimisers:
-            for group in optimiser.param_groups:
-                group["lr"] = learning_rate(self.step, self.train)
-            optimiser.step()
-
     @property
     def path(self) -> Path:
         """The checkpoint."""
@@ -144,7 +81,7 @@ class Run:
             saved = torch.load(self.path, map_location=device, weights_only=True)
         except Exception as error:
             raise ValueError(f"{self.path} cannot be read ({error}); remove it to start again") from error
-        if saved["config"] != self.train.to_dict():
+        if config.Train.from_dict(saved["config"]) != self.train:
             raise ValueError(f"{self.path} belongs to another config; use another folder or remove it")
         self.model.load_state_dict(saved["model"])
         for optimiser, state in zip(self.optimisers, saved["optimisers"], strict=True):
@@ -193,6 +130,9 @@ def train(
     run = Run(train, folder, start, device)
     wanted = targets(pool, train.loss)
     model = run.model.train()
+    if wanted is not None and train.policy_steps and not run.path.exists():
+        pretrain(model, pool, wanted, train, progress)
+        run.save()
     for step in tqdm(range(run.step, train.steps), initial=run.step, total=train.steps, disable=not progress):
         began = time.perf_counter()
         torch.manual_seed((train.seed + 1) * 1_000_003 + step)
@@ -202,7 +142,7 @@ def train(
         loss, log = batch_loss(model, noisy, clean, target, step, train)
         if not torch.isfinite(loss):
             raise FloatingPointError(f"the loss is {loss.item()} at step {step}; lower the learning rate")
-        run.update(loss)
+        update(model, run.optimisers, loss, step, train)
         run.log.append({"step": step, "loss": float(loss.detach())} | log | {"seconds": time.perf_counter() - began})
         run.step = step + 1
         if run.step % train.checkpoint_every == 0 or run.step == train.steps:

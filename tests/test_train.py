@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
 from dsn import config, weights
 from dsn.model import DSN
-from dsn.train import Run, batch_indices, gumbel_noise, learning_rate, train, warm_start
+from dsn.schedule import batch_indices, gumbel_noise, learning_rate, optimisers
+from dsn.train import Run, train, warm_start
 
 SAMPLES = 4096
 
@@ -49,12 +52,16 @@ class DyingPool(FakePool):
         return super().batch(indices)
 
 
+MUON = replace(GUIDED, optimiser="muon", policy_steps=2)
+
+
 @pytest.mark.parametrize("killed_at", [1, 3, 5])
-def test_resumed_run_equals_an_unbroken_one(tmp_path, killed_at):
-    whole = train(GUIDED, FakePool(), tmp_path / "whole", progress=False)
+@pytest.mark.parametrize("settings", [GUIDED, MUON], ids=["adamw", "muon"])
+def test_resumed_run_equals_an_unbroken_one(tmp_path, settings, killed_at):
+    whole = train(settings, FakePool(), tmp_path / "whole", progress=False)
     with pytest.raises(KilledError):
-        train(GUIDED, DyingPool(killed_at), tmp_path / "broken", progress=False)
-    resumed = train(GUIDED, FakePool(), tmp_path / "broken", progress=False)
+        train(settings, DyingPool(killed_at), tmp_path / "broken", progress=False)
+    resumed = train(settings, FakePool(), tmp_path / "broken", progress=False)
     assert resumed.drop(columns="seconds").equals(whole.drop(columns="seconds"))
     a, b = (weights.load(tmp_path / run / "model.safetensors").state_dict() for run in ("whole", "broken"))
     assert all(torch.equal(a[name], b[name]) for name in a)
@@ -140,3 +147,17 @@ def test_schedules():
     assert learning_rate(75, settings) == pytest.approx(0.5)
     assert learning_rate(99, settings) < 0.01
     assert [gumbel_noise(step, settings) for step in (0, 25, 50, 99)] == [1.0, 0.5, 0.0, 0.0]
+
+
+def test_muon_moves_the_matrices_and_adamw_the_rest():
+    model = DSN()
+    muon, adamw = optimisers(model, MUON)
+    shapes = [{p.dim() for group in o.param_groups for p in group["params"]} for o in (muon, adamw)]
+    assert shapes[0] == {2} and 2 not in shapes[1]
+    assert sum(p.numel() for o in (muon, adamw) for g in o.param_groups for p in g["params"]) == model.params
+
+
+def test_a_torch_without_muon_says_what_to_do(monkeypatch):
+    monkeypatch.delattr(torch.optim, "Muon")
+    with pytest.raises(ValueError, match=r"no Muon; update to 2\.9"):
+        optimisers(DSN(), MUON)
