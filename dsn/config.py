@@ -14,7 +14,7 @@ Config = TypeVar("Config", bound="Settings")
 
 Form = Literal["complex", "magnitude"]
 GateLayout = Literal["block", "shared"]
-RatioLoss = Literal["none", "fixed", "guided"]
+RatioLoss = Literal["none", "fixed", "guided", "random"]
 Optimiser = Literal["adamw", "muon"]
 GuideMetric = Literal["dnsmos_ovrl", "dnsmos_sig", "dnsmos_bak", "pesq_wb", "si_sdr_db", "snr_db"]
 
@@ -189,6 +189,7 @@ class Guide(Settings):
 class Loss(Settings):
     """Multi-resolution compressed loss (arXiv:2608.30739) and the loss on the activation ratio.
 
+    "random" gates are drawn at `target_ratio` without a look at the input, the control of a policy.
     `snr_weight` adds the waveform's error, in units of loss per dB of output SNR (our choice; 0 is the papers' loss).
     """
 

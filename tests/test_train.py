@@ -84,6 +84,17 @@ def test_ratio_loss_pulls_the_deterministic_gates_to_the_target(tmp_path):
     assert log.sampled_ratio.iloc[-1] == pytest.approx(log.activation_ratio.iloc[-1], abs=1e-6)
 
 
+def test_random_gates_ignore_the_input_and_teach_no_policy(tmp_path):
+    loss = config.Loss(ratio="random", target_ratio=0.25)
+    settings = replace(GUIDED, loss=loss, steps=3)
+    log = train(settings, FakePool(), tmp_path, progress=False)
+    assert log.sampled_ratio.mean() == pytest.approx(0.25, abs=0.1)
+    torch.manual_seed(settings.seed)
+    fresh, trained = DSN().policy, weights.load(tmp_path / "model.safetensors").policy
+    assert fresh is not None and trained is not None
+    assert all(torch.equal(a, b) for a, b in zip(fresh.parameters(), trained.parameters(), strict=True))
+
+
 def test_checkpoint_of_another_config_is_refused(tmp_path):
     train(GUIDED, FakePool(), tmp_path, progress=False)
     other = config.Train.from_dict(GUIDED.to_dict() | {"seed": 5})

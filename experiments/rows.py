@@ -1,0 +1,163 @@
+"""The plan: every training run of the book by name, what it is trained with and where its first weights come from.
+
+All rows of one backbone share the protocol. A static trunk is trained at a constant learning rate; every row starts
+from the trunk of its seed and gets the same mixtures in the same order, the same number of updates and the same decay.
+A row differs from the others in its config alone, so the plan can be read as the list of questions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from dsn import config
+from dsn.losses import fit_guide
+from dsn.pool import Pool
+
+LOSS = config.Loss(snr_weight=0.002)
+TRUNK = config.Train(
+    model=config.Model.ftfnet(),
+    loss=LOSS,
+    optimiser="muon",
+    batch=2,
+    learning_rate=3e-3,
+    steps=6000,
+    decay_from=1.0,
+    checkpoint_every=200,
+)
+BRANCH = replace(TRUNK, steps=3000, decay_from=0.0)
+SHORT = replace(BRANCH, steps=1500)
+RATIOS = {"": 0.5, "-60": 0.29, "-50": 0.12}
+"""Mean activation ratio over the training mixtures, by the ending of a row's name: 72, 60 and 50 % of the MACs."""
+
+WIDTHS = {"": (16, 32, 52), "-60": (16, 24, 48), "-50": (16, 32, 40)}
+"""Channels of static networks at 73, 60 and 51 % of FTF-Net's MACs."""
+
+GUIDES: dict[str, config.GuideMetric] = {"snr": "snr_db", "si-sdr": "si_sdr_db", "pesq": "pesq_wb"}
+KINDS = ("gru", "attention", "conv", "fc")
+BACKBONES = ("hystnet", "crn")
+POLICY_STEPS = 800
+RATIO_WEIGHT = 1.0
+SPREAD = 0.8
+"""A guided target reaches this share of the mean ratio below and above it."""
+
+QUANTILES = 0.05, 0.9
+"""The labels between which the target falls; the same for every guide metric."""
+
+BRANCH_SEED = 100
+"""Added to a row's seed, so that its mixtures come in another order than the trunk's."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a table: its config, the row it starts from, and how many seeds it is planned with."""
+
+    name: str
+    train: config.Train
+    start: str | None
+    seeds: int
+
+    def seeded(self, seed: int) -> config.Train:
+        """The config of one seed."""
+        return replace(self.train, seed=seed if self.start is None else BRANCH_SEED + seed)
+
+
+def guide(pool: Pool, ratio: float, metric: config.GuideMetric = "dnsmos_ovrl") -> config.Guide:
+    """The map from a metric of the noisy input to a target, with the mean `ratio` over the training mixtures."""
+    values = torch.as_tensor(pool.labels(metric), dtype=torch.float32)
+    low, high = torch.quantile(values, torch.tensor(QUANTILES)).tolist()
+    span = config.Guide(metric, low, high, ratio * (1 - SPREAD), ratio * (1 + SPREAD))
+    return fit_guide(values, span, ratio)
+
+
+def fixed(ratio: float) -> config.Loss:
+    """Loss of DSN: one ratio for every mixture."""
+    return replace(LOSS, ratio="fixed", ratio_weight=RATIO_WEIGHT, target_ratio=ratio)
+
+
+def guided(target: config.Guide) -> config.Loss:
+    """Loss of MGT-DSN: a ratio that falls with the metric of the input."""
+    return replace(LOSS, ratio="guided", ratio_weight=RATIO_WEIGHT, guide=target)
+
+
+def slim(train: config.Train, loss: config.Loss, **model: Any) -> config.Train:
+    """The config of a network with gates; `model` are settings of `config.Model`."""
+    return replace(train, model=config.Model(**model), loss=loss, policy_steps=POLICY_STEPS, noise_until=0.0)
+
+
+def main_rows(pool: Pool) -> list[Row]:
+    """The main table: FTF-Net, DSN, MGT-DSN, lower targets, random gates, and narrower static networks."""
+    rows = [
+        Row("trunk", TRUNK, None, 3),
+        Row("ftfnet", BRANCH, "trunk", 3),
+        Row("dsn", slim(BRANCH, fixed(RATIOS[""])), "trunk", 3),
+    ]
+    for ending, ratio in RATIOS.items():
+        loss = guided(guide(pool, ratio))
+        rows.append(Row(f"mgt-dsn{ending}", slim(BRANCH, loss), "trunk", 2 if ending else 3))
+    blind = replace(LOSS, ratio="random", target_ratio=RATIOS[""])
+    rows.append(Row("random-gate-trained", replace(BRANCH, model=config.Model(), loss=blind), "trunk", 2))
+    for ending, channels in WIDTHS.items():
+        static = replace(TRUNK, model=config.Model.ftfnet(channels=channels))
+        rows.append(Row(f"trunk-narrow{ending}", static, None, 2))
+        rows.append(Row(f"ftfnet-narrow{ending}", replace(BRANCH, model=static.model), f"trunk-narrow{ending}", 2))
+    return rows
+
+
+def ablation_rows(pool: Pool) -> list[Row]:
+    """One change to MGT-DSN at a time, all with the short schedule, the unchanged one among them."""
+    usual = guided(guide(pool, RATIOS[""]))
+    trains = {"short-ftfnet": SHORT, "short-mgt-dsn": slim(SHORT, usual), "short-dsn": slim(SHORT, fixed(RATIOS[""]))}
+    for name, metric in GUIDES.items():
+        if has_labels(pool, metric):
+            trains[f"guide-{name}"] = slim(SHORT, guided(guide(pool, RATIOS[""], metric)))
+    trains["gate-shared"] = slim(SHORT, usual, policy=config.Policy(gates="shared"))
+    trains["state-running"] = slim(SHORT, usual, closed_state="running")
+    trains["map-steep"] = slim(SHORT, guided(steep(usual.guide)))
+    trains["map-narrow"] = slim(SHORT, guided(narrow(usual.guide)))
+    for kind in KINDS:
+        trains[f"only-{kind}"] = slim(SHORT, usual, slim=(kind,))
+    return [Row(name, train, "trunk", 2) for name, train in trains.items()]
+
+
+def steep(target: config.Guide) -> config.Guide:
+    """A step: all or nothing around the middle of the range."""
+    middle = (target.low + target.high) / 2
+    return replace(target, low=middle - 0.05, high=middle + 0.05)
+
+
+def narrow(target: config.Guide) -> config.Guide:
+    """Half as far from the mean ratio as usual."""
+    middle, reach = (target.ratio_min + target.ratio_max) / 2, (target.ratio_max - target.ratio_min) / 4
+    return replace(target, ratio_min=middle - reach, ratio_max=middle + reach)
+
+
+def has_labels(pool: Pool, metric: config.GuideMetric) -> bool:
+    """Whether every mixture has this label."""
+    try:
+        pool.labels(metric)
+    except ValueError:
+        return False
+    return True
+
+
+def backbone_rows(pool: Pool) -> list[Row]:
+    """Static, fixed-ratio and metric-guided on two other backbones."""
+    rows, target = [], guide(pool, RATIOS[""])
+    for backbone in BACKBONES:
+        static = replace(TRUNK, model=config.Model.ftfnet(backbone=backbone), steps=2000)
+        rows += [
+            Row(f"trunk-{backbone}", static, None, 1),
+            Row(backbone, replace(SHORT, model=static.model), f"trunk-{backbone}", 1),
+            Row(f"dsn-{backbone}", slim(SHORT, fixed(RATIOS[""]), backbone=backbone), f"trunk-{backbone}", 1),
+            Row(f"mgt-dsn-{backbone}", slim(SHORT, guided(target), backbone=backbone), f"trunk-{backbone}", 1),
+        ]
+    return rows
+
+
+def plan(pool: Pool) -> dict[str, Row]:
+    """All rows by name, in the order in which they matter. Raises ValueError for a pool without DNSMOS labels."""
+    rows = [*main_rows(pool), *ablation_rows(pool), *backbone_rows(pool)]
+    return {row.name: row for row in rows}
