@@ -1,0 +1,47 @@
+"""The C kernel: the whole frame, Fourier transform included, in one call."""
+
+from __future__ import annotations
+
+import numpy as np
+from torch import Tensor
+
+from .. import native
+from ..model import DSN, Enhanced
+from .base import Array, Forced, Route, check_forced
+
+
+class NativeSession:
+    """Streams of a kernel, one after another."""
+
+    def __init__(self, streams: list[native.Stream], n_gates: int) -> None:
+        self.streams, self.n_gates = streams, n_gates
+
+    def step(self, hop: Array, dial: float = 0.0, forced: Forced = None) -> tuple[Array, Array]:
+        """One hop; see `Session`."""
+        check_forced(forced, self.n_gates)
+        given = None if forced is None else [int(gate > 0.5) for gate in forced]
+        enhanced = np.stack([stream.push(part, dial, given) for stream, part in zip(self.streams, hop, strict=True)])
+        return enhanced, np.stack([stream.gates for stream in self.streams]).astype(np.float32)
+
+    def reset(self) -> None:
+        """Back to silence."""
+        for stream in self.streams:
+            stream.reset()
+
+
+class NativeRoute(Route):
+    """The kernel in the fastest variant that this processor has."""
+
+    name = "native"
+
+    def __init__(self, model: DSN, variant: str | None = None) -> None:
+        super().__init__(model)
+        self.kernel = native.Kernel(model, variant)
+
+    def open(self, streams: int = 1) -> NativeSession:
+        """A session; all share the kernel's weights."""
+        return NativeSession([self.kernel.stream() for _ in range(streams)], self.config.n_gates)
+
+    def enhance(self, wav: Tensor, dial: float = 0.0) -> Enhanced:
+        """Whole signals in one call; of the logits only their difference is kept, as the second."""
+        return self.kernel.enhance(wav, dial)

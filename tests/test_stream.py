@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from dsn import config, routes, weights
+from dsn.model import DSN
+from dsn.stream import Enhancer
+
+SMALL = config.Model(channels=(4, 4, 8), groups=2, heads=2, past_frames=5, policy=config.Policy(bands=8, hidden=4))
+HOP = 256
+
+
+def make(model: config.Model = SMALL, seed: int = 0) -> DSN:
+    torch.manual_seed(seed)
+    return DSN(model).eval()
+
+
+def speech(samples: int, seed: int = 0) -> np.ndarray:
+    """Noise in bursts, so that gates move."""
+    rng = np.random.default_rng(seed)
+    level = np.repeat(10 ** rng.uniform(-3, -0.5, samples // 2000 + 1), 2000)[:samples]
+    return level * rng.standard_normal(samples)
+
+
+def in_chunks(enhancer: Enhancer, samples: np.ndarray, sizes: list[int]) -> np.ndarray:
+    """All results together, the chunks of the given sizes over and over, and the flush."""
+    pieces, start, turn = [], 0, 0
+    while start < samples.shape[-1]:
+        size = sizes[turn % len(sizes)]
+        pieces.append(enhancer.push(samples[..., start : start + size]))
+        start, turn = start + size, turn + 1
+    return np.concatenate([*pieces, enhancer.flush()], axis=-1)
+
+
+def available(name: str) -> str:
+    if reason := routes.missing(name):
+        pytest.skip(f"the route {name} is missing: {reason}")
+    return name
+
+
+@pytest.mark.parametrize("sizes", [[1, 0, 7], [HOP], [100, 513, 255], [5000]])
+def test_stream_equals_whole_signal(sizes: list[int]) -> None:
+    model, samples = make().double(), speech(3001)
+    expected = model.enhance(torch.from_numpy(samples))
+    enhancer = Enhancer(model, "torch")
+    result = in_chunks(enhancer, samples, sizes)
+    assert result.dtype == np.float64 and len(result) == len(samples) + HOP
+    np.testing.assert_allclose(result[HOP:], expected.wav.numpy(), atol=1e-11, rtol=0)
+
+
+def test_gates_and_cost_are_those_of_the_whole_signal() -> None:
+    model, samples = make().double(), speech(20 * HOP)
+    expected = model.enhance(torch.from_numpy(samples)).gate[0].numpy()
+    enhancer = Enhancer(model, "torch")
+    enhancer.push(samples)
+    assert 0 < expected.mean() < 1
+    np.testing.assert_array_equal(enhancer.gates, expected[:20])
+    np.testing.assert_allclose(enhancer.macs, [model.macs().total(gate) for gate in expected[:20]])
+    assert enhancer.mmacs_per_s == pytest.approx(model.macs().mmacs_per_s(expected[:20].mean(0)))
+    enhancer.push(samples[:HOP])
+    assert enhancer.gates.shape == (1, 5) and enhancer.macs.shape == (1,)
+    assert enhancer.push(samples[:3]).shape == (0,) and enhancer.gates.shape == (0, 5)
+
+
+def test_streams_do_not_disturb_each_other() -> None:
+    model = make().double()
+    samples = np.stack([speech(2000, seed) for seed in range(3)])
+    together = Enhancer(model, "torch", streams=3)
+    result = in_chunks(together, samples, [300])
+    assert together.gates.shape[0] == 3 and together.macs.shape == together.gates.shape[:2]
+    for k, alone in enumerate(samples):
+        np.testing.assert_allclose(result[k], in_chunks(Enhancer(model, "torch"), alone, [300]), atol=1e-11, rtol=0)
+
+
+@pytest.mark.parametrize("backend", routes.NAMES)
+def test_reset_and_flush_begin_anew(backend: str) -> None:
+    samples = speech(1500).astype(np.float32)
+    enhancer = Enhancer(make(), available(backend))
+    assert math.isnan(enhancer.mmacs_per_s)
+    first = in_chunks(enhancer, samples, [1000])
+    assert enhancer.mmacs_per_s > 0
+    np.testing.assert_array_equal(in_chunks(enhancer, samples, [1000]), first)
+    enhancer.push(samples)
+    enhancer.reset()
+    np.testing.assert_array_equal(in_chunks(enhancer, samples, [1000]), first)
+
+
+@pytest.mark.parametrize("backend", routes.NAMES)
+def test_dial_holds_from_the_next_frame(backend: str) -> None:
+    model, samples = make(), speech(HOP * 4).astype(np.float32)
+    enhancer = Enhancer(model, available(backend), dial=math.inf)
+    enhancer.push(samples)
+    assert enhancer.gates.all()
+    np.testing.assert_allclose(enhancer.macs, model.macs().total())
+    enhancer.dial = -math.inf
+    enhancer.push(samples)
+    assert not enhancer.gates.any()
+    np.testing.assert_allclose(enhancer.macs, model.macs().by_gate()[0])
+
+
+@pytest.mark.parametrize("backend", ["onnx", "native"])
+@pytest.mark.parametrize("name", ["ftfnet", "mgt-dsn"])
+def test_routes_agree_on_shipped_models(backend: str, name: str) -> None:
+    model, samples = weights.load(name), speech(40 * HOP).astype(np.float32)
+    expected = model.enhance(torch.from_numpy(samples))
+    enhancer = Enhancer(model, available(backend))
+    result = enhancer.push(samples)
+    np.testing.assert_array_equal(enhancer.gates, expected.gate[0, :40])
+    scale = float(expected.wav.abs().max())
+    np.testing.assert_allclose(result[HOP:], expected.wav[:-HOP], atol=1e-5 * scale, rtol=0)
+
+
+@pytest.mark.parametrize("backend", routes.NAMES)
+def test_silence_and_full_scale(backend: str) -> None:
+    model = make()
+    square = np.sign(speech(20 * HOP)).astype(np.float32)
+    for samples in (np.zeros(20 * HOP, np.float32), square):
+        enhancer = Enhancer(model, available(backend))
+        expected = model.double().enhance(torch.from_numpy(samples).double(), dial=0.0).wav.numpy()
+        model.float()
+        result = enhancer.push(samples)
+        np.testing.assert_allclose(result[HOP:], expected[:-HOP], atol=1e-5 * max(abs(expected).max(), 1e-9), rtol=0)
+    assert abs(Enhancer(model, backend).push(np.zeros(10 * HOP, np.float32))).max() == 0
+
+
+@pytest.mark.parametrize("backend", ["onnx", "native"])
+def test_streams_of_every_route(backend: str) -> None:
+    model, samples = make(), np.stack([speech(4 * HOP, seed) for seed in range(2)]).astype(np.float32)
+    result = Enhancer(model, available(backend), streams=2).push(samples)
+    expected = Enhancer(model, "torch", streams=2).push(samples)
+    np.testing.assert_allclose(result, expected, atol=1e-5 * abs(expected).max(), rtol=0)
+
+
+@pytest.mark.parametrize("backend", ["onnx", "native"])
+def test_routes_enhance_whole_signals(backend: str) -> None:
+    model, wav = make(), torch.from_numpy(np.stack([speech(2000, seed) for seed in range(2)])).float()
+    route = routes.make(available(backend), model)
+    expected, result = model.enhance(wav, dial=0.1), route.enhance(wav, dial=0.1)
+    assert route.gate_names == model.gate_names and route.macs() == model.macs() and route.config == model.config
+    torch.testing.assert_close(result.gate.float(), expected.gate)
+    torch.testing.assert_close(result.wav, expected.wav, atol=1e-5 * float(expected.wav.abs().max()), rtol=0)
+    torch.testing.assert_close(route.enhance(wav[0], dial=0.1).wav, result.wav[0])
+    with pytest.raises(ValueError, match="empty"):
+        route.enhance(wav[:, :0])
+    with pytest.raises(ValueError, match="NaN"):
+        route.enhance(wav * torch.nan)
+
+
+def test_forced_gates_overrule_the_policy() -> None:
+    hop = speech(HOP)[None].astype(np.float32)
+    for name in routes.NAMES:
+        if routes.missing(name):
+            continue
+        session = routes.make(name, make()).open()
+        for forced in ([1, 0, 1, 0, 0], [0, 1, 0, 1, 1]):
+            assert session.step(hop, 0.0, forced)[1].tolist() == [forced]
+        with pytest.raises(ValueError, match="2 gates are forced; the model has 5"):
+            session.step(hop, 0.0, [1, 0])
+
+
+def test_bad_input_leaves_the_stream_as_it_was() -> None:
+    model, samples = make(), speech(1000).astype(np.float32)
+    enhancer, untouched = Enhancer(model, "torch"), Enhancer(model, "torch")
+    enhancer.push(samples[:500])
+    untouched.push(samples[:500])
+    for bad, message in (
+        (np.full(10, np.nan), "NaN"),
+        (np.array([1.0, np.inf]), "infinite"),
+        (np.zeros(10, np.int16), "int16.*32768"),
+        (np.zeros((2, 10)), r"shape \(2, 10\).*\(n,\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            enhancer.push(bad)
+    np.testing.assert_array_equal(enhancer.push(samples[500:]), untouched.push(samples[500:]))
+    with pytest.raises(ValueError, match=r"shape \(3, 5\).*\(2, n\)"):
+        Enhancer(model, "torch", streams=2).push(np.zeros((3, 5)))
+
+
+def test_bad_settings() -> None:
+    model = make()
+    with pytest.raises(ValueError, match="8000 Hz, the model 16000"):
+        Enhancer(model, "torch", sample_rate=8000)
+    with pytest.raises(ValueError, match="streams is 0"):
+        Enhancer(model, "torch", streams=0)
+    with pytest.raises(ValueError, match="dial is nan"):
+        Enhancer(model, "torch", dial=math.nan)
+    with pytest.raises(ValueError, match="route 'numpy' is unknown"):
+        Enhancer(model, "numpy")
+    with pytest.raises(ValueError, match="no model 'other'"):
+        Enhancer("other", "torch")
+
+
+def test_auto_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    reasons = {"native": "no compiler", "onnx": "no runtime"}
+    monkeypatch.setattr(routes, "missing", lambda name: reasons.get(name, ""))
+    with pytest.warns(RuntimeWarning, match="running on torch.*native.*no compiler.*onnx.*no runtime"):
+        assert Enhancer(make()).route.name == "torch"
+    with pytest.raises(ImportError, match="native route cannot run here: no compiler"):
+        Enhancer(make(), "native")
+    reasons.clear()
+    assert routes.choose() == ("native", "")
+
+
+def test_enhancers_may_share_a_route() -> None:
+    route, samples = routes.make("torch", make()), speech(1000).astype(np.float32)
+    one, other = Enhancer(route), Enhancer(route)
+    first = one.push(samples)
+    np.testing.assert_array_equal(other.push(samples), first)
+    assert one.route is other.route
