@@ -14,6 +14,12 @@
 #define DSN_EXPORT __attribute__((visibility("default")))
 #endif
 
+/* Names the sources that this was compiled from, as build.py does. */
+DSN_EXPORT const char *dsn_fingerprint(void);
+
+/* Which variant this processor runs: 0 baseline, 1 AVX2, 2 AVX-512. */
+DSN_EXPORT int dsn_cpu(void);
+
 /* 1 if `bytes` at `model` are a model that this build reads, else 0. Ask once, before anything else. */
 DSN_EXPORT int dsn_check(const void *model, size_t bytes);
 
