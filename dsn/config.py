@@ -13,13 +13,24 @@ from typing import Any, Literal, TypeVar, get_args
 Config = TypeVar("Config", bound="Settings")
 
 Form = Literal["complex", "magnitude"]
+Backbone = Literal["ftfnet"]
+Kind = Literal["gru", "attention", "conv", "fc"]
+ClosedState = Literal["held", "running"]
 GateLayout = Literal["block", "shared"]
 RatioLoss = Literal["none", "fixed", "guided", "random"]
 Optimiser = Literal["adamw", "muon"]
 GuideMetric = Literal["dnsmos_ovrl", "dnsmos_sig", "dnsmos_bak", "pesq_wb", "si_sdr_db", "snr_db"]
 
-BLOCKS = ("encoder", "frequency_1", "time", "frequency_2", "decoder")
-"""The five gateable stages of the network, in the order in which a frame passes them."""
+_CODER: tuple[Kind, ...] = ("conv",)
+_BLOCK: tuple[Kind, ...] = ("gru", "fc", "attention")
+
+STAGES: dict[str, dict[str, tuple[Kind, ...]]] = {
+    "ftfnet": {"encoder": _CODER, "frequency_1": _BLOCK, "time": _BLOCK, "frequency_2": _BLOCK, "decoder": _CODER},
+}
+"""The stages of each backbone in the order in which a frame passes them, and the kinds of layers in them."""
+
+BLOCKS = tuple(STAGES["ftfnet"])
+"""The five stages of FTF-Net, each with a gate in DSN."""
 
 
 def _check(condition: bool, message: str) -> None:
@@ -108,17 +119,16 @@ class Policy(Settings):
         for name in ("bands", "hidden"):
             _check(getattr(self, name) > 0, f"{name} is {getattr(self, name)}; it must be positive")
 
-    @property
-    def n_gates(self) -> int:
-        """One gate for all blocks, or one for each."""
-        return len(BLOCKS) if self.gates == "block" else 1
-
 
 @dataclass(frozen=True)
 class Model(Settings):
     """The slim network; without a policy it is the static FTF-Net.
 
-    `static_share` is the part of each layer's groups, heads or channels that every frame runs.
+    `static_share` is the part of each layer's groups, heads or channels that every frame runs; a kind of layer that
+    `slim` leaves out runs whole in every frame. `closed_state` says what a closed gate does to memory along time (our
+    choice): "held" computes nothing, so that a GRU's state stands still and attention gets no key and no value;
+    "running", its ablation, computes them all the same, at their full cost, and masks the outputs. `backbone` is
+    explained in `dsn.backbones`.
     """
 
     form: Form = "complex"
@@ -127,11 +137,18 @@ class Model(Settings):
     heads: int = 4
     past_frames: int = 64
     static_share: float = 0.5
+    slim: tuple[Kind, ...] = ("gru", "attention", "conv", "fc")
+    closed_state: ClosedState = "held"
+    backbone: Backbone = "ftfnet"
     policy: Policy | None = _nested(Policy, default=Policy())
     stft: Stft = _nested(Stft, default=Stft())
 
     def __post_init__(self) -> None:
-        _one_of("form", self.form, Form)
+        for name, choices in (("form", Form), ("closed_state", ClosedState), ("backbone", Backbone)):
+            _one_of(name, getattr(self, name), choices)
+        for kind in self.slim:
+            _one_of("a kind in slim", kind, Kind)
+        _check(bool(self.blocks), f"slim is {self.slim}; {self.backbone} has no such layers to gate")
         _check(len(self.channels) == 3, f"channels is {self.channels}; the encoder has three layers")
         width = self.channels[-1]
         for name in ("groups", "heads"):
@@ -156,13 +173,36 @@ class Model(Settings):
         return 1 if self.form == "magnitude" else 2
 
     @property
+    def stages(self) -> tuple[str, ...]:
+        """Stages of the backbone, in the order in which a frame passes them."""
+        return tuple(STAGES[self.backbone])
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """The stages with dynamic parts."""
+        return tuple(stage for stage, kinds in STAGES[self.backbone].items() if set(kinds) & set(self.slim))
+
+    @property
+    def gate_names(self) -> tuple[str, ...]:
+        """The policy's gates: one per block, one shared, or none without a policy."""
+        if self.policy is None:
+            return ()
+        return self.blocks if self.policy.gates == "block" else ("shared",)
+
+    @property
     def n_gates(self) -> int:
         """Gates of the policy; 0 without one."""
-        return self.policy.n_gates if self.policy else 0
+        return len(self.gate_names)
 
-    def static(self, parts: int) -> int:
-        """How many of `parts` groups, heads or channels are static."""
-        return int(self.static_share * parts)
+    @property
+    def gate_of_stage(self) -> tuple[int | None, ...]:
+        """Index of the gate of each stage; None for a stage that always runs whole."""
+        index = {block: min(k, self.n_gates - 1) for k, block in enumerate(self.blocks)} if self.policy else {}
+        return tuple(index.get(stage) for stage in self.stages)
+
+    def static(self, parts: int, kind: Kind) -> int:
+        """How many of `parts` groups, heads or channels are static in layers of a kind."""
+        return int(self.static_share * parts) if kind in self.slim else parts
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from dsn import config
         config.Model.ftfnet(form="magnitude"),
         config.Train(loss=config.Loss(ratio="guided", guide=config.Guide(low=1.0, high=2.0))),
         config.Data(snr_db_min=0.0),
+        config.Model(slim=("gru",), closed_state="running"),
     ],
 )
 def test_round_trip_through_json(settings):
@@ -36,6 +37,10 @@ def test_unknown_keys_are_refused_at_any_depth():
         (lambda: config.Model(groups=5), "groups is 5"),
         (lambda: config.Model(static_share=0.3), "static_share 0.3"),
         (lambda: config.Model(past_frames=0), "past_frames is 0"),
+        (lambda: config.Model.from_dict({"channels": [16, 64]}), r"channels is \(16, 64\)"),
+        (lambda: config.Model(slim=()), r"slim is \(\)"),
+        (lambda: config.Model.from_dict({"slim": ["gru", "lstm"]}), "a kind in slim is 'lstm'"),
+        (lambda: config.Model.from_dict({"closed_state": "lost"}), "closed_state is 'lost'"),
         (lambda: config.Guide(low=3.0, high=2.0), "low 3.0"),
         (lambda: config.Guide(ratio_min=0.9, ratio_max=0.1), "ratio_min 0.9"),
         (lambda: config.Loss(target_ratio=1.5), "target_ratio is 1.5"),
@@ -54,4 +59,19 @@ def test_derived_sizes():
     stft = config.Stft()
     assert (stft.hop_length, stft.bins, stft.frame_rate, stft.latency_ms) == (256, 257, 62.5, 32.0)
     assert config.Model().n_gates == 5 and config.Model.ftfnet().n_gates == 0
-    assert config.Model().static(64) == 32
+    assert config.Model().static(64, "conv") == 32
+
+
+def test_kinds_left_out_of_slim_are_static_and_stages_without_dynamic_kinds_have_no_gate():
+    model = config.Model(slim=("gru", "fc"))
+    assert model.static(4, "gru") == 2 and model.static(64, "conv") == 64 and model.static(4, "attention") == 4
+    assert model.blocks == model.gate_names == ("frequency_1", "time", "frequency_2")
+    assert model.gate_of_stage == (None, 0, 1, 2, None)
+    shared = config.Model(slim=("conv",), policy=config.Policy(gates="shared"))
+    assert shared.gate_names == ("shared",) and shared.gate_of_stage == (0, None, None, None, 0)
+
+
+def test_configs_saved_before_new_settings_load_with_todays_behaviour():
+    old = {"channels": [16, 32, 64], "static_share": 0.5, "policy": {"bands": 32, "hidden": 32, "gates": "block"}}
+    assert config.Model.from_dict(old) == config.Model()
+    assert config.Model().gate_names == config.BLOCKS and config.Model().gate_of_stage == (0, 1, 2, 3, 4)

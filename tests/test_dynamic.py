@@ -27,8 +27,10 @@ LAYERS = [
     "gru-frequency",
     "attention-time",
     "attention-frequency",
+    "gru-running",
+    "attention-running",
 ]
-STATEFUL = ["conv", "transpose", "gru-time", "attention-time"]
+STATEFUL = ["conv", "transpose", "gru-time", "attention-time", "gru-running", "attention-running"]
 
 
 def make(name: str) -> Any:
@@ -42,6 +44,8 @@ def make(name: str) -> Any:
         "gru-frequency": lambda: DynamicGRU(CHANNELS, 4, 2, "frequency"),
         "attention-time": lambda: DynamicAttention(CHANNELS, 4, 2, "time", past=PAST),
         "attention-frequency": lambda: DynamicAttention(CHANNELS, 4, 2, "frequency"),
+        "gru-running": lambda: DynamicGRU(CHANNELS, 4, 2, "time", running=True),
+        "attention-running": lambda: DynamicAttention(CHANNELS, 4, 2, "time", past=PAST, running=True),
     }
     return layers[name]().double()
 
@@ -124,7 +128,15 @@ def test_closed_frames_have_zero_dynamic_outputs(name):
     layer, x, gate = make(name), inputs(name), gates()
     y, _ = run(name, layer, x, gate)
     y = y if is_conv(name) else y.movedim(-1, 1)
-    static = {"linear": 2, "conv": 2, "transpose": 2, "depthwise": 4, "gru-time": 4, "gru-frequency": 8}[name]
+    static = {
+        "linear": 2,
+        "conv": 2,
+        "transpose": 2,
+        "depthwise": 4,
+        "gru-time": 4,
+        "gru-running": 4,
+        "gru-frequency": 8,
+    }[name]
     closed = y[:, static:].movedim(2, 1)[gate == 0]
     assert closed.numel() > 0 and closed.abs().max() == 0
 
@@ -212,6 +224,33 @@ def test_held_state_equals_the_recurrence_frame_by_frame(skip):
         expected = state[0] if gate[0, t] else torch.zeros(BINS, 2).double()
         assert torch.allclose(y[0, t, :, part], expected, atol=1e-12)
     assert torch.allclose(last[3], state[0], atol=1e-12)
+
+
+def test_running_gru_is_the_ungated_one_masked():
+    layer, x, gate = make("gru-running"), inputs("gru"), gates()
+    expected, state = layer(x)
+    y, last = layer(x, None, gate)
+    assert torch.allclose(y[..., 4:], expected[..., 4:] * gate[..., None, None], atol=1e-13)
+    assert torch.allclose(last, state, atol=1e-13)
+    held, _ = make("gru-time")(x, None, gate)
+    assert not torch.allclose(held, y, atol=1e-3)
+
+
+def test_running_attention_sees_keys_of_closed_frames():
+    layer, x, gate = make("attention-running"), inputs("attention"), gates()
+    layer.out.weight.data[:, :4] = 0  # look at the dynamic heads alone
+    y, _ = layer(x, None, gate)
+    expected, _ = layer(x)
+    assert torch.allclose(y[gate == 1], expected[gate == 1], atol=1e-13)
+    assert torch.allclose(y[gate == 0], layer.out.bias.expand(int((gate == 0).sum()), BINS, -1), atol=1e-13)
+
+
+@pytest.mark.parametrize("kind", ["gru", "attention"])
+def test_along_frequency_there_is_nothing_to_run_on(kind):
+    build = {"gru": lambda **o: DynamicGRU(8, 4, 2, **o), "attention": lambda **o: DynamicAttention(8, 4, 2, **o)}[kind]
+    assert build(axis="frequency", running=True).macs(BINS) == build(axis="frequency").macs(BINS)
+    assert build(axis="time", running=True).macs(BINS).static > build(axis="time").macs(BINS).static
+    assert build(axis="time", running=True).macs(BINS).total() == build(axis="time").macs(BINS).total()
 
 
 def torch_attention(layer: Any) -> Any:

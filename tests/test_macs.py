@@ -55,6 +55,49 @@ def test_table_equals_counted_operations_of_an_executed_gate_pattern(form, gates
         assert count(model, gate) == expected
 
 
+VARIANTS = [{"slim": (kind,)} for kind in ("gru", "attention", "conv", "fc")]
+VARIANTS += [{"slim": ("attention", "fc")}, {"closed_state": "running"}, {"slim": ("gru",), "closed_state": "running"}]
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=str)
+def test_table_of_an_ablation_equals_counted_operations(variant):
+    settings = config.Model(**variant)
+    model = DSN(settings).eval()
+    table, frames = model.macs(), 7
+    drawn = torch.randint(0, 2, (1, frames, settings.n_gates), generator=torch.Generator().manual_seed(0)).float()
+    for gate in (drawn, torch.zeros_like(drawn), torch.ones_like(drawn)):
+        assert count(model, gate) == sum(table.total(row.tolist()) for row in gate[0])
+
+
+def by_kind(table: macs.MacTable, part: str) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for row in table.rows:
+        found[row.kind] = found.get(row.kind, 0) + getattr(row.macs, part)
+    return found
+
+
+@pytest.mark.parametrize("kind", ["gru", "attention", "conv"])
+def test_what_is_saved_by_one_dynamic_kind_alone(kind):
+    """Its own dynamic share, and the columns of the fully connected layers that would read closed groups."""
+    alone, whole = (DSN(settings).macs() for settings in (config.Model(slim=(kind,)), config.Model()))
+    saved, most = by_kind(alone, "dynamic"), by_kind(whole, "dynamic")
+    assert saved[kind] == most[kind]
+    reading = {"gru": {"fc"}}.get(kind, set())
+    assert {other for other, cost in saved.items() if cost} == {kind} | reading
+    assert (
+        alone.total() - whole.total()
+        == DSN(config.Model(slim=(kind,))).macs().rows[-1].macs.static - whole.rows[-1].macs.static
+    )
+
+
+def test_running_on_costs_the_memory_of_the_time_block_in_every_frame():
+    held, running = (DSN(config.Model(closed_state=state)).macs() for state in ("held", "running"))
+    changed = [(a, b) for a, b in zip(held.rows, running.rows, strict=True) if a.macs != b.macs]
+    assert [a.name for a, _ in changed] == ["time.gru", "time.attention"]
+    assert [b.macs.static - a.macs.static for a, b in changed] == [3 * 2 * 16 * 16 * 31 * 2, 2 * 64 * 32 * 31]
+    assert all(a.macs.total() == b.macs.total() for a, b in changed)
+
+
 def test_mean_gates_give_the_mean_cost():
     table = DSN().macs()
     rows = torch.randint(0, 2, (9, 5), generator=torch.Generator().manual_seed(0)).double()

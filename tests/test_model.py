@@ -1,3 +1,4 @@
+from functools import partial
 from typing import Any
 
 import pytest
@@ -5,6 +6,7 @@ import torch
 
 from dsn import config
 from dsn.model import DSN
+from dsn.policy import constant_gate, periodic_gate
 
 HOP = 256
 MODELS = {
@@ -12,7 +14,10 @@ MODELS = {
     "ftfnet-magnitude": config.Model.ftfnet(form="magnitude"),
     "block": config.Model(),
     "shared": config.Model(policy=config.Policy(gates="shared")),
+    "running": config.Model(closed_state="running"),
+    **{f"slim-{kind}": config.Model(slim=(kind,)) for kind in ("gru", "attention", "conv", "fc")},
 }
+STREAMED = [name for name in MODELS if not name.startswith("slim")]
 
 
 def make(name: str) -> DSN:
@@ -39,7 +44,7 @@ def test_skip_equals_dense(name):
     assert torch.allclose(dense.wav, skipped.wav, atol=1e-11, rtol=0)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", STREAMED)
 @pytest.mark.parametrize("chunk,skip", [(1, True), (1, False), (7, False)])
 def test_stream_equals_whole_signal_and_a_fresh_state_starts_anew(name, chunk, skip):
     model, wav = make(name), signal()
@@ -72,13 +77,43 @@ def test_policy_has_zero_look_ahead():
     assert wav.grad[:, (now + 1) * HOP :].abs().max() == 0
 
 
-def test_all_gates_open_equals_the_static_network():
-    slim, static = make("block"), make("ftfnet")
+@pytest.mark.parametrize("name", ["block", "shared", "running", "slim-gru", "slim-conv"])
+def test_all_gates_open_equals_the_static_network(name):
+    slim, static = make(name), make("ftfnet")
     static.network.load_state_dict(slim.network.state_dict())
     with torch.no_grad():
-        opened, _ = slim(signal(), gate=torch.ones(2, 20, 5).double())
+        opened, _ = slim(signal(), gate=torch.ones(2, 20, slim.config.n_gates).double())
         expected, _ = static(signal())
     assert torch.allclose(opened.wav, expected.wav, atol=1e-11, rtol=0)
+
+
+@pytest.mark.parametrize("kind", ["gru", "attention", "conv", "fc"])
+def test_a_closed_gate_touches_its_kind_alone(kind):
+    """All closed, the network is the static one with zeros where that kind's dynamic parts would be read."""
+    slim, static = make(f"slim-{kind}"), make("ftfnet")
+    weights = slim.network.state_dict()
+    for name, values in weights.items():
+        silence(kind, name, values)
+    static.network.load_state_dict(weights)
+    with torch.no_grad():
+        closed, _ = slim(signal(), gate=torch.zeros(2, 20, slim.config.n_gates).double())
+        expected, _ = static(signal())
+    assert torch.allclose(closed.wav, expected.wav, atol=1e-11, rtol=0)
+
+
+def silence(kind: str, name: str, values: torch.Tensor) -> None:
+    """Zero, in place, what the dynamic halves of one kind of layer put out, or the columns that read it."""
+    if kind == "gru" and name.endswith("fc.linear.weight"):
+        values[:, values.shape[1] // 2 :] = 0
+    if kind == "attention" and name.endswith("attention.out.weight"):
+        values[:, values.shape[1] // 2 :] = 0
+    if kind == "fc" and "fc.linear" in name:
+        values[len(values) // 2 :] = 0
+    if kind == "conv" and ("encoder.layers" in name or "skips" in name):
+        values[len(values) // 2 :] = 0
+    if kind == "conv" and "decoder.layers" in name and not name.startswith("decoder.layers.2"):
+        half = values.shape[1 if name.endswith("weight") else 0] // 2
+        (values[:, half:] if name.endswith("weight") else values[half:]).zero_()
 
 
 def test_dial_moves_from_all_closed_to_all_open():
@@ -110,6 +145,26 @@ def test_enhance_in_chunks_equals_at_once():
     assert torch.allclose(model.enhance(wav, chunk=3).wav, model.enhance(wav).wav, atol=1e-11, rtol=0)
 
 
+@pytest.mark.parametrize("skip", [False, True])
+def test_enhance_takes_gates_or_a_function_that_makes_them(skip):
+    model, wav, ratio = make("block"), signal(), [0.2, 0.4, 0.5, 0.6, 0.9]
+    given = periodic_gate((2, 21, 5), ratio)
+    enhanced = model.enhance(wav, chunk=4, skip=skip, gate=given)
+    assert torch.equal(enhanced.gate, given.double())
+    made = model.enhance(wav, gate=partial(periodic_gate, ratio=ratio))
+    assert torch.allclose(made.wav, enhanced.wav, atol=1e-11, rtol=0)
+    frozen = model.enhance(wav, gate=partial(constant_gate, ratio=ratio))
+    assert not torch.allclose(made.wav, frozen.wav, atol=1e-6)
+    assert torch.equal(
+        model.enhance(wav, dial=50.0).wav, model.enhance(wav, gate=partial(constant_gate, ratio=1.0)).wav
+    )
+
+
+def test_enhance_refuses_gates_of_another_shape():
+    with pytest.raises(ValueError, match=r"gate has shape \(2, 20, 5\); this signal asks for \(2, 21, 5\)"):
+        make("block").enhance(signal(), gate=torch.ones(2, 20, 5))
+
+
 def test_silence_stays_silence():
     enhanced = make("block").enhance(torch.zeros(1, 4000).double())
     assert enhanced.wav.abs().max() == 0 and torch.isfinite(enhanced.logits).all()
@@ -137,3 +192,4 @@ def test_gate_names():
     assert make("ftfnet").gate_names == ()
     assert make("shared").gate_names == ("shared",)
     assert make("block").gate_names == config.BLOCKS
+    assert make("slim-conv").gate_names == ("encoder", "decoder")

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import macs
-from .gating import Axis, check_gate, check_split, run_by_gate
+from .gating import Axis, check_gate, check_split, pad_to, run_by_gate
 
 
 class AttentionState(NamedTuple):
@@ -29,12 +29,15 @@ class DynamicAttention(nn.Module):
     State:  along time `AttentionState`, None is an empty past; along frequency None.
     Closed gate: dynamic heads put out 0 to the output projection, and along time leave no key and no value for
             later frames of those heads; the projection of all C outputs always runs, on the static heads alone.
+            With `running` closed frames leave their keys and values along time all the same.
     MACs:   4 C^2 F for the projections, 2 C F K for the scores with K = F or past + 1 keys; static the share of the
-            static heads.
+            static heads, and where closed frames leave keys and values the 2 C^2 F of those.
     Raises: ValueError if `heads` does not divide `channels` or `static_heads` is not within `heads`.
     """
 
-    def __init__(self, channels: int, heads: int, static_heads: int, axis: Axis, past: int = 64) -> None:
+    def __init__(
+        self, channels: int, heads: int, static_heads: int, axis: Axis, past: int = 64, running: bool = False
+    ) -> None:
         super().__init__()
         if channels % heads:
             raise ValueError(f"heads is {heads}; it must divide the {channels} channels")
@@ -44,6 +47,7 @@ class DynamicAttention(nn.Module):
         self.heads, self.static_heads, self.axis, self.past = heads, static_heads, axis, past
         self.head_size = channels // heads
         self.static = static_heads * self.head_size
+        self.running = running and axis == "time"
 
     def forward(
         self, x: Tensor, state: AttentionState | None = None, gate: Tensor | None = None, skip: bool = False
@@ -66,9 +70,14 @@ class DynamicAttention(nn.Module):
         return self.qkv(x).unflatten(-1, (3, -1)).transpose(-1, -2)  # (..., C, 3)
 
     def _qkv_static(self, x: Tensor) -> Tensor:
-        weight = self.qkv.weight.unflatten(0, (3, -1))[:, : self.static].flatten(0, 1)
-        bias = self.qkv.bias.unflatten(0, (3, -1))[:, : self.static].flatten()
-        return nn.functional.linear(x, weight, bias).unflatten(-1, (3, -1)).transpose(-1, -2)
+        kept = self.out.in_features if self.running else self.static  # channels of keys and values
+        sizes = (self.static, kept, kept)
+        weight, bias = (
+            torch.cat([part[:size] for part, size in zip(whole.chunk(3), sizes, strict=True)])
+            for whole in (self.qkv.weight, self.qkv.bias)
+        )
+        parts = nn.functional.linear(x, weight, bias).split(sizes, dim=-1)
+        return torch.stack([pad_to(part, self.out.in_features, -1) for part in parts], dim=-1)
 
     def _join(self, y: Tensor, gate: Tensor | None, skip: bool) -> Tensor:
         """Output projection; with `skip` closed frames read the static heads only."""
@@ -121,14 +130,15 @@ class DynamicAttention(nn.Module):
         state = self.empty_state(x) if state is None else state
         q, k, v = self._project(x.flatten(0, 1), None if gate is None else gate.flatten(), skip)
         ones = x.new_ones(size)
+        left = ones if gate is None or self.running else gate.detach()
         seen = AttentionState(
             torch.cat([state.key, k.unflatten(0, size)], dim=1),
             torch.cat([state.value, v.unflatten(0, size)], dim=1),
             torch.cat([state.valid, ones], dim=1),
-            torch.cat([state.open, ones if gate is None else gate.detach()], dim=1),
+            torch.cat([state.open, left], dim=1),
         )
         q = q.unflatten(0, size)
-        y = self._by_window(q, seen) if skip else self._by_chunk(q, seen, gate)
+        y = self._by_window(q, seen, gate) if skip else self._by_chunk(q, seen, gate)
         y = self._join(y.flatten(0, 1), None if gate is None else gate.flatten(), skip).unflatten(0, size)
         return y, self._last(seen)
 
@@ -169,7 +179,7 @@ class DynamicAttention(nn.Module):
         """(B, S, F, C) -> (B, F H, S, D)."""
         return x.unflatten(-1, (-1, self.head_size)).permute(0, 2, 3, 1, 4).flatten(1, 2)
 
-    def _by_window(self, q: Tensor, seen: AttentionState) -> Tensor:
+    def _by_window(self, q: Tensor, seen: AttentionState, gate: Tensor | None) -> Tensor:
         """Frame by frame, as a stream runs it: each query with its own window, dynamic heads in open frames only."""
         size = q.shape[:2]
         windows = [part.unfold(1, self.past + 1, 1).flatten(0, 1) for part in seen]  # (B T, ..., past + 1)
@@ -178,7 +188,7 @@ class DynamicAttention(nn.Module):
         static = self._window(query, key, value, windows[2], slice(self.static))
         if self.static_heads == self.heads:
             return static.unflatten(0, size)
-        is_open = seen.open[:, self.past :].flatten() > 0.5
+        is_open = (seen.valid[:, self.past :] if gate is None else gate).flatten() > 0.5
         extra = query.new_zeros(*query.shape[:2], query.shape[-1] - self.static)
         if is_open.any():
             dynamic = slice(self.static, None)
@@ -196,7 +206,7 @@ class DynamicAttention(nn.Module):
         channels = self.heads * self.head_size
         keys = bins if self.axis == "frequency" else self.past + 1
 
-        def cost(width: int) -> int:
-            return 4 * macs.linear(channels, width, bins) + macs.attention_scores(width, bins, keys)
+        def cost(width: int, kept: int) -> int:
+            return macs.linear(channels, 2 * width + 2 * kept, bins) + macs.attention_scores(width, bins, keys)
 
-        return macs.split(cost(self.static), cost(channels))
+        return macs.split(cost(self.static, channels if self.running else self.static), cost(channels, channels))

@@ -17,17 +17,19 @@ class DynamicGRU(nn.Module):
     Shapes: x (B, T, F, C), gate (B, T) in {0, 1} -> y (B, T, F, C) along time, (B, T, F, 2 C) along frequency.
     State:  along time (G, B F, C / G), None is zeros; along frequency None.
     Closed gate: dynamic groups put out 0. Along time their state is held, in training as at inference: the open
-            frames of a sequence are moved to its front, run in one call, and moved back.
-    MACs:   per group 3 (2 C / G) C / G per bin and direction.
+            frames of a sequence are moved to its front, run in one call, and moved back. With `running` the state
+            runs on along time, and only the output is masked.
+    MACs:   per group 3 (2 C / G) C / G per bin and direction; all static where the state runs on.
     Raises: ValueError if `groups` does not divide `channels` or `static_groups` is not within `groups`.
     """
 
-    def __init__(self, channels: int, groups: int, static_groups: int, axis: Axis) -> None:
+    def __init__(self, channels: int, groups: int, static_groups: int, axis: Axis, running: bool = False) -> None:
         super().__init__()
         if channels % groups:
             raise ValueError(f"groups is {groups}; it must divide the {channels} channels")
         check_split("static_groups", static_groups, groups)
         self.width, self.static_groups, self.axis = channels // groups, static_groups, axis
+        self.running = running and axis == "time"
         self.groups = nn.ModuleList(
             nn.GRU(self.width, self.width, batch_first=True, bidirectional=axis == "frequency") for _ in range(groups)
         )
@@ -72,11 +74,12 @@ class DynamicGRU(nn.Module):
         row_gate = None if gate is None else gate.repeat_interleave(bins, dim=0)
         outputs, states = [], []
         for index, (gru, part) in enumerate(zip(self.groups, rows.split(self.width, dim=-1), strict=True)):
-            if row_gate is None or index < self.static_groups:
+            gate_here = None if index < self.static_groups else row_gate
+            if gate_here is None or self.running:
                 y, last = gru(part, state[index : index + 1].contiguous())
-                last = last[0]
+                y, last = y if gate_here is None else y * gate_here[..., None], last[0]
             else:
-                y, last = run_held(gru, part, state[index], row_gate, skip)
+                y, last = run_held(gru, part, state[index], gate_here, skip)
             outputs.append(y)
             states.append(last)
         y = torch.cat(outputs, dim=-1).unflatten(0, (batch, bins)).transpose(1, 2)
@@ -86,7 +89,8 @@ class DynamicGRU(nn.Module):
         """Cost per frame of `bins`."""
         directions = 2 if self.axis == "frequency" else 1
         each = macs.gru(self.width, self.width, bins, directions)
-        return macs.split(each * self.static_groups, each * len(self.groups))
+        always = len(self.groups) if self.running else self.static_groups
+        return macs.split(each * always, each * len(self.groups))
 
 
 def run_held(gru: nn.Module, x: Tensor, state: Tensor, gate: Tensor, skip: bool) -> tuple[Tensor, Tensor]:
