@@ -21,10 +21,11 @@ OLDEST = (3, 11)
 
 
 def wanted(root: Path = ROOT) -> dict[str, str]:
-    """What an up-to-date environment was made from: `packages` and the editable install of `dsn`."""
+    """What an up-to-date environment was made from: `packages` and the editable install of `dsn` with its C kernel."""
     lock = hashlib.sha256((root / "requirements.lock").read_bytes()).hexdigest()
-    project = hashlib.sha256((root / "pyproject.toml").read_bytes()).hexdigest()
-    return {"packages": f"{sys.version} {lock}", "dsn": f"{root} {project}"}
+    kernel = sorted((root / "dsn" / "native").glob("*.[ch]"))
+    sources = b"".join(path.read_bytes() for path in [root / "pyproject.toml", *kernel])
+    return {"packages": f"{sys.version} {lock}", "dsn": f"{root} {hashlib.sha256(sources).hexdigest()}"}
 
 
 def installed(folder: Path) -> dict[str, str]:
