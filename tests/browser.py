@@ -24,13 +24,20 @@ class Browser:
         assert CHROMIUM is not None
         (reading, self.outward), (self.inward, writing) = os.pipe(), os.pipe()
         command = [CHROMIUM, *OPTIONS, f"--user-data-dir={folder}", *options, "about:blank"]
-        shell = ["sh", "-c", f'exec "$@" 3<&{reading} 4>&{writing}', "sh", *command]
+        shell = ["bash", "-c", f'exec "$@" 3<&{reading} 4>&{writing}', "bash", *command]
         nowhere = subprocess.DEVNULL
         self.process = subprocess.Popen(shell, pass_fds=(reading, writing), stdout=nowhere, stderr=nowhere)
         for ours in (reading, writing):
             os.close(ours)
         self.buffer, self.asked, self.session = b"", 0, ""
         self.events: list[dict[str, Any]] = []
+        try:
+            self._attach()
+        except (OSError, AssertionError):
+            self.__exit__()
+            raise
+
+    def _attach(self) -> None:
         target = self.ask("Target.createTarget", url="about:blank")["targetId"]
         self.session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Network", "Log"):

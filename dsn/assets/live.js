@@ -40,7 +40,7 @@ function numbers(labels) {
 
 function dialControl() {
   const input = element("input", { type: "range", ...DIAL, value: 0 });
-  const shown = element("output", {}, "0.0, as trained");
+  const shown = element("span", {}, "0.0, as trained"); // an output would take the label for itself
   return { node: element("label", { class: "live-dial" }, "Compute dial: ", shown, input), input, shown };
 }
 
