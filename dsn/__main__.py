@@ -1,4 +1,4 @@
-"""`python -m dsn`: train, evaluate, enhance, export, macs and data from the command line.
+"""`python -m dsn`: train, evaluate, enhance, export, bench, macs and data from the command line.
 
 Exit codes: 0 done, 1 done except for some files, 2 not done (one line on stderr says why), 130 interrupted.
 """
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from . import __version__
-from .commands import data, enhance, evaluate, export, macs, train
+from .commands import bench, data, enhance, evaluate, export, macs, train
 from .commands.common import reason
 
 PROGRAM = "python -m dsn"
@@ -49,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (enhance, evaluate, export, macs, data, train):
+    for command in (enhance, evaluate, export, bench, macs, data, train):
         command.add(commands)
     return top
 

@@ -18,7 +18,8 @@ from dsn.data import Corpus, Pool, draw, render, write_recipes
 from dsn.model import DSN
 from tests.corpora import speechlike
 
-COMMANDS = ("train", "evaluate", "enhance", "export", "macs", "data", "data default", "data pool", "data export")
+COMMANDS = ("train", "evaluate", "enhance", "export", "bench", "macs", "data", "data default", "data pool")
+COMMANDS += ("data export",)
 QUICK = config.Data(samples=31 * 256)
 
 

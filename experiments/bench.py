@@ -1,0 +1,45 @@
+"""Time every system on every route and write the results that the chapter on real time reads.
+
+    results/bench.csv         one row per system, route, dial and pace
+    results/bench_parts.csv   time behind each gate and in each kind of layer
+    results/bench_lines.csv   time as a line over cost
+    results/bench.json        processor, threads, versions, weights
+
+Example:
+    python experiments/bench.py --seconds 8     # on a machine that does nothing else
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from dsn import weights
+from dsn.bench import collect
+from dsn.commands.bench import positive_seconds, text
+from dsn.evaluate import write_csv
+from dsn.files import replacing, sha256
+
+
+def main() -> None:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=positive_seconds, default=8.0, help="sound per system and pace")
+    parser.add_argument("--model", default="mgt-dsn", help="the slim model; default: %(default)s")
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    arguments = parser.parse_args()
+    benchmark = collect(arguments.model, arguments.seconds)
+    print(text(benchmark))
+    for name, table in {"bench": "systems", "bench_parts": "parts", "bench_lines": "lines"}.items():
+        write_csv(getattr(benchmark, table), arguments.results / f"{name}.csv")
+    about = benchmark.hardware | {
+        "command": f"python experiments/bench.py --seconds {arguments.seconds:g} --model {arguments.model}",
+        "weights": {name: sha256(weights.locate(name)) for name in ("ftfnet", arguments.model)},
+    }
+    with replacing(arguments.results / "bench.json") as temporary:
+        temporary.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
