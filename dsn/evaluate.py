@@ -120,13 +120,19 @@ def _manifest_pairs(manifest: Path) -> list[tuple[str, Path, Path, float]]:
 
 
 def _array_items(pairs: Iterable[tuple[Any, ...]]) -> Iterator[Item]:
-    for name, noisy, clean, *snr_db in pairs:
+    for pair in pairs:
+        if isinstance(pair, Item):
+            yield pair
+            continue
+        name, noisy, clean, *snr_db = pair
         signals = noisy, clean
         yield Item(str(name), float(snr_db[0]) if snr_db else math.nan, lambda signals=signals: signals)
 
 
 def items(source: Source) -> Iterable[Item]:
     """The pairs of a folder with noisy/ and clean/, of a CSV manifest, or of (name, noisy, clean [, snr_db]) arrays.
+
+    An `Item` among the arrays stays as it is, so that long sets need not be in memory.
 
     Raises FileNotFoundError if there is no such path, ValueError for the reasons at the top of this file.
     """

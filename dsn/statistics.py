@@ -33,30 +33,36 @@ class Interval(NamedTuple):
         return self.low > 0 or self.high < 0
 
 
-def _finite(values: Values) -> np.ndarray:
-    array = np.asarray(values, dtype=np.float64).ravel()
-    return array[np.isfinite(array)]
-
-
-def bootstrap_interval(values: Values, level: float = 0.95, resamples: int = 2000, seed: int = 0) -> Interval:
+def bootstrap_interval(
+    values: Values, level: float = 0.95, resamples: int = 2000, seed: int = 0, groups: Sequence[Any] | None = None
+) -> Interval:
     """Mean of `values` (N,) with a percentile bootstrap interval; files are drawn with replacement.
 
-    Below three finite values the bounds are NaN, without any the mean too. The same seed gives the same interval.
-    Raises ValueError for a level outside (0, 1) or fewer than 100 resamples.
+    With `groups` (N,) whole groups are drawn: files that share their speech and noise are no independent witnesses.
+    Below three finite values, or groups of them, the bounds are NaN, without any the mean too. The same seed gives the
+    same interval.
+    Raises ValueError for a level outside (0, 1), fewer than 100 resamples, or groups of another length.
     """
     if not 0 < level < 1:
         raise ValueError(f"level is {level}; it must lie between 0 and 1")
     if resamples < 100:
         raise ValueError(f"resamples is {resamples}; take at least 100")
-    finite = _finite(values)
-    if not finite.size:
+    array = np.asarray(values, dtype=np.float64).ravel()
+    labels = np.arange(array.size) if groups is None else pandas.factorize(np.asarray(groups))[0]
+    if labels.shape != array.shape:
+        raise ValueError(f"{len(labels)} groups for {array.size} values; give one for each")
+    kept = np.isfinite(array)
+    if not kept.any():
         return Interval(math.nan, math.nan, math.nan, 0)
-    mean = float(finite.mean())
-    if finite.size < FEWEST:
-        return Interval(mean, math.nan, math.nan, int(finite.size))
-    drawn = np.random.default_rng(seed).integers(finite.size, size=(resamples, finite.size))
-    low, high = np.quantile(finite[drawn].mean(axis=1), [(1 - level) / 2, (1 + level) / 2])
-    return Interval(mean, float(low), float(high), int(finite.size))
+    mean, files = float(array[kept].mean()), int(kept.sum())
+    _, code = np.unique(labels[kept], return_inverse=True)
+    sums, counts = np.bincount(code, array[kept]), np.bincount(code)
+    if sums.size < FEWEST:
+        return Interval(mean, math.nan, math.nan, files)
+    drawn = np.random.default_rng(seed).integers(sums.size, size=(resamples, sums.size))
+    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(mean, float(low), float(high), files)
 
 
 def paired_difference(
@@ -89,6 +95,34 @@ def _by_file(table: pandas.DataFrame, column: str) -> pandas.Series:
         twice: Any = table.loc[table["file"].duplicated(), "file"].iloc[0]
         raise ValueError(f"{twice!r} occurs more than once; a table holds one row per file")
     return pandas.Series(table.set_index("file")[column])
+
+
+class Pooled(NamedTuple):
+    """A paired difference over several seeds: interval over files, and how far the seeds' means lie apart."""
+
+    interval: Interval
+    seeds: int
+    spread: float
+
+
+def pooled_difference(
+    table: pandas.DataFrame, baseline: pandas.DataFrame, column: str, resamples: int = 2000, seed: int = 0
+) -> Pooled:
+    """Mean of `column` in `table` minus `baseline` of the same seed, file by file, over the seeds that both have.
+
+    Both tables have the columns seed, file, group and `column`; files of one group are drawn together. A file's
+    difference is its mean over the seeds; `spread` is the standard deviation of the seeds' mean differences, NaN for
+    one seed. Raises ValueError if they have no seed and file in common.
+    """
+    keys = ["seed", "file"]
+    joined = table[[*keys, "group", column]].merge(baseline[[*keys, column]], on=keys, suffixes=("", "_base"))
+    if joined.empty:
+        raise ValueError(f"the tables share no seed and file with {column}; evaluate the same seeds on one set")
+    joined["difference"] = joined[column] - joined[f"{column}_base"]
+    files = joined.groupby(["group", "file"], sort=False)["difference"].mean().reset_index()
+    interval = bootstrap_interval(files["difference"], resamples=resamples, seed=seed, groups=list(files["group"]))
+    means = joined.groupby("seed")["difference"].mean()
+    return Pooled(interval, len(means), float(means.std()) if len(means) > 1 else math.nan)
 
 
 def spearman(first: Values, second: Values) -> float:

@@ -7,7 +7,7 @@ import pandas
 import pytest
 from scipy.stats import norm
 
-from dsn.statistics import Interval, bootstrap_interval, paired_difference, spearman
+from dsn.statistics import Interval, bootstrap_interval, paired_difference, pooled_difference, spearman
 
 
 def table(values: dict[str, float]) -> pandas.DataFrame:
@@ -127,3 +127,47 @@ def test_rank_correlation_is_nan_where_it_is_not_defined(first: list[float], sec
 def test_rank_correlation_refuses_series_of_different_lengths() -> None:
     with pytest.raises(ValueError, match="must be equal"):
         spearman([1.0, 2.0], [1.0, 2.0, 3.0])
+
+
+def test_drawing_whole_groups_widens_the_interval_of_repeated_files() -> None:
+    once = np.random.default_rng(7).normal(0, 1, 30)
+    alone = bootstrap_interval(once)
+    copies = np.repeat(once, 6)
+    grouped = bootstrap_interval(copies, groups=[k // 6 for k in range(180)])
+    assert (grouped.mean, grouped.low, grouped.high) == pytest.approx((alone.mean, alone.low, alone.high), abs=1e-12)
+    assert grouped.files == 180
+    naive = bootstrap_interval(copies)
+    assert naive.high - naive.low < 0.6 * (grouped.high - grouped.low)
+
+
+def test_groups_need_one_label_for_each_value_and_three_of_them() -> None:
+    with pytest.raises(ValueError, match="2 groups for 3 values"):
+        bootstrap_interval([1.0, 2.0, 3.0], groups=["a", "b"])
+    assert math.isnan(bootstrap_interval([1.0, 2.0, 3.0, 4.0], groups=["a", "a", "b", "b"]).low)
+    assert bootstrap_interval([1.0, math.nan, 3.0, 5.0], groups=["a", "b", "c", "d"]).files == 3
+
+
+def seeds(values: dict[int, list[float]]) -> pandas.DataFrame:
+    rows = [
+        {"seed": seed, "file": f"f{k}", "group": f"g{k // 2}", "pesq_wb": value}
+        for seed, column in values.items()
+        for k, value in enumerate(column)
+    ]
+    return pandas.DataFrame(rows)
+
+
+def test_seeds_are_paired_with_their_own_baseline_and_their_spread_is_told() -> None:
+    base = seeds({0: [1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 1: [2.0] * 6})
+    ours = seeds({0: [1.1, 2.1, 3.1, 4.1, 5.1, 6.1], 1: [2.3] * 6, 2: [9.0] * 6})
+    pooled = pooled_difference(ours, base, "pesq_wb")
+    assert pooled.interval.mean == pytest.approx(0.2) and pooled.interval.files == 6
+    assert pooled.interval.low == pytest.approx(0.2) and pooled.interval.high == pytest.approx(0.2)
+    assert pooled.seeds == 2
+    assert pooled.spread == pytest.approx(0.2 / math.sqrt(2))
+
+
+def test_one_seed_has_no_spread_and_none_in_common_is_refused() -> None:
+    ours = seeds({0: [1.0] * 6})
+    assert math.isnan(pooled_difference(ours, ours, "pesq_wb").spread)
+    with pytest.raises(ValueError, match="share no seed"):
+        pooled_difference(ours, seeds({1: [1.0] * 6}), "pesq_wb")
