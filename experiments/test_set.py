@@ -1,0 +1,80 @@
+"""Draw the test set once: speech of the corpus' test split in every kind of its noise, each mixture at six SNRs.
+
+Writes results/test_recipes.jsonl, the mixtures by recipe; the audio stays in the corpus. Kinds that training has not
+(tap, typing, boat engine) come more often than the others, so that a mean over them means something. Levels, spectral
+tilt and rooms vary as in training; each mixture has one source of noise.
+
+Example:
+    python experiments/test_set.py --corpus CORPUS
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pandas
+from tqdm.auto import tqdm
+
+from dsn import config
+from dsn.data import Corpus, Pool, Recipe, draw, write_recipes
+from dsn.evaluate import Item, items
+
+SNRS_DB = (-5.0, 0.0, 5.0, 10.0, 15.0, 20.0)
+UNSEEN = ("boat_engine", "kitchen_tap", "typing")
+SYNTHETIC = ("babble", "coloured", "speech_shaped")
+OF_KIND = {True: 2, False: 4}
+"""Mixtures of a recorded kind that training has, and of one that it has not; of each synthetic kind there are three."""
+
+DATA = config.Data(second_noise=0.0)
+FIRST_SEED = 7000
+RECIPES = "test_recipes.jsonl"
+
+
+def kinds(corpus: Corpus) -> list[str]:
+    """The noise of each mixture, in the order of their seeds."""
+    recorded = [kind for kind in sorted(corpus.kinds("test")) for _ in range(OF_KIND[kind not in UNSEEN])]
+    return recorded + [kind for kind in SYNTHETIC for _ in range(3)]
+
+
+def recipes(corpus: Corpus) -> list[Recipe]:
+    """Every mixture at every SNR: the same speech in the same noise six times in a row."""
+    drawn = [draw(corpus, "test", FIRST_SEED + k, DATA, kind=kind) for k, kind in enumerate(tqdm(kinds(corpus)))]
+    return [replace(recipe, snr_db=snr_db) for recipe in drawn for snr_db in SNRS_DB]
+
+
+def mixture_items(pool: Pool) -> list[Item]:
+    """The mixtures as `dsn.evaluate` takes them, by recipe id."""
+    return [Item(r.id, r.snr_db, lambda k=k: tuple(pool[k])) for k, r in enumerate(pool.recipes)]
+
+
+def voicebank_items(corpus: Path) -> list[Item]:
+    """The pairs of the VoiceBank+DEMAND test set in the corpus, with their SNR."""
+    table = pandas.read_csv(corpus / "voicebank.csv", dtype={"id": str})
+    levels = dict(zip(table["id"], table["snr_db"].astype(float), strict=True))
+    return [item._replace(snr_db=levels[Path(item.file).stem]) for item in items(corpus / "voicebank")]
+
+
+def about(chosen: Sequence[Recipe]) -> pandas.DataFrame:
+    """What is known of each mixture; `group` is common to one mixture at its six SNRs, `seen` 1 if training has it."""
+    rows = [
+        {"file": r.id, "snr_db": r.snr_db, "group": r.seed, "kind": r.kind, "seen": int(r.kind not in UNSEEN)}
+        | {"speaker": r.speaker, "reverberant": int(r.room is not None)}
+        for r in chosen
+    ]
+    return pandas.DataFrame(rows)
+
+
+def main() -> None:
+    """Write the recipes."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--corpus", type=Path, required=True)
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    arguments = parser.parse_args()
+    write_recipes(arguments.results / RECIPES, recipes(Corpus(arguments.corpus)))
+
+
+if __name__ == "__main__":
+    main()
