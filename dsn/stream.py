@@ -24,8 +24,8 @@ class Enhancer:
     `model`   a shipped name, a file of weights, a `DSN`, or a `dsn.routes.Route` to share it among enhancers.
     `backend` "torch", "onnx", "native", or "auto" for the fastest that is here, with a warning if that is not native.
     `dial`    may be set at any time and holds from the next frame on: 0 as trained, more opens more gates.
-    Raises: ValueError for an unknown model or backend, another sample rate than the model's, no streams, or a dial
-            that is no number; ImportError for a named backend that is missing.
+    Raises: ValueError for an unknown model, a backend that is unknown or missing, another sample rate than the
+            model's, no streams, or a dial that is no number.
     """
 
     def __init__(

@@ -12,7 +12,7 @@ import soundfile
 import torch
 
 from dsn import __main__ as cli
-from dsn import audio, config, corpus, download, weights
+from dsn import audio, config, corpus, download, routes, weights
 from dsn.commands.common import reason
 from dsn.data import Corpus, Pool, draw, render, write_recipes
 from dsn.model import DSN
@@ -501,3 +501,24 @@ def test_data_voicebank(tmp_path: Path, capsys: pytest.CaptureFixture[str], monk
 
     monkeypatch.setattr(download, "voicebank", gone)
     assert "the connection broke" in refused(capsys, "data", "voicebank", tmp_path)
+
+
+def test_routes_write_the_same_files(
+    noisy: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = [name for name in routes.NAMES if not routes.missing(name)]
+    for name in found:
+        assert call("enhance", noisy, tmp_path / name, "--model", model, "--route", name) == 0
+    for file in ("a.wav", "street/b.flac"):
+        wavs = [soundfile.read(tmp_path / name / file)[0] for name in found]
+        assert all(np.abs(wav - wavs[-1]).max() < 1e-4 for wav in wavs)
+    assert "invalid choice: 'numpy'" in refused(capsys, "enhance", noisy, tmp_path / "x", "--route", "numpy")
+
+
+def test_missing_kernel_is_said(
+    noisy: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routes, "missing", lambda name: "no compiler" if name == "native" else "")
+    assert call("enhance", noisy, tmp_path / "out", "--model", model) == 0
+    assert "note: running on torch, because native is missing: no compiler" in capsys.readouterr().err
+    assert "no compiler" in refused(capsys, "enhance", noisy, tmp_path / "o2", "--model", model, "--route", "native")

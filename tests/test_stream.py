@@ -199,7 +199,7 @@ def test_auto_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(routes, "missing", lambda name: reasons.get(name, ""))
     with pytest.warns(RuntimeWarning, match="running on torch.*native.*no compiler.*onnx.*no runtime"):
         assert Enhancer(make()).route.name == "torch"
-    with pytest.raises(ImportError, match="native route cannot run here: no compiler"):
+    with pytest.raises(ValueError, match="native route cannot run here: no compiler"):
         Enhancer(make(), "native")
     reasons.clear()
     assert routes.choose() == ("native", "")
@@ -211,3 +211,19 @@ def test_enhancers_may_share_a_route() -> None:
     first = one.push(samples)
     np.testing.assert_array_equal(other.push(samples), first)
     assert one.route is other.route
+
+
+def test_routes_for_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = make()
+    refused = make(config.Model(channels=(4, 4, 8), groups=2, heads=2, closed_state="running"))
+    if not routes.missing("native"):
+        assert routes.for_files("auto", model)[0].name == "native"
+        route, message = routes.for_files("auto", refused)
+        assert route.name == "torch" and "closed_state" in message
+        with pytest.raises(ValueError, match="closed_state"):
+            routes.for_files("native", refused)
+    monkeypatch.setattr(routes, "missing", lambda name: "" if name != "native" else "no compiler")
+    route, message = routes.for_files("auto", model)
+    assert route.name == "torch" and "no compiler" in message
+    wav = torch.from_numpy(speech(1000)).float()
+    torch.testing.assert_close(route.enhance(wav, dial=0.3), model.enhance(wav, dial=0.3))

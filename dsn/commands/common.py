@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..data import Corpus
+    from ..routes import Route
 
 Run = Callable[[argparse.Namespace], int]
 
@@ -49,6 +51,29 @@ def add_model(parser: argparse.ArgumentParser, extra: str = "") -> None:
         default=0.0,
         help="compute dial: 0 as trained, more opens more gates, less closes more (--dial=-inf: all); default: 0",
     )
+
+
+def add_route(parser: argparse.ArgumentParser) -> None:
+    """The argument --route."""
+    parser.add_argument(
+        "--route",
+        choices=("auto", "native", "onnx", "torch"),
+        default="auto",
+        help="what runs the model: the C kernel, ONNX Runtime or PyTorch; auto: native where it is compiled, else torch",
+    )
+
+
+def open_route(name: str, model: str) -> Route:
+    """The named model on a route, with a line on stderr if that is not the fastest.
+
+    Raises ValueError for a route that is missing here, or a model that is unknown or that the route cannot run.
+    """
+    from .. import routes, weights
+
+    route, message = routes.for_files(name, weights.load(model))
+    if message:
+        print(f"note: {message}", file=sys.stderr)
+    return route
 
 
 def add_overwrite(parser: argparse.ArgumentParser) -> None:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .common import add_command, add_model, add_overwrite, reason
+from .common import add_command, add_model, add_overwrite, add_route, open_route, reason
 
 if TYPE_CHECKING:
     from ..enhance import Report
@@ -37,6 +37,7 @@ def add(commands: Any) -> None:
     parser.add_argument("sources", metavar="IN", type=Path, nargs="+", help="noisy files and folders")
     parser.add_argument("folder", metavar="OUT_FOLDER", type=Path, help="folder to write to; made if it is not there")
     add_model(parser)
+    add_route(parser)
     add_overwrite(parser)
 
 
@@ -44,11 +45,10 @@ def run(args: argparse.Namespace) -> int:
     """Enhance everything that can be; 1 if something could not."""
     from tqdm import tqdm
 
-    from .. import weights
     from ..enhance import enhance_file, plan
 
     jobs = plan(args.sources, args.folder, args.overwrite)
-    model = weights.load(args.model)
+    model = open_route(args.route, args.model)
     reports: list[Report] = []
     failed: dict[Path, str] = {}
     print(HEADER)

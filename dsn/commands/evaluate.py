@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .common import add_command, add_model, add_overwrite, add_processes, check_new
+from .common import add_command, add_model, add_overwrite, add_processes, add_route, check_new, open_route
 
 if TYPE_CHECKING:
     import pandas
@@ -33,6 +33,7 @@ def add(commands: Any) -> None:
     parser.add_argument("source", metavar="FOLDER_OR_MANIFEST", type=Path, help="noisy and clean files")
     parser.add_argument("--out", metavar="CSV", type=Path, required=True, help="table to write")
     add_model(parser, ', or "noisy" for the input as it is')
+    add_route(parser)
     parser.add_argument("--metrics", metavar="METRIC", nargs="+", help="the metrics to compute; default: all")
     add_processes(parser, 2)
     add_overwrite(parser)
@@ -41,11 +42,10 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the table and print its means; 1 if a file has an error."""
     check_new(args.out, args.overwrite)
-    from .. import weights
     from ..evaluate import evaluate, write_csv
     from ..metrics import METRICS
 
-    model = None if args.model == "noisy" else weights.load(args.model)
+    model = None if args.model == "noisy" else open_route(args.route, args.model)
     table = evaluate(model, args.source, args.dial, args.processes, args.metrics or METRICS)
     write_csv(table, args.out)
     print(means(table, f"{args.model} at dial {args.dial:g}"))

@@ -38,11 +38,11 @@ def missing(name: str) -> str:
 def choose(name: str = "auto", order: tuple[str, ...] = NAMES) -> tuple[str, str]:
     """The route to take, and for "auto" a sentence about each faster one of `order` that is missing.
 
-    Raises ImportError if the named route cannot run here, ValueError for an unknown name.
+    Raises ValueError if the named route cannot run here or is unknown.
     """
     if name != "auto":
         if reason := missing(name):
-            raise ImportError(f"the {name} route cannot run here: {reason}")
+            raise ValueError(f"the {name} route cannot run here: {reason}")
         return name, ""
     reasons: list[str] = []
     for candidate in order:
@@ -50,7 +50,7 @@ def choose(name: str = "auto", order: tuple[str, ...] = NAMES) -> tuple[str, str
             lack = "; ".join(reasons)
             return candidate, f"running on {candidate}, because {lack}" if reasons else ""
         reasons.append(f"{candidate} is missing: {reason}")
-    raise ImportError("; ".join(reasons))
+    raise ValueError("; ".join(reasons))
 
 
 def make(name: str, model: DSN) -> Route:
@@ -67,3 +67,18 @@ def make(name: str, model: DSN) -> Route:
     from .native import NativeRoute
 
     return NativeRoute(model)
+
+
+def for_files(name: str, model: DSN) -> tuple[Route, str]:
+    """The model on a route for whole signals, and for "auto" a sentence if that is not native.
+
+    "auto" is native where the kernel is here and runs the model, and else torch, which on whole signals is faster than
+    frame by frame. Raises as `make`.
+    """
+    chosen, message = choose(name, ("native", "torch"))
+    try:
+        return make(chosen, model), message
+    except ValueError as error:
+        if name != "auto":
+            raise
+        return make("torch", model), f"running on torch: {error}"
