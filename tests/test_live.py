@@ -221,7 +221,7 @@ def test_every_control_has_a_name_and_fits_a_narrow_screen(browser):
     names = [node["name"]["value"] for node in nodes if node["role"]["value"] in kinds]
     assert len(names) == 9 and all(name.strip() for name in names), names
     heights = (
-        "[...document.querySelectorAll('.live-choices label, .live-start, .live-sound')].map((n) => n.clientHeight)"
+        "[...document.querySelectorAll('.live-choices label, .live-start, .live-sound')].map((n) => n.offsetHeight)"
     )
     assert min(browser.value(heights)) >= 44
 
