@@ -18,7 +18,7 @@ from typing import IO, Any
 import nbformat
 
 ROOT = Path(__file__).resolve().parent.parent
-INPUTS = ("dsn", "data", "requirements.lock")
+INPUTS = ("dsn", "data", "results", "requirements.lock")
 """What a chapter's result depends on besides its own text."""
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
