@@ -89,10 +89,10 @@ def collect(slim: str = "mgt-dsn", seconds: float = 4.0, part_seconds: float | N
     part_seconds = seconds / 2 if part_seconds is None else part_seconds
     names, missing = open_routes()
     with one_thread():
+        hardware = describe() | {"seconds": seconds, "missing": missing}
         hops = sound(max(seconds, 1.0))
         systems = _systems(slim, names, hops, seconds)
         parts = by_gate(weights.load(slim), names, hops, part_seconds) + by_kind(names, hops, part_seconds)
-        hardware = describe() | {"seconds": seconds, "missing": missing}
     return Benchmark(systems, part_table(parts), lines(systems, slim), hardware)
 
 

@@ -37,14 +37,20 @@ def versions() -> dict[str, str]:
     return found
 
 
+def load() -> float | None:
+    """Processes that ran or waited to run in the last minute, on average; None where the system does not say."""
+    return round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None
+
+
 def describe() -> dict[str, object]:
-    """Processor, cores, threads, system and versions, as plain values."""
+    """Processor, cores, threads, other load, system and versions, as plain values."""
     return {
         "processor": processor(),
         "architecture": platform.machine(),
         "instructions": instructions(),
         "cores": os.cpu_count() or 0,
         "threads": torch.get_num_threads(),
+        "load": load(),
         "system": platform.system(),
         "versions": versions(),
     }

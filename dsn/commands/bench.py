@@ -65,10 +65,22 @@ def text(benchmark: Benchmark) -> str:
     """The whole benchmark as lines of text."""
     about = benchmark.hardware
     versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
-    head = f"{about['processor']} ({about['architecture']}, {about['instructions']}), {about['threads']} thread"
+    head = f"{about['processor']} ({about['architecture']}, {about['instructions']})"
+    threads = f"{about['threads']} thread; load of the machine at the start: {about['load']}"
     absent = [f"no route {name}: {reason}" for name, reason in about["missing"].items()]
     return "\n".join(
-        [head, versions, *absent, "", _systems(benchmark.systems), "", _parts(benchmark), "", _lines(benchmark)]
+        [
+            head,
+            threads,
+            versions,
+            *absent,
+            "",
+            _systems(benchmark.systems),
+            "",
+            _parts(benchmark),
+            "",
+            _lines(benchmark),
+        ]
     )
 
 

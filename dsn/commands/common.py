@@ -59,7 +59,7 @@ def add_route(parser: argparse.ArgumentParser) -> None:
         "--route",
         choices=("auto", "native", "onnx", "torch"),
         default="auto",
-        help="what runs the model: the C kernel, ONNX Runtime or PyTorch; auto: native where it is compiled, else torch",
+        help="what runs the model: C kernel, ONNX Runtime or PyTorch; auto: native where it is compiled, else torch",
     )
 
 
