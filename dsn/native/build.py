@@ -81,12 +81,18 @@ def compile_to(target: Path, flags: Sequence[str] = (), command: Sequence[str] |
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         made = Path(folder) / target.name
         files = [*map(str, sources()), "-shared", "-o", str(made)]
-        run = subprocess.run(
-            [*(command or compiler()), *FLAGS, *told, *flags, *files], capture_output=True, text=True, check=False
-        )
-        if run.returncode:
-            raise OSError(f"the C compiler failed: {run.stderr.strip()[-2000:]}\nIf it is broken or old, {REMEDY}")
+        run([*(command or compiler()), *FLAGS, *told, *flags, *files])
         made.replace(target)
+
+
+def run(command: Sequence[str]) -> None:
+    """Run a compiler. Raises: OSError with its words if it is missing or fails."""
+    try:
+        subprocess.run(command, capture_output=True, text=True, check=True)
+    except FileNotFoundError as error:
+        raise OSError(f"there is no C compiler {command[0]}; {REMEDY}") from error
+    except subprocess.CalledProcessError as error:
+        raise OSError(f"the C compiler failed: {error.stderr.strip()[-2000:]}\nIf it is too old, {REMEDY}") from error
 
 
 def build(folder: Path = HERE) -> list[Path]:

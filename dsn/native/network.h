@@ -10,6 +10,7 @@
 #define LANES 32     /* bins of the bottleneck, 31, and one of no meaning */
 #define BOTTLENECK 31
 #define ROW 48       /* floats between rows that a convolution reads: lane -1 is 0, lane 32 is 0 or bin 256 */
+#define MOST_ROWS 1024 /* that one layer reads; packing.py sees to it */
 #define SLOPE 0.03f  /* of every LeakyReLU */
 
 /* The head of a model's block; packing.py writes it. Weights follow, in the order in which a frame meets them. */
@@ -111,7 +112,7 @@ struct stream {
     float *gru;
     struct ring ring;
     float *x, *wide, *heads, *y, *mask, *scratch; /* of this frame alone */
-    const float **rows;
+    const float **rows; /* pointers of the moment, outside the state */
     float *end;
 };
 void dsn_network(const struct model *m, struct stream *s, const uint8_t *open, weights *w);

@@ -24,6 +24,8 @@ MAGIC = 0x314E5344
 LANES = 16
 """Floats that every array begins at a multiple of, and hidden units of a GRU are filled up to."""
 N_FFT = 512
+MOST_CHANNELS = 170
+"""Six rows of each, the taps of a convolution, are at most MOST_ROWS in network.h."""
 
 Array = np.ndarray
 Layer = TypeVar("Layer", bound=nn.Module)
@@ -202,7 +204,7 @@ def _check(model: DSN) -> None:
     reasons = {
         f"n_fft is {settings.stft.n_fft}; it runs windows of {N_FFT} samples": settings.stft.n_fft != N_FFT,
         f"backbone is {settings.backbone!r}; it runs 'ftfnet'": settings.backbone != "ftfnet",
-        f"channels is {settings.channels}; it runs encoders of three layers": len(settings.channels) != 3,
+        f"channels is {settings.channels}; it runs up to {MOST_CHANNELS}": max(settings.channels) > MOST_CHANNELS,
         f"closed_state is {settings.closed_state!r}; it runs 'held'": settings.closed_state != "held",
     }
     found = [reason for reason, holds in reasons.items() if holds]

@@ -19,7 +19,6 @@ static struct stream lay_out(const struct model *m, float *at) {
     struct stream s;
     const int32_t *c = m->channels;
     size_t ring = (size_t)(m->past + 1) * c[2] * LANES;
-    size_t rows = most(most(6 * c[0], 6 * c[1]), most(4 * c[2], 6 * m->parts));
     s.frame = (int32_t *)give(&at, 1);
     s.hop = give(&at, DSN_HOP), s.tail = give(&at, DSN_HOP), s.policy = give(&at, m->hidden);
     for (int i = 0; i < 2; i++) {
@@ -33,7 +32,6 @@ static struct stream lay_out(const struct model *m, float *at) {
     s.x = give(&at, c[2] * LANES), s.wide = give(&at, (2 * c[2] + 16) * LANES), s.heads = give(&at, 3 * c[2] * LANES);
     s.y = give_rows(&at, 4 * most(c[0], most(c[1], c[2]))), s.mask = give_rows(&at, 8 * m->parts);
     s.scratch = give(&at, most(dsn_gru_scratch(m), (m->past + 1 + LANES + 1) * LANES));
-    s.rows = (const float **)give(&at, rows * sizeof *s.rows / sizeof *at);
     s.end = at;
     return s;
 }
@@ -154,6 +152,7 @@ void dsn_process(const void *model, void *state, const float in[DSN_HOP], float 
     const struct tables *t = (const struct tables *)(m + 1);
     weights w = (const float *)(t + 1);
     struct stream s = lay_out(m, state);
+    const float *rows[MOST_ROWS];
     float re[BINS_PADDED], im[BINS_PADDED], magnitude[BINS_PADDED], margin[DSN_MAX_GATES] = {0};
     uint8_t open[DSN_MAX_GATES], stages[5];
     analyse(t, &s, in, re, im, magnitude);
@@ -163,7 +162,7 @@ void dsn_process(const void *model, void *state, const float in[DSN_HOP], float 
     if (gates) memcpy(gates, open, m->gates);
     to_phases(m->parts == 2 ? re : magnitude, s.input[*s.frame & 1]);
     if (m->parts == 2) to_phases(im, s.input[*s.frame & 1] + 8 * ROW);
-    s.ring.frame = *s.frame;
+    s.ring.frame = *s.frame, s.rows = rows;
     dsn_network(m, &s, stages, &w);
     apply_mask(m, s.mask, re, im);
     synthesise(t, &s, re, im, out);

@@ -1,0 +1,223 @@
+"""The native kernel against the PyTorch module, which is the definition."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+from dsn import config, native, weights
+from dsn.model import DSN
+
+pytestmark = pytest.mark.skipif(not native.available(), reason=native.problem())
+
+HOP = 256
+TINY = np.finfo(np.float32).tiny
+MODELS = {
+    "dsn": config.Model(),
+    "ftfnet": config.Model.ftfnet(),
+    "magnitude": config.Model(form="magnitude"),
+    "one gate": config.Model(policy=config.Policy(gates="shared")),
+    "a quarter static": config.Model(static_share=0.25),
+    "all static, with gates": config.Model(static_share=1.0),
+    "narrow, groups of 13": config.Model(channels=(16, 32, 52)),
+    "narrow, groups of 12": config.Model(channels=(16, 24, 48)),
+    "narrow, groups of 10": config.Model(channels=(16, 32, 40)),
+    "other groups and heads": config.Model(groups=2, heads=8, past_frames=7),
+    "policy of odd sizes": config.Model(policy=config.Policy(bands=21, hidden=19)),
+    "slim convolutions": config.Model(slim=("conv",)),
+    "slim recurrence": config.Model(slim=("gru", "fc")),
+    "slim attention": config.Model(slim=("attention",)),
+}
+
+
+def noise(seconds: float, seed: int = 0) -> torch.Tensor:
+    """Noise whose level rises and falls, cut to whole hops."""
+    samples = int(seconds * 16000) // HOP * HOP
+    level = 0.1 + 0.1 * torch.sin(torch.arange(samples) / 5000)
+    return level * torch.randn(samples, generator=torch.Generator().manual_seed(seed))
+
+
+def random_gate(model: DSN, hops: int, seed: int = 0) -> torch.Tensor:
+    """Gates (1, hops, n_gates) that open and close in runs of a few frames."""
+    flips = torch.rand(1, hops, model.config.n_gates, generator=torch.Generator().manual_seed(seed)) < 0.3
+    return (flips.cumsum(1) % 2).float()
+
+
+def relative(value: torch.Tensor, expected: torch.Tensor) -> float:
+    return float((value.double() - expected.double()).abs().max() / expected.double().abs().max())
+
+
+def exact(model: DSN, wav: torch.Tensor, gate: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """What the module puts out in float64 for given gates, and its margins."""
+    with torch.no_grad():
+        enhanced, _ = model.double()(wav[None].double(), gate=gate.double(), skip=True)
+    model.float()
+    return enhanced.wav[0], enhanced.logits[0, ..., 1] - enhanced.logits[0, ..., 0]
+
+
+def streamed(stream: native.Stream, wav: torch.Tensor, forced: torch.Tensor | None = None) -> torch.Tensor:
+    hops = wav.numpy().reshape(-1, HOP)
+    given = [None] * len(hops) if forced is None else forced[0].int().tolist()
+    return torch.from_numpy(np.concatenate([stream.push(hop, forced=g) for hop, g in zip(hops, given, strict=True)]))
+
+
+@pytest.fixture(scope="module")
+def shipped() -> dict[str, DSN]:
+    return {name: weights.load(name) for name in weights.names()}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_kind_of_model_equals_the_module_in_every_variant(name):
+    torch.manual_seed(0)
+    model, wav = DSN(MODELS[name]).eval(), noise(1.2)
+    with torch.no_grad():  # gains and biases as training leaves them, not as 1 and 0
+        for parameter in model.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    gate = random_gate(model, len(wav) // HOP)
+    expected, _ = exact(model, wav, gate)
+    for variant in native.variants():
+        assert relative(streamed(native.Kernel(model, variant).stream(), wav, gate), expected) < 1e-5, variant
+
+
+def test_shipped_models_on_a_minute_with_their_own_gates(shipped):
+    for name, model in shipped.items():
+        wav = noise(60 if name == "mgt-dsn" else 5)
+        enhanced = native.Kernel(model).enhance(wav)
+        expected = model.enhance(wav, gate=enhanced.gate)
+        margins, wanted = enhanced.logits[..., 1], expected.logits[..., 1] - expected.logits[..., 0]
+        assert relative(enhanced.wav, expected.wav) < 1e-5
+        if model.config.n_gates:
+            assert 0 < enhanced.gate.mean() < 1
+            assert torch.allclose(margins, wanted, atol=1e-4)
+            assert torch.equal(enhanced.gate, (margins > 0).float())
+
+
+def test_gates_follow_the_dial_and_what_is_forced(shipped):
+    stream = native.Kernel(shipped["mgt-dsn"]).stream()
+    hop = noise(0.05, seed=1).numpy()[:HOP]
+    stream.push(hop, dial=1e6)
+    assert stream.gates.tolist() == [1] * 5
+    stream.push(hop, dial=-1e6)
+    assert stream.gates.tolist() == [0] * 5
+    stream.push(hop, dial=-1e6, forced=[1, -1, 0, -1, 1])
+    assert stream.gates.tolist() == [1, 0, 0, 0, 1]
+    middle = float(np.sort(stream.margins)[2])
+    stream.reset()
+    for _ in range(3):
+        stream.push(hop)
+    middle = float(np.sort(stream.margins)[2])
+    again = native.Kernel(shipped["mgt-dsn"]).stream()
+    for dial in (0.0, 0.0, -middle):
+        again.push(hop, dial)
+    assert again.gates.tolist() == [int(margin > middle) for margin in again.margins]
+
+
+def test_cost_of_a_frame_is_that_of_the_table(shipped):
+    kernel = native.Kernel(shipped["mgt-dsn"])
+    for gates in ([0, 0, 0, 0, 0], [1, 0, 1, 0, 1], [1, 1, 1, 1, 1]):
+        assert kernel.frame_macs(np.array(gates)) == kernel.macs().total(gates)
+    assert kernel.frame_macs() == kernel.macs().total()
+    assert native.Kernel(shipped["ftfnet"]).frame_macs() == shipped["ftfnet"].macs().total()
+
+
+def test_whole_signals_equal_streams_and_the_module(shipped):
+    model = shipped["mgt-dsn"]
+    kernel, wav = native.Kernel(model), torch.stack([noise(1.0), noise(1.0, seed=1)])[:, :-77]
+    enhanced, expected = kernel.enhance(wav, dial=0.5), model.enhance(wav, dial=0.5)
+    assert torch.equal(enhanced.gate, expected.gate)
+    assert enhanced.wav.shape == wav.shape and enhanced.logits.shape == expected.logits.shape
+    assert relative(enhanced.wav, expected.wav) < 1e-5
+    alone = kernel.enhance(wav[1], dial=0.5)
+    assert torch.equal(alone.wav, enhanced.wav[1]) and alone.gate.shape == (1, *expected.gate.shape[1:])
+    given = random_gate(model, expected.gate.shape[1])
+    forced = kernel.enhance(wav[0], gate=given)
+    assert torch.equal(forced.gate, given)
+    assert relative(forced.wav, model.enhance(wav[0], gate=given).wav) < 1e-5
+
+
+def test_reset_and_streams_side_by_side(shipped):
+    kernel = native.Kernel(shipped["mgt-dsn"])
+    signals = [noise(0.5, seed) for seed in range(4)]
+    alone = [streamed(kernel.stream(), wav) for wav in signals]
+    stream = kernel.stream()
+    for wav, expected in zip(signals, alone, strict=True):
+        stream.reset()
+        assert torch.equal(streamed(stream, wav), expected)
+    together: dict[int, torch.Tensor] = {}
+
+    def run(index: int) -> None:
+        together[index] = streamed(kernel.stream(), signals[index])
+
+    threads = [threading.Thread(target=run, args=(index,)) for index in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(torch.equal(together[index], alone[index]) for index in range(4))
+
+
+def test_full_scale_silence_and_what_follows_it(shipped):
+    model = shipped["dsn"]
+    loud = torch.sign(noise(0.5, seed=2))
+    silent = torch.zeros(64 * HOP)
+    wav = torch.cat([loud, silent, loud])
+    gate = random_gate(model, len(wav) // HOP)
+    stream = native.Kernel(model).stream()
+    expected, _ = exact(model, wav, gate)
+    assert relative(streamed(stream, wav, gate), expected) < 1e-5
+    stream.reset()
+    assert not streamed(stream, silent).any()
+
+
+@pytest.mark.parametrize("tail", [0.0, 1e-40, 1e-12])
+def test_no_state_decays_into_subnormal_numbers(shipped, tail):
+    model = DSN(config.Model())
+    with torch.no_grad():
+        for parameter in model.parameters():  # without biases everything decays towards 0
+            parameter.mul_(parameter.dim() > 1)
+    for each in (model.eval(), shipped["mgt-dsn"]):
+        stream = native.Kernel(each).stream()
+        streamed(stream, noise(0.5))
+        streamed(stream, torch.full((200 * HOP,), tail))
+        memory = stream._state.view(np.float32)
+        counters = memory.view(np.uint32) <= 2 * 2 * (each.config.past_frames + 1)  # integers in the same memory
+        assert not ((memory != 0) & (np.abs(memory) < TINY) & ~counters).any()
+
+
+def test_sizes_that_do_not_fit_are_refused(shipped):
+    kernel = native.Kernel(shipped["mgt-dsn"])
+    stream = kernel.stream()
+    with pytest.raises(ValueError, match="takes 256 samples"):
+        stream.push(np.zeros(255, dtype=np.float32))
+    with pytest.raises(ValueError, match="2 gates are forced; the model has 5"):
+        stream.push(np.zeros(HOP), forced=[1, 0])
+    with pytest.raises(ValueError, match="gates have shape"):
+        kernel.frame_macs(np.array([1]))
+    with pytest.raises(ValueError, match="this signal asks for"):
+        kernel.enhance(torch.zeros(HOP), gate=torch.ones(1, 1, 5))
+    with pytest.raises(ValueError, match="empty"):
+        kernel.enhance(torch.zeros(0))
+    with pytest.raises(ValueError, match="NaN"):
+        kernel.enhance(torch.full((HOP,), torch.nan))
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"stft": config.Stft(n_fft=256)}, "n_fft is 256"),
+        ({"channels": (16, 32, 256)}, "up to 170"),
+        ({"closed_state": "running"}, "closed_state is 'running'"),
+    ],
+)
+def test_models_beyond_the_kernel_are_refused_with_the_reason(changes, message):
+    with pytest.raises(ValueError, match=message):
+        native.pack(DSN(dataclasses.replace(config.Model(), **changes)))
+
+
+def test_an_unknown_variant_is_refused(shipped):
+    with pytest.raises(ValueError, match="choose one of"):
+        native.Kernel(shipped["ftfnet"], "avx1024")

@@ -1,0 +1,210 @@
+"""Compiling the native kernel, doing without it, and running it under sanitizers."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import hatch_build
+from dsn import native, weights
+from dsn.native import build, library
+
+DRIVER = r"""
+#include <stdio.h>
+#include <stdlib.h>
+#include "dsn.h"
+
+/* model, hops and forced gates from files; the enhanced hops go to standard output */
+static void *whole(const char *path, size_t *bytes) {
+    FILE *file = fopen(path, "rb");
+    fseek(file, 0, SEEK_END);
+    *bytes = (size_t)ftell(file);
+    rewind(file);
+    void *data = aligned_alloc(64, (*bytes + 63) / 64 * 64);
+    if (fread(data, 1, *bytes, file) != *bytes) abort();
+    fclose(file);
+    return data;
+}
+
+int main(int count, char **paths) {
+    size_t model_bytes, wav_bytes, gate_bytes;
+    void *model = whole(paths[1], &model_bytes);
+    float *wav = whole(paths[2], &wav_bytes);
+    int8_t *gates = whole(paths[3], &gate_bytes);
+    if (count != 4 || !dsn_check(model, model_bytes)) return 1;
+    size_t hops = wav_bytes / sizeof(float) / DSN_HOP, bytes = dsn_state_bytes(model);
+    void *state = aligned_alloc(64, bytes);
+    dsn_reset(model, state);
+    dsn_run(model, state, wav, wav, hops, 0, gates, 0, 0);
+    fwrite(wav, 1, wav_bytes, stdout);
+    free(model), free(wav), free(gates), free(state);
+    return 0;
+}
+"""
+
+
+@pytest.fixture
+def compiler() -> list[str]:
+    try:
+        return build.compiler()
+    except OSError as error:
+        pytest.skip(str(error))
+
+
+def sanitized(folder: Path, compiler: list[str], flags: tuple[str, ...]) -> Path:
+    """The driver and the kernel with address and undefined-behaviour sanitizers."""
+    (folder / "driver.c").write_text(DRIVER)
+    target = folder / "driver"
+    options = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g", "-O1"]
+    files = [*map(str, build.sources()), str(folder / "driver.c"), f"-I{build.HERE}", "-o", str(target)]
+    try:
+        build.run([*compiler, *build.FLAGS, *options, *flags, *files])
+        subprocess.run([target], capture_output=True, check=False)
+    except OSError as error:
+        pytest.skip(f"no sanitizers in {compiler[0]}: {str(error)[:200]}")
+    return target
+
+
+@pytest.mark.parametrize("variant", build.variants())
+def test_sanitizers_find_nothing(variant, compiler, tmp_path):
+    if variant not in native.variants():
+        pytest.skip(f"this processor does not run {variant}")
+    driver = sanitized(tmp_path, compiler, build.variants()[variant])
+    rng = np.random.default_rng(0)
+    for name in ("mgt-dsn", "ftfnet"):
+        model = weights.load(name)
+        wav = (0.1 * rng.standard_normal(80 * 256)).astype(np.float32)
+        gates = rng.integers(0, 2, (80, max(model.config.n_gates, 1))).astype(np.int8)
+        paths = [tmp_path / "model", tmp_path / "wav", tmp_path / "gates"]
+        for path, data in zip(paths, (native.pack(model), wav, gates), strict=True):
+            path.write_bytes(data.tobytes())
+        done = subprocess.run([driver, *paths], capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+        stream = native.Kernel(model, variant).stream()
+        given = gates if model.config.n_gates else [None] * len(gates)
+        expected = [stream.push(hop, forced=g) for hop, g in zip(wav.reshape(-1, 256), given, strict=True)]
+        assert np.abs(np.frombuffer(done.stdout, np.float32) - np.concatenate(expected)).max() < 1e-5
+
+
+@pytest.fixture
+def no_compiler(monkeypatch):
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+
+
+@pytest.fixture
+def copy(tmp_path) -> Path:
+    """A repository of the kernel alone, with a library of old."""
+    folder = tmp_path / "dsn" / "native"
+    shutil.copytree(build.HERE, folder, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+    (folder / "kernel_baseline.so").write_bytes(b"old")
+    return tmp_path
+
+
+class Warned:
+    """What the build hook asks of its application."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def display_warning(self, text: str) -> None:
+        self.warnings.append(text)
+
+
+def run_hook(root: Path) -> tuple[dict, list[str]]:
+    data, app = {"artifacts": []}, Warned()
+    hook = hatch_build.NativeKernel(str(root), {}, None, None, str(root), "wheel", app)  # type: ignore[arg-type]
+    hook.initialize("standard", data)
+    return data, app.warnings
+
+
+def test_installation_without_a_compiler_succeeds_and_says_what_to_do(copy, monkeypatch):
+    monkeypatch.setenv("CC", "no-such-compiler")
+    data, warnings = run_hook(copy)
+    assert data == {"artifacts": []}
+    assert "no C compiler no-such-compiler" in warnings[0] and "python -m dsn.native" in warnings[0]
+    assert not list((copy / "dsn" / "native").glob("*.so"))
+
+
+def test_installation_with_a_compiler_takes_the_libraries_along(copy, compiler):
+    data, warnings = run_hook(copy)
+    assert data["artifacts"] == [f"/dsn/native/kernel_{variant}.so" for variant in build.variants()]
+    assert data["infer_tag"] and not data["pure_python"] and not warnings
+    best = library.open_library(build.library(copy / "dsn" / "native", "baseline"))
+    assert best.dsn_cpu() in (0, 1, 2)
+
+
+def test_no_compiler_and_a_failing_one_are_told_apart(no_compiler, monkeypatch, tmp_path):
+    with pytest.raises(OSError, match=r"no C compiler; install gcc or clang"):
+        build.compiler()
+    monkeypatch.setenv("CC", f"{sys.executable} -c raise(SystemExit('broken'))")
+    with pytest.raises(OSError, match=r"(?s)compiler failed: .*broken"):
+        build.compile_to(tmp_path / "kernel.so")
+    assert not list(tmp_path.iterdir())
+
+
+def test_package_ziglang_is_the_last_resort(no_compiler, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name == "ziglang")
+    assert build.compiler() == [sys.executable, "-m", "ziglang", "cc"]
+
+
+def test_other_machines_have_one_variant():
+    assert list(build.variants("aarch64")) == ["baseline"]
+    assert list(build.variants("AMD64")) == ["avx512", "avx2", "baseline"]
+
+
+@pytest.fixture
+def nothing_loaded():
+    for cached in (library._found, library.load):
+        cached.cache_clear()
+    yield
+    for cached in (library._found, library.load):
+        cached.cache_clear()
+
+
+def test_without_libraries_the_kernel_is_not_available(nothing_loaded, monkeypatch, tmp_path):
+    monkeypatch.setattr(build, "library", lambda folder, variant: tmp_path / variant)
+    assert not native.available() and native.variants() == ()
+    assert "not compiled" in native.problem() and "python -m dsn.native" in native.problem()
+    with pytest.raises(OSError, match="not compiled"):
+        native.Kernel(weights.load("ftfnet"))
+
+
+def test_a_library_of_other_sources_is_not_used(nothing_loaded, monkeypatch, compiler, tmp_path):
+    build.compile_to(tmp_path / "baseline", ["-O1"])
+    monkeypatch.setattr(build, "library", lambda folder, variant: tmp_path / variant)
+    assert native.variants() == ("baseline",)
+    library._found.cache_clear()
+    monkeypatch.setattr(build, "fingerprint", lambda: "others")
+    assert not native.available()
+    assert "compiled from other sources" in native.problem()
+
+
+def test_module_command_compiles(compiler, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(build, "build", lambda: [tmp_path / "kernel_baseline.so"])
+    build.main()
+    assert "kernel_baseline.so" in capsys.readouterr().out
+
+    def fail() -> None:
+        raise OSError("no luck")
+
+    monkeypatch.setattr(build, "build", fail)
+    with pytest.raises(SystemExit, match="no luck"):
+        build.main()
+
+
+def test_no_flag_changes_how_the_process_computes():
+    assert not {"-ffast-math", "-Ofast", "-funsafe-math-optimizations"} & {*build.FLAGS, *sum(build.X86.values(), ())}
+    code = (
+        "from dsn import native; native.variants(); import numpy as np; print(np.float32(1e-40) * np.float32(0.5) > 0)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
+    assert run.stdout.strip() == "True"
