@@ -3,7 +3,8 @@
 Everything is inlined in the cell's output, so it works without a server and without a network: in a page opened from
 disk, in Jupyter and on Colab. An interactive display is a file `dsn/assets/NAME.js`, an ES module that exports
 `render(root, state)`; it draws into the element `root` from the plain values in `state`. A file `NAME.css` beside it is
-inlined too. Until the script has run, and wherever it cannot, the reader sees the static `fallback_html`.
+inlined too, and so is what lines such as `import { a, b } from "./MODULE.mjs";` and `@import "OTHER.css";` name. Until
+the script has run, and wherever it cannot, the reader sees the static `fallback_html`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import html
 import io
 import json
 import platform
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -31,6 +33,12 @@ if TYPE_CHECKING:
 ASSETS = Path(__file__).parent / "assets"
 CODECS = {"flac": ("FLAC", "PCM_16"), "mp3": ("MP3", "MPEG_LAYER_III"), "wav": ("WAV", "PCM_16")}
 IMAGES = {"png": "image/png", "svg": "image/svg+xml", "webp": "image/webp"}
+
+IMPORTS = {
+    ".js": re.compile(r'^import \{[^}]*\} from "\./([\w.]+)";\n', re.MULTILINE),
+    ".css": re.compile(r'^@import "([\w.]+)";\n', re.MULTILINE),
+}
+"""Lines that the text of another file of `ASSETS` replaces, by kind of file; names must differ between all of them."""
 
 Codec = Literal["flac", "mp3", "wav"]
 ImageKind = Literal["png", "svg", "webp"]
@@ -73,17 +81,29 @@ def _state_json(state: Mapping[str, Any]) -> str:
     return text.replace("<", "\\u003c")
 
 
+def _bundled(path: Path, kind: str, seen: set[str]) -> str:
+    """The text of a script or style with everything that it imports before it, each file once."""
+    seen.add(path.name)
+    text = path.read_text(encoding="utf-8")
+    absent = [name for name in IMPORTS[kind].findall(text) if not (ASSETS / name).is_file()]
+    if absent:
+        raise ValueError(f"{path.name} imports {absent[0]}, which is not in {ASSETS.name}/")
+    names = [name for name in IMPORTS[kind].findall(text) if name not in seen]
+    before = [_bundled(ASSETS / name, kind, seen).replace("\nexport ", "\n") for name in names if name not in seen]
+    return "".join([*before, IMPORTS[kind].sub("", text)])
+
+
 def _asset(name: str) -> tuple[str, str]:
     """Script and style of a display."""
     path = ASSETS / f"{name}.js"
     if not path.is_file():
         known = sorted(file.stem for file in ASSETS.glob("*.js"))
         raise ValueError(f"there is no display {name!r} in {ASSETS.name}/; known are {known}")
-    script = path.read_text(encoding="utf-8")
+    script = _bundled(path, ".js", set())
     if "function render(" not in script or "</script" in script.lower():
         raise ValueError(f"{path.name} must define `export function render(root, state)` and hold no </script>")
     style = path.with_suffix(".css")
-    return script, style.read_text(encoding="utf-8") if style.is_file() else ""
+    return script, _bundled(style, ".css", set()) if style.is_file() else ""
 
 
 def embed(script_name: str, state: Mapping[str, Any], fallback_html: str, height: int, label: str = "") -> HTML:

@@ -124,3 +124,31 @@ def test_figure_without_alternative_is_refused():
 
 def test_versions_names_package_torch_and_device():
     assert re.fullmatch(r"dsn \S+, torch \S+, Python [\d.]+, .+, \d+ threads?", display.versions())
+
+
+def test_embed_puts_what_a_script_and_a_style_import_before_them_once(assets):
+    (assets / "base.mjs").write_text("// base\nexport const one = 1;\n")
+    (assets / "more.mjs").write_text('import { one } from "./base.mjs";\nexport const two = one + one;\n')
+    (assets / "probe.js").write_text(
+        'import { one } from "./base.mjs";\nimport { two } from "./more.mjs";\n' + SCRIPT.replace("state.text", "two")
+    )
+    (assets / "base.css").write_text(".base { margin: 0; }\n")
+    (assets / "probe.css").write_text('@import "base.css";\n.probe { margin: 1px; }\n')
+    page = parsed(display.embed("probe", {}, "", 10))
+    script, style = page.find_all("script")[1].get_text(), one(page, "style").get_text()
+    assert "import" not in script and "import" not in style
+    assert script.count("const one = 1") == 1 and script.index("one = 1") < script.index("two = one")
+    assert style.index(".base") < style.index(".probe")
+
+
+def test_embed_names_an_import_that_is_not_there(assets):
+    (assets / "probe.js").write_text('import { x } from "./absent.mjs";\n' + SCRIPT)
+    with pytest.raises(ValueError, match=r"probe\.js imports absent\.mjs"):
+        display.embed("probe", {}, "", 10)
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in display.ASSETS.glob("*.js")))
+def test_names_of_a_bundled_display_differ(name):
+    script, _ = display._asset(name)
+    declared = re.findall(r"^(?:export )?(?:async )?(?:const|let|function|class) (\w+)", script, re.MULTILINE)
+    assert len(declared) == len(set(declared)) > 0

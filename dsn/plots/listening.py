@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,11 +41,16 @@ def _bits(gate: NDArray[np.floating]) -> list[str]:
     return ["".join("1" if value > 0.5 else "0" for value in row) for row in gate.T]
 
 
-def _entry(version: Version, wav: NDArray[np.floating], top_db: float, baseline: Version) -> dict[str, Any]:
-    """What the page needs of one version; `wav` is as loud as it is played."""
+def as_mp3(wav: NDArray[np.floating]) -> str:
+    """A sentence (L,) as MP3, base64."""
+    return display.audio_data_uri(wav, SAMPLE_RATE, "mp3").partition(",")[2]
+
+
+def _entry(version: Version, wav: NDArray[np.floating], audio: str, top_db: float, baseline: Version) -> dict[str, Any]:
+    """What the page needs of one version; `wav` is as loud as it is played, and `audio` its file."""
     return {
         "name": version.name,
-        "audio": display.audio_data_uri(wav, SAMPLE_RATE, "mp3").partition(",")[2],
+        "audio": audio,
         "image": image_data_uri(levels_db(wav), top_db),
         "computed": version.macs is not None,
         "gates": None if version.gate is None else _bits(version.gate),
@@ -58,13 +63,18 @@ def _entry(version: Version, wav: NDArray[np.floating], top_db: float, baseline:
     }
 
 
-def listen_state(fixed: Sequence[Version], dial: Sequence[Version], baseline: Version) -> dict[str, Any]:
+def listen_state(
+    fixed: Sequence[Version],
+    dial: Sequence[Version],
+    baseline: Version,
+    encoded: Callable[[NDArray[np.floating]], str] = as_mp3,
+) -> dict[str, Any]:
     """The state of the display, plain JSON.
 
     `fixed` are the versions beside the dial, the noisy one first, `baseline` among them; `dial` the slim network at
     every position, cheapest first, one of them at dial 0. All are made equally loud in their speech; the clean
-    sentence is the version in `fixed` without scores. Raises ValueError if one of these is missing, or if the lengths
-    differ.
+    sentence is the version in `fixed` without scores. `encoded` turns what is played into a file, base64.
+    Raises ValueError if one of these is missing, or if the lengths differ.
     """
     clean = next((version.wav for version in fixed if not version.scores), None)
     trained = next((place for place, version in enumerate(dial) if version.dial == 0), None)
@@ -80,7 +90,8 @@ def listen_state(fixed: Sequence[Version], dial: Sequence[Version], baseline: Ve
     scale = PEAK / max(float(np.abs(wav).max()) for wav in loud)
     top_db = max(float(levels_db(scale * wav).max()) for wav in loud[:1])
     static, dynamic = macs.by_gate()
-    entries = [_entry(v, scale * wav, top_db, baseline) for v, wav in zip(versions, loud, strict=True)]
+    played = [scale * wav for wav in loud]
+    entries = [_entry(v, wav, encoded(wav), top_db, baseline) for v, wav in zip(versions, played, strict=True)]
     return {
         "seconds": clean.size / SAMPLE_RATE,
         "frame_rate": macs.frame_rate,
