@@ -186,16 +186,37 @@ def test_it_stops_when_hidden_and_says_so(browser):
 
 
 @needs_chromium
-def test_a_file_is_asked_for_and_a_broken_one_is_named(browser, tmp_path):
+def test_a_file_is_asked_for_and_a_broken_one_is_named(browser):
     browser.value(f"{SOURCES}[2].click()")
     browser.value(f"{START}.click()")
     browser.wait(f"{STATUS}.startsWith('No file is chosen yet.')")
-    broken = "new File(['no sound'], 'a.wav')"
-    choose = f"(() => {{ const all = new DataTransfer(); all.items.add({broken}); return all.files; }})()"
-    browser.value(f"document.querySelector('.live input[type=file]').files = {choose}")
+    choose(browser, b"no sound")
     browser.value(f"{START}.click()")
     browser.wait(f"{STATUS}.startsWith('The browser cannot read this file as sound.')")
     assert browser.value("document.querySelector('.live-example').hidden") is False
+
+
+@needs_chromium
+def test_a_file_of_the_reader_is_mixed_to_one_channel_and_run(browser, model, sentence):
+    stereo = np.stack([sentence[0], -0.5 * sentence[0]], axis=1)
+    content = io.BytesIO()
+    soundfile.write(content, stereo, SAMPLE_RATE, format="WAV", subtype="PCM_16")
+    browser.value(f"{SOURCES}[2].click()")
+    choose(browser, content.getvalue())
+    seen = run(browser, 2, 60)
+    expected = np.resize(stereo.mean(axis=1), seen["noisy"].size)
+    assert np.abs(seen["noisy"] - expected).max() < 1 / 16384
+    check_against_python(seen, model)
+
+
+def choose(browser: Browser, content: bytes) -> None:
+    """Give the page a file."""
+    text = base64.b64encode(content).decode()
+    browser.value(f"""(() => {{
+      const all = new DataTransfer();
+      all.items.add(new File([Uint8Array.from(atob("{text}"), (c) => c.charCodeAt(0))], "a.wav"));
+      document.querySelector(".live input[type=file]").files = all.files;
+    }})()""")
 
 
 @needs_chromium

@@ -2,16 +2,9 @@
 // The state is described by live_state in dsn/plots/live.py. Nothing starts, and nothing is asked for, before a click.
 
 const DIAL = { min: -3, max: 3, step: 0.1 };
-const REFUSED = {
-  NotAllowedError: "The microphone was refused, by you or by a setting of the browser.",
-  NotFoundError: "This device has no microphone that the browser can see.",
-  NotReadableError: "The microphone is in use by another program.",
-};
-const PROCESSING = { echoCancellation: "echo cancelling", noiseSuppression: "noise suppression", autoGainControl: "gain control" };
-
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 // Not a Blob's address: Chromium gives an audio thread no Blob of a page that was opened from a disk.
-const address = (...texts) => `data:text/javascript,${encodeURIComponent(texts.join("\n"))}`;
+const address = (text) => `data:text/javascript,${encodeURIComponent(text)}`;
 const signed = (value) => (value > 0 ? "+" : value < 0 ? "−" : "") + Math.abs(value).toFixed(1);
 const percent = (value) => (Number.isFinite(value) ? `${value.toFixed(0)} %` : "–");
 
@@ -67,39 +60,12 @@ function build(root, state) {
   return parts;
 }
 
-// ---- where the sound comes from ------------------------------------------------------------------------------------
-
-// At 16 kHz, so that a stored sentence reaches the network as it is.
-async function decode(data, rate) {
-  const sound = await new OfflineAudioContext(1, 1, rate).decodeAudioData(data);
-  const mixed = new Float32Array(sound.length);
-  for (let channel = 0; channel < sound.numberOfChannels; channel += 1) {
-    sound.getChannelData(channel).forEach((sample, k) => (mixed[k] += sample / sound.numberOfChannels));
-  }
-  return mixed;
-}
-
-async function openMicrophone() {
-  if (!navigator.mediaDevices) throw new Error("The browser gives the microphone only to pages from a disk, from https or from this machine.");
-  const off = Object.fromEntries(Object.keys(PROCESSING).map((name) => [name, false]));
-  try {
-    return await navigator.mediaDevices.getUserMedia({ audio: { ...off, channelCount: 1 } });
-  } catch (error) {
-    throw new Error(REFUSED[error.name] ?? `The microphone could not be opened (${error.message}).`);
-  }
-}
-
-function keptOn(stream) {
-  const settings = stream.getAudioTracks()[0].getSettings();
-  const kept = Object.keys(PROCESSING).filter((name) => settings[name] === true);
-  return kept.length ? ` The browser keeps its ${kept.map((name) => PROCESSING[name]).join(" and ")} on, so it is not the network alone that you hear.` : "";
-}
-
 // ---- one run, from start to stop -----------------------------------------------------------------------------------
 
 class Run {
-  constructor(context, stream) {
-    Object.assign(this, { context, stream, worklet: null, frames: 0, macs: 0, recent: [], dropped: 0 });
+  constructor() {
+    Object.assign(this, { context: new AudioContext({ latencyHint: "interactive" }), stream: null, worklet: null });
+    Object.assign(this, { frames: 0, macs: 0, recent: [], dropped: 0 });
   }
 
   count(macs, frame_rate) {
@@ -204,22 +170,42 @@ class Live {
     }
   }
 
+  // The sound is opened before anything is waited for: some browsers allow it only right after a click.
   async start() {
-    const { clip, file, microphone } = this.chosen;
-    const stream = microphone ? await openMicrophone() : null;
-    const sound = clip ? bytes(clip.audio).buffer : file ? await this.fileContent() : null;
-    const samples = sound && (await decode(sound, this.tools.RATE).catch(() => Promise.reject(new Error("The browser cannot read this file as sound."))));
-    const run = new Run(new AudioContext({ latencyHint: "interactive" }), stream);
+    const run = new Run();
     try {
-      run.worklet = await this.worklet(run.context, samples);
+      this.stopwatch = this.timer();
+      if (this.chosen.microphone) run.stream = await this.tools.openMicrophone();
+      run.worklet = await this.worklet(run.context, await this.clip());
     } catch (error) {
       await run.stop();
       throw error;
     }
     this.run = run;
-    this.begin(stream);
+    this.begin();
     await run.context.resume();
     this.stopHidden();
+  }
+
+  timer() {
+    const { Kernel, Stopwatch } = this.tools;
+    try {
+      return new Stopwatch(new Kernel(this.program, this.model), () => performance.now());
+    } catch (error) {
+      throw new Error(`This browser cannot run the network (${error.message}); one of the last years can.`);
+    }
+  }
+
+  // Samples at 16 kHz, or null for the microphone.
+  async clip() {
+    const { clip, file } = this.chosen;
+    if (!clip && !file) return null;
+    const content = clip ? bytes(clip.audio).buffer : await this.fileContent();
+    try {
+      return await this.tools.decode(content, this.tools.RATE);
+    } catch {
+      throw new Error("The browser cannot read this file as sound.");
+    }
   }
 
   async fileContent() {
@@ -229,7 +215,8 @@ class Live {
   }
 
   async worklet(context, clip) {
-    await context.audioWorklet.addModule(address(this.state.engine, this.state.worklet));
+    if (!context.audioWorklet) throw new Error("The browser gives an audio thread only to pages from a disk, from https or from this machine.");
+    await context.audioWorklet.addModule(address(this.state.audio));
     const processorOptions = { program: this.program, model: this.model, clip };
     const options = { numberOfInputs: 1, outputChannelCount: [1], channelCount: 1, channelCountMode: "explicit", processorOptions };
     const node = new AudioWorkletNode(context, "dsn-enhancer", options);
@@ -238,21 +225,20 @@ class Live {
     return node;
   }
 
-  begin(stream) {
-    const { Kernel, Spectra, Stopwatch } = this.tools;
+  begin() {
+    const { context, stream, worklet } = this.run;
     if (stream) {
-      this.run.context.createMediaStreamSource(stream).connect(this.run.worklet);
+      context.createMediaStreamSource(stream).connect(worklet);
       stream.getAudioTracks()[0].onended = () => this.run && this.stop("Stopped, because the microphone has gone.");
     }
-    this.spectra = new Spectra(this.state.hop);
-    this.stopwatch = new Stopwatch(new Kernel(this.program, this.model), () => performance.now());
+    this.spectra = new this.tools.Spectra(this.state.hop);
     this.held = null;
     this.scope.clear();
-    this.run.worklet.port.onmessage = ({ data }) => this.receive(data);
+    worklet.port.onmessage = ({ data }) => this.receive(data);
     this.tell();
     this.parts.start.textContent = "Stop";
     this.showExample(false);
-    this.say(stream ? `Listening to the microphone at ${this.run.context.sampleRate} Hz.${keptOn(stream)}` : "Running.");
+    this.say(stream ? `Listening to the microphone at ${context.sampleRate} Hz.${this.tools.keptOn(stream)}` : "Running.");
   }
 
   receive({ frames, dropped }) {
@@ -308,6 +294,6 @@ class Live {
 }
 
 export async function render(root, state) {
-  const tools = await import(address(state.engine, state.scope));
+  const tools = await import(address(state.page));
   new Live(root, state, tools);
 }

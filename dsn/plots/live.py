@@ -24,9 +24,14 @@ from .spectrograms import COLOURS, block_name, overview
 from .versions import Version
 
 HEIGHT = 1000
+NOSCRIPT = "<noscript><p>Without JavaScript there is only this stored example.</p></noscript>"
 FADE = 320
 """Samples over which a sentence begins and ends, so that its repetition does not click."""
-MODULES = {"engine": "live_engine.mjs", "scope": "live_scope.mjs", "worklet": "live_worklet.mjs"}
+MODULES = {
+    "page": ("live_engine.mjs", "live_scope.mjs", "live_sources.mjs"),
+    "audio": ("live_engine.mjs", "live_worklet.mjs"),
+}
+"""Files of dsn/assets that make one module each: for the page, and for its audio thread."""
 
 
 def _base64(content: bytes) -> str:
@@ -45,6 +50,10 @@ def _clip(name: str, wav: NDArray[np.floating]) -> dict[str, str]:
     fade = np.minimum(1, np.arange(len(wav)) / FADE)
     whole = min(1.0, PEAK / float(np.abs(wav).max())) * wav * fade * fade[::-1]
     return {"name": name, "audio": display.audio_data_uri(np.rint(whole * 2048) / 2048, SAMPLE_RATE).partition(",")[2]}
+
+
+def _module(files: tuple[str, ...]) -> str:
+    return "\n".join((display.ASSETS / file).read_text(encoding="utf-8") for file in files)
 
 
 def live_state(model: DSN, baseline: Version, clips: Mapping[str, NDArray[np.floating]]) -> dict[str, Any]:
@@ -68,7 +77,7 @@ def live_state(model: DSN, baseline: Version, clips: Mapping[str, NDArray[np.flo
         "dynamic_macs": list(dynamic),
         "gate_names": [block_name(name) for name in model.gate_names],
         "baseline": {"name": baseline.name, "macs": float(baseline.frame_macs()[0])},
-    } | {name: (display.ASSETS / file).read_text(encoding="utf-8") for name, file in MODULES.items()}
+    } | {name: _module(files) for name, files in MODULES.items()}
 
 
 def live(
@@ -80,7 +89,11 @@ def live(
     Raises what `live_state` and `overview` raise.
     """
     plot, text = overview(noisy, slim, baseline)
-    caption = f"Stored example: {noisy.name} through {slim.name}, computed when this page was made."
-    still = str(display.figure(plot, text, caption, kind="webp").data)
+    caption = (
+        f"Stored example, computed when this page was made: {100 * slim.activation_ratio:.0f} % of the gates open, "
+        f"{slim.share_of(baseline):.0f} % of {baseline.name}'s MACs, SI-SDR {noisy.si_sdr_db:.1f} dB before and "
+        f"{slim.si_sdr_db:.1f} dB after."
+    )
+    still = str(display.figure(plot, text, caption, kind="webp").data) + NOSCRIPT
     label = f"Live: a microphone, a file or a stored sentence through {slim.name} in this browser"
     return display.embed("live", live_state(model, baseline, clips), still, HEIGHT, label)
