@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar, get_args
 Config = TypeVar("Config", bound="Settings")
 
 Form = Literal["complex", "magnitude"]
-Backbone = Literal["ftfnet"]
+Backbone = Literal["ftfnet", "hystnet", "crn"]
 Kind = Literal["gru", "attention", "conv", "fc"]
 ClosedState = Literal["held", "running"]
 GateLayout = Literal["block", "shared"]
@@ -26,6 +26,8 @@ _BLOCK: tuple[Kind, ...] = ("gru", "fc", "attention")
 
 STAGES: dict[str, dict[str, tuple[Kind, ...]]] = {
     "ftfnet": {"encoder": _CODER, "frequency_1": _BLOCK, "time": _BLOCK, "frequency_2": _BLOCK, "decoder": _CODER},
+    "hystnet": {"encoder": _CODER, "block_1": _BLOCK, "block_2": _BLOCK, "block_3": _BLOCK, "decoder": _CODER},
+    "crn": {"encoder": _CODER, "recurrence": ("gru", "fc"), "decoder": _CODER},
 }
 """The stages of each backbone in the order in which a frame passes them, and the kinds of layers in them."""
 
@@ -122,13 +124,12 @@ class Policy(Settings):
 
 @dataclass(frozen=True)
 class Model(Settings):
-    """The slim network; without a policy it is the static FTF-Net.
+    """The slim network; without a policy it is static: FTF-Net, or what `backbone` names (see `dsn.backbones`).
 
     `static_share` is the part of each layer's groups, heads or channels that every frame runs; a kind of layer that
     `slim` leaves out runs whole in every frame. `closed_state` says what a closed gate does to memory along time (our
     choice): "held" computes nothing, so that a GRU's state stands still and attention gets no key and no value;
-    "running", its ablation, computes them all the same, at their full cost, and masks the outputs. `backbone` is
-    explained in `dsn.backbones`.
+    "running", its ablation, computes them all the same, at their full cost, and masks the outputs.
     """
 
     form: Form = "complex"
@@ -166,6 +167,11 @@ class Model(Settings):
     def ftfnet(cls, **changes: Any) -> Model:
         """The static baseline: no policy, every part static."""
         return cls(policy=None, static_share=1.0, **changes)
+
+    @property
+    def encoder_channels(self) -> tuple[int, ...]:
+        """Channels after each layer of the encoder; the crn halves the bins a fourth time, for its GRU over frames."""
+        return (*self.channels, self.channels[-1]) if self.backbone == "crn" else self.channels
 
     @property
     def parts(self) -> int:

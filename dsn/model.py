@@ -43,7 +43,7 @@ Gates = Tensor | Callable[[tuple[int, int, int]], Tensor]
 
 
 class DSN(nn.Module):
-    """Dynamically slimmable speech enhancement network; without a policy the static FTF-Net.
+    """Dynamically slimmable speech enhancement network; without a policy the static network, FTF-Net by default.
 
     Shapes: wav (B, L), L a multiple of the hop -> `Enhanced` with the signal one hop later, and `State`.
     Errors: ValueError for a signal that is no multiple of the hop, or gates of another shape.

@@ -13,6 +13,7 @@ from dsn import config
         config.Train(loss=config.Loss(ratio="guided", guide=config.Guide(low=1.0, high=2.0))),
         config.Data(snr_db_min=0.0),
         config.Model(slim=("gru",), closed_state="running"),
+        config.Model(backbone="crn"),
     ],
 )
 def test_round_trip_through_json(settings):
@@ -37,6 +38,7 @@ def test_unknown_keys_are_refused_at_any_depth():
         (lambda: config.Model(groups=5), "groups is 5"),
         (lambda: config.Model(static_share=0.3), "static_share 0.3"),
         (lambda: config.Model(past_frames=0), "past_frames is 0"),
+        (lambda: config.Model.from_dict({"backbone": "unet"}), "backbone is 'unet'"),
         (lambda: config.Model.from_dict({"channels": [16, 64]}), r"channels is \(16, 64\)"),
         (lambda: config.Model(slim=()), r"slim is \(\)"),
         (lambda: config.Model.from_dict({"slim": ["gru", "lstm"]}), "a kind in slim is 'lstm'"),
@@ -69,6 +71,15 @@ def test_kinds_left_out_of_slim_are_static_and_stages_without_dynamic_kinds_have
     assert model.gate_of_stage == (None, 0, 1, 2, None)
     shared = config.Model(slim=("conv",), policy=config.Policy(gates="shared"))
     assert shared.gate_names == ("shared",) and shared.gate_of_stage == (0, None, None, None, 0)
+
+
+def test_backbones_have_their_own_stages_and_sizes():
+    assert config.Model(backbone="hystnet").blocks == ("encoder", "block_1", "block_2", "block_3", "decoder")
+    assert config.Model(backbone="crn").blocks == ("encoder", "recurrence", "decoder")
+    assert config.Model(backbone="crn", slim=("conv",)).gate_of_stage == (0, None, 1)
+    assert config.Model(backbone="crn").encoder_channels == (16, 32, 64, 64)
+    with pytest.raises(ValueError, match="crn has no such layers"):
+        config.Model(backbone="crn", slim=("attention",))
 
 
 def test_configs_saved_before_new_settings_load_with_todays_behaviour():

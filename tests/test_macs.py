@@ -55,8 +55,17 @@ def test_table_equals_counted_operations_of_an_executed_gate_pattern(form, gates
         assert count(model, gate) == expected
 
 
+@pytest.mark.parametrize("backbone,params,mmacs", [("hystnet", 114_370, 253.1), ("crn", 2_393_666, 265.4)])
+def test_other_backbones_cost_about_as_much(backbone, params, mmacs):
+    model = DSN(config.Model.ftfnet(backbone=backbone))
+    assert model.params == params
+    assert model.macs().mmacs_per_s() == pytest.approx(mmacs, abs=0.051)
+
+
 VARIANTS = [{"slim": (kind,)} for kind in ("gru", "attention", "conv", "fc")]
 VARIANTS += [{"slim": ("attention", "fc")}, {"closed_state": "running"}, {"slim": ("gru",), "closed_state": "running"}]
+VARIANTS += [{"backbone": "hystnet"}, {"backbone": "hystnet", "closed_state": "running"}]
+VARIANTS += [{"backbone": "crn", "slim": slim} for slim in (("gru", "conv", "fc"), ("fc",))]
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=str)

@@ -15,6 +15,8 @@ MODELS = {
     "block": config.Model(),
     "shared": config.Model(policy=config.Policy(gates="shared")),
     "running": config.Model(closed_state="running"),
+    "hystnet": config.Model(backbone="hystnet"),
+    "crn": config.Model(backbone="crn"),
     **{f"slim-{kind}": config.Model(slim=(kind,)) for kind in ("gru", "attention", "conv", "fc")},
 }
 STREAMED = [name for name in MODELS if not name.startswith("slim")]
@@ -45,7 +47,7 @@ def test_skip_equals_dense(name):
 
 
 @pytest.mark.parametrize("name", STREAMED)
-@pytest.mark.parametrize("chunk,skip", [(1, True), (1, False), (7, False)])
+@pytest.mark.parametrize("chunk,skip", [(1, True), (1, False), (2, False), (7, True)])
 def test_stream_equals_whole_signal_and_a_fresh_state_starts_anew(name, chunk, skip):
     model, wav = make(name), signal()
     gate = random_gate(model, 20)
@@ -77,9 +79,10 @@ def test_policy_has_zero_look_ahead():
     assert wav.grad[:, (now + 1) * HOP :].abs().max() == 0
 
 
-@pytest.mark.parametrize("name", ["block", "shared", "running", "slim-gru", "slim-conv"])
+@pytest.mark.parametrize("name", ["block", "shared", "running", "slim-gru", "slim-conv", "hystnet", "crn"])
 def test_all_gates_open_equals_the_static_network(name):
-    slim, static = make(name), make("ftfnet")
+    slim = make(name)
+    static = DSN(config.Model.ftfnet(backbone=slim.config.backbone)).double().eval()
     static.network.load_state_dict(slim.network.state_dict())
     with torch.no_grad():
         opened, _ = slim(signal(), gate=torch.ones(2, 20, slim.config.n_gates).double())
@@ -87,13 +90,14 @@ def test_all_gates_open_equals_the_static_network(name):
     assert torch.allclose(opened.wav, expected.wav, atol=1e-11, rtol=0)
 
 
-@pytest.mark.parametrize("kind", ["gru", "attention", "conv", "fc"])
-def test_a_closed_gate_touches_its_kind_alone(kind):
-    """All closed, the network is the static one with zeros where that kind's dynamic parts would be read."""
-    slim, static = make(f"slim-{kind}"), make("ftfnet")
+@pytest.mark.parametrize("name", ["block", "slim-gru", "slim-attention", "slim-conv", "slim-fc", "hystnet", "crn"])
+def test_all_gates_closed_leaves_the_static_parts_of_dynamic_kinds(name):
+    """All closed, the network is the static one with zeros where those kinds' dynamic parts would be read."""
+    slim = make(name)
+    static = DSN(config.Model.ftfnet(backbone=slim.config.backbone)).double().eval()
     weights = slim.network.state_dict()
-    for name, values in weights.items():
-        silence(kind, name, values)
+    for kind in slim.config.slim:
+        silence(kind, weights, last=f"decoder.layers.{len(slim.network.encoder.layers) - 1}")
     static.network.load_state_dict(weights)
     with torch.no_grad():
         closed, _ = slim(signal(), gate=torch.zeros(2, 20, slim.config.n_gates).double())
@@ -101,19 +105,19 @@ def test_a_closed_gate_touches_its_kind_alone(kind):
     assert torch.allclose(closed.wav, expected.wav, atol=1e-11, rtol=0)
 
 
-def silence(kind: str, name: str, values: torch.Tensor) -> None:
+COLUMNS = {"gru": "fc.linear.weight", "attention": "attention.out.weight"}
+ROWS = {"fc": ("fc.linear",), "conv": ("encoder.layers", "decoder.skips")}
+
+
+def silence(kind: str, weights: dict[str, torch.Tensor], last: str) -> None:
     """Zero, in place, what the dynamic halves of one kind of layer put out, or the columns that read it."""
-    if kind == "gru" and name.endswith("fc.linear.weight"):
-        values[:, values.shape[1] // 2 :] = 0
-    if kind == "attention" and name.endswith("attention.out.weight"):
-        values[:, values.shape[1] // 2 :] = 0
-    if kind == "fc" and "fc.linear" in name:
-        values[len(values) // 2 :] = 0
-    if kind == "conv" and ("encoder.layers" in name or "skips" in name):
-        values[len(values) // 2 :] = 0
-    if kind == "conv" and "decoder.layers" in name and not name.startswith("decoder.layers.2"):
-        half = values.shape[1 if name.endswith("weight") else 0] // 2
-        (values[:, half:] if name.endswith("weight") else values[half:]).zero_()
+    for name, values in weights.items():
+        if kind in COLUMNS and name.endswith(COLUMNS[kind]):
+            values[:, values.shape[1] // 2 :] = 0
+        if any(part in name for part in ROWS.get(kind, ())):
+            values[len(values) // 2 :] = 0
+        if kind == "conv" and "decoder.layers" in name and last not in name:
+            values.unflatten(1 if values.dim() > 1 else 0, (2, -1)).select(1 if values.dim() > 1 else 0, 1).zero_()
 
 
 def test_dial_moves_from_all_closed_to_all_open():
@@ -193,3 +197,4 @@ def test_gate_names():
     assert make("shared").gate_names == ("shared",)
     assert make("block").gate_names == config.BLOCKS
     assert make("slim-conv").gate_names == ("encoder", "decoder")
+    assert make("crn").gate_names == ("encoder", "recurrence", "decoder")

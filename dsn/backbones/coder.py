@@ -18,7 +18,7 @@ def leaky(x: Tensor) -> Tensor:
 
 
 class Encoder(nn.Module):
-    """Causal convolutions that halve the frequency axis, one per entry of `channels`.
+    """Causal convolutions that halve the frequency axis, one per entry of `encoder_channels`.
 
     Shapes: feats (B, P, T, F), gate (B, T) -> the outputs of all, the last (B, C, T, F').
     State:  one past input frame per layer.          Closed gate: dynamic channels are 0.
@@ -26,10 +26,10 @@ class Encoder(nn.Module):
 
     def __init__(self, model: config.Model) -> None:
         super().__init__()
-        sizes = [model.parts, *model.channels]
-        static = [model.parts, *(model.static(channels, "conv") for channels in model.channels)]
+        sizes = [model.parts, *model.encoder_channels]
+        static = [model.parts, *(model.static(channels, "conv") for channels in model.encoder_channels)]
         self.layers = nn.ModuleList(
-            DynamicConv(sizes[k], sizes[k + 1], static[k], static[k + 1]) for k in range(len(model.channels))
+            DynamicConv(sizes[k], sizes[k + 1], static[k], static[k + 1]) for k in range(len(model.encoder_channels))
         )
 
     def forward(
@@ -73,15 +73,14 @@ class Decoder(nn.Module):
 
     def __init__(self, model: config.Model, sizes: list[int]) -> None:
         super().__init__()
-        inputs = model.channels[::-1]
+        inputs = model.encoder_channels[::-1]
         static = [model.static(channels, "conv") for channels in inputs]
         self.skips = nn.ModuleList(map(DynamicDepthwise, inputs, static))
         outputs, static_outputs = [*inputs[1:], model.parts], [*static[1:], model.parts]
-        static_inputs = [inputs[0], *static[1:]]
-        paddings = [1 - size % 2 for size in sizes[-2::-1]]
+        parts = zip(inputs, outputs, [inputs[0], *static[1:]], static_outputs, sizes[-2::-1], strict=True)
         self.layers = nn.ModuleList(
-            DynamicConvTranspose(*channels, output_padding=padding)
-            for *channels, padding in zip(inputs, outputs, static_inputs, static_outputs, paddings, strict=True)
+            DynamicConvTranspose(whole_in, whole_out, static_in, static_out, output_padding=1 - bins % 2)
+            for whole_in, whole_out, static_in, static_out, bins in parts
         )
 
     def forward(
