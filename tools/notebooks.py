@@ -1,4 +1,4 @@
-"""Chapters are MyST Markdown (book/NN-name.md); this writes their notebooks (book/NN-name.ipynb, no outputs) for Colab.
+"""Chapters are MyST Markdown (book/NAME.md); this writes their notebooks (book/NAME.ipynb, no outputs) for Colab.
 
 `make notebooks` also formats the chapters' code and renews each setup cell from the repository's address, which stands
 in one place: `repository` in _config.yml. `python -m tools.notebooks --check` only reports what is out of step.
@@ -17,9 +17,11 @@ import jupytext
 import nbformat
 import yaml
 
+from tools import exercises
+
 ROOT = Path(__file__).resolve().parent.parent
 COLAB = "https://colab.research.google.com"
-CHAPTER_PATTERN = "[0-9][0-9]-*.md"
+CODE_CELL = "\n```{code-cell}"
 SETUP = """\
 # Installs dsn where it is missing, as on Colab; does nothing elsewhere.
 import importlib.util
@@ -35,8 +37,9 @@ VERSION_LINES = ("    format_version:", "    jupytext_version:")
 
 
 def chapters(root: Path = ROOT) -> list[Path]:
-    """The chapters' Markdown files, in order."""
-    return sorted((root / "book").glob(CHAPTER_PATTERN))
+    """The Markdown files of book/ that are notebooks, in order: those with a code cell."""
+    pages = sorted((root / "book").glob("*.md"))
+    return [page for page in pages if CODE_CELL in page.read_text(encoding="utf-8")]
 
 
 def settings(root: Path = ROOT) -> dict[str, Any]:
@@ -82,9 +85,10 @@ def _formatted(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 
 def pair(markdown: str, setup: str, name: str = "chapter") -> tuple[str, str]:
-    """Markdown and notebook of a chapter, both in their final form.
+    """Markdown and notebook of a chapter, both in their final form; in the notebook exercises have two cells.
 
-    Raises ValueError when the chapter lacks its parameters cell or its setup cell, or when its code has a syntax error.
+    Raises ValueError when the chapter lacks its parameters cell or its setup cell, when its code has a syntax error, or
+    when an exercise lacks its solution.
     """
     notebook = jupytext.reads(markdown, "md:myst")
     _checked(notebook, name)
@@ -96,6 +100,7 @@ def pair(markdown: str, setup: str, name: str = "chapter") -> tuple[str, str]:
     lines = jupytext.writes(notebook, "md:myst").splitlines()
     markdown = "\n".join(line for line in lines if not line.startswith(VERSION_LINES)) + "\n"
     notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": {"name": "python"}})
+    notebook = exercises.expand(notebook)
     return markdown, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
 
 

@@ -1,0 +1,78 @@
+"""Exercise and solution from one source: a chapter's cell with the tag `exercise` holds the solved code.
+
+Between the lines `# solution` and `# end of solution` stands what the reader is to find. In the chapter's notebook the
+cell becomes two: the exercise, with dots in place of those lines, and the solution, folded in the book, in Jupyter and
+on Colab alike.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import nbformat
+
+TAG = "exercise"
+BEGIN, END = "# solution", "# end of solution"
+DOTS = "...  # your code"
+TITLE = "# @title Solution"
+"""Colab shows a cell that begins so, and is marked as a form, by its title alone."""
+
+
+def is_exercise(cell: nbformat.NotebookNode) -> bool:
+    """Whether a cell holds an exercise with its solution."""
+    return cell.cell_type == "code" and TAG in cell.metadata.get("tags", [])
+
+
+def template(source: str) -> str:
+    """The exercise: dots in place of every solution.
+
+    Raises ValueError unless the source has a solution and each one ends.
+    """
+    lines, open_at = [], None
+    for number, line in enumerate(source.splitlines(), start=1):
+        mark = line.strip()
+        if mark == BEGIN and open_at is None:
+            open_at = number
+            lines.append(line.replace(BEGIN, DOTS))
+        elif mark == END and open_at is not None:
+            open_at = None
+        elif mark in (BEGIN, END):
+            raise ValueError(f"line {number} of an exercise is {mark!r}, where another one is expected")
+        elif open_at is None:
+            lines.append(line)
+    if open_at is not None or DOTS not in "\n".join(lines):
+        raise ValueError(f"an exercise needs lines between {BEGIN!r} and {END!r}: {source[:60]!r}")
+    return "\n".join(lines)
+
+
+def solution(source: str) -> str:
+    """The solved code without its marks, under a title."""
+    kept = [line for line in source.splitlines() if line.strip() not in (BEGIN, END)]
+    return "\n".join([TITLE, *kept])
+
+
+def _folded(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    shown = copy.deepcopy(cell)
+    shown["id"] = f"{cell['id']}-solution"
+    shown.source = solution(cell.source)
+    shown.metadata = nbformat.from_dict(
+        {
+            "tags": ["solution", "hide-cell"],
+            "cellView": "form",
+            "jupyter": {"source_hidden": True},
+            "mystnb": {"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"},
+        }
+    )
+    return shown
+
+
+def expand(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Make two cells of every exercise, in place. Raises ValueError for an exercise without a solution."""
+    cells = []
+    for cell in notebook.cells:
+        cells.append(cell)
+        if is_exercise(cell):
+            cells.append(_folded(cell))
+            cell.source = template(cell.source)
+    notebook.cells = cells
+    return notebook
