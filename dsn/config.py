@@ -126,10 +126,9 @@ class Policy(Settings):
 class Model(Settings):
     """The slim network; without a policy it is static: FTF-Net, or what `backbone` names (see `dsn.backbones`).
 
-    `static_share` is the part of each layer's groups, heads or channels that every frame runs; a kind of layer that
-    `slim` leaves out runs whole in every frame. `closed_state` says what a closed gate does to memory along time (our
-    choice): "held" computes nothing, so that a GRU's state stands still and attention gets no key and no value;
-    "running", its ablation, computes them all the same, at their full cost, and masks the outputs.
+    `static_share`: which part of each layer's groups, heads or channels every frame runs; kinds that `slim` leaves out
+    run whole. `closed_state`: what a closed gate does to memory along time (our choice). "held" computes nothing: GRU
+    states stand still, attention gets no key and no value. "running", its ablation, computes both and masks outputs.
     """
 
     form: Form = "complex"
