@@ -74,10 +74,20 @@ def test_differences_have_a_panel_for_each_metric() -> None:
         ("mgt-dsn", "pesq_wb", 0.05, 0.01, 0.09),
         ("dsn", "stoi", 0, math.nan, 1),
     ]
-    table = pandas.DataFrame(rows, columns=["model", "metric", "mean", "low", "high"])
+    table = pandas.DataFrame(rows, columns=["system", "metric", "mean", "low", "high"])
     figure, text = results.differences(table)
     assert [axis.get_title("left") for axis in figure.axes] == ["PESQ-WB", "STOI"]
     assert "PESQ-WB MGT-DSN 0.050 (0.010 to 0.090)" in text and "not defined" in text
+    assert drawn(figure)
+
+
+def test_lines_by_snr_say_where_they_begin_and_end() -> None:
+    rows = [("dsn", seed, "test", snr_db, value + seed) for seed in (0, 1) for snr_db, value in ((-5, 1.0), (20, 2.0))]
+    rows += [("dsn", 0, "test", None, 9.0), ("dsn", 0, "voicebank", -5, 9.0)]
+    table = pandas.DataFrame(rows, columns=["system", "seed", "set", "snr_db", "pesq_wb"])
+    figure, text = results.by_snr(table, ["dsn"], ["pesq_wb"])
+    assert np.asarray(figure.axes[0].lines[0].get_ydata()).tolist() == [1.5, 2.5]
+    assert text == "PESQ-WB of DSN: 1.50 at -5 dB to 2.50 at 20 dB."
     assert drawn(figure)
 
 

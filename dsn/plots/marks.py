@@ -12,8 +12,13 @@ from .style import GREY, INK, SERIES
 
 MARKERS = ("o", "s", "^", "D", "v")
 
-MODEL_NAMES = {"noisy": "noisy", "ftfnet": "FTF-Net", "dsn": "DSN", "mgt-dsn": "MGT-DSN"}
-MODEL_COLOURS = {"noisy": GREY, "ftfnet": INK, "dsn": SERIES[1], "mgt-dsn": SERIES[0]}
+MODEL_COLOURS = {"noisy": GREY, "ftfnet": INK, "dsn": SERIES[1], "mgt-dsn": SERIES[0]} | {
+    "ftfnet-narrow": SERIES[2],
+    "dsn-closed": SERIES[1],
+    "dsn-open": SERIES[1],
+    "mgt-dsn-60": SERIES[3],
+    "mgt-dsn-50": SERIES[4],
+}
 METRIC_NAMES = {
     "pesq_wb": "PESQ-WB",
     "stoi": "STOI",
@@ -24,6 +29,11 @@ METRIC_NAMES = {
     "noisy_ovrl": "DNSMOS OVRL of the noisy input",
 }
 DIGITS = {"pesq_wb": 2, "stoi": 3, "estoi": 3, "si_sdr_db": 1, "dnsmos_ovrl": 2}
+
+
+def system_colour(system: str) -> str:
+    """The colour of a system in every figure; systems without one of their own are grey."""
+    return MODEL_COLOURS.get(system, GREY)
 
 
 def number(value: float, digits: int) -> str:

@@ -10,16 +10,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from .. import stored
 from ..audio import SAMPLE_RATE, Wav
 from ..statistics import spearman
 from .marks import (
     DIGITS,
     MARKERS,
     METRIC_NAMES,
-    MODEL_COLOURS,
-    MODEL_NAMES,
     number,
     scatter_with_means,
+    system_colour,
 )
 from .spectrograms import block_name, gate_strip, levels_db
 from .style import INK, SERIES, new_figure
@@ -31,7 +31,7 @@ DYNAMIC_RANGE_DB = 70.0
 
 
 def pareto(points: pandas.DataFrame, metrics: Sequence[str] = ("pesq_wb", "si_sdr_db")) -> tuple[Figure, str]:
-    """Quality against MMAC/s, one panel per metric, from the rows of `dsn.results.points`.
+    """Quality against MMAC/s, one panel per metric, from the rows of `dsn.stored.points`.
 
     Models with several dials are drawn as a curve, the trained setting (dial 0) filled; the noisy input is a line.
     """
@@ -47,7 +47,7 @@ def pareto(points: pandas.DataFrame, metrics: Sequence[str] = ("pesq_wb", "si_sd
 
 
 def _pareto_model(axis: Axes, model: str, rows: pandas.DataFrame, metric: str) -> None:
-    name, colour = MODEL_NAMES.get(model, model), MODEL_COLOURS.get(model, INK)
+    name, colour = stored.label(model), system_colour(model)
     if model == "noisy":
         axis.axhline(float(rows[metric].iloc[0]), color=colour, linestyle=":", label=name)
         return
@@ -55,14 +55,14 @@ def _pareto_model(axis: Axes, model: str, rows: pandas.DataFrame, metric: str) -
     if len(rows) > 1:
         axis.plot(rows["mmacs_per_s"], rows[metric], color=colour, marker="o", markerfacecolor="white", linewidth=1.6)
         name += ", dial turned; filled: as trained"
-    marker = {"ftfnet": "D", "dsn": "s"}.get(model, "o")
+    marker = {"ftfnet": "D", "ftfnet-narrow": "D", "dsn": "s"}.get(model, "o")
     axis.scatter(trained["mmacs_per_s"], trained[metric], s=55, color=colour, marker=marker, zorder=3, label=name)
 
 
 def _pareto_text(points: pandas.DataFrame, metric: str) -> str:
     parts = []
     for model, rows in points.groupby("model", sort=False):
-        name, digits = MODEL_NAMES.get(str(model), str(model)), DIGITS.get(metric, 2)
+        name, digits = stored.label(str(model)), DIGITS.get(metric, 2)
         if model == "noisy":
             parts.append(f"{name} {number(float(rows[metric].iloc[0]), digits)} at no cost")
             continue
@@ -73,6 +73,25 @@ def _pareto_text(points: pandas.DataFrame, metric: str) -> str:
         ]
         parts.append(f"{name} from {' to '.join(values)}" if len(values) > 1 else f"{name} {values[0]}")
     return f"{METRIC_NAMES[metric]} against cost: {'; '.join(parts)}."
+
+
+def by_snr(systems: pandas.DataFrame, names: Sequence[str], metrics: Sequence[str]) -> tuple[Figure, str]:
+    """Means over seeds against the SNR of the test set, one panel per metric; `systems` is `dsn.stored`'s."""
+    figure, axes = new_figure(0.4 + 2.2 * len(metrics), len(metrics), sharex=True)
+    rows = systems[(systems["set"] == "test") & systems["snr_db"].notna()]
+    texts = []
+    for axis, metric in zip(axes, metrics, strict=True):
+        for name in names:
+            means = rows[rows["system"] == name].groupby("snr_db")[metric].mean()
+            axis.plot(means.index, means, ".-", color=system_colour(name), label=stored.label(name))
+            ends = [
+                f"{number(float(means.iloc[k]), DIGITS.get(metric, 2))} at {means.index[k]:.0f} dB" for k in (0, -1)
+            ]
+            texts.append(f"{METRIC_NAMES[metric]} of {stored.label(name)}: {' to '.join(ends)}")
+        axis.set_ylabel(METRIC_NAMES[metric])
+    axes[-1].set_xlabel(METRIC_NAMES["snr_db"])
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2, fontsize=9, frameon=False)
+    return figure, f"{'; '.join(texts)}."
 
 
 def usage(table: pandas.DataFrame, inputs: Sequence[str] = ("snr_db", "noisy_ovrl")) -> tuple[Figure, str]:
@@ -107,25 +126,26 @@ def usage(table: pandas.DataFrame, inputs: Sequence[str] = ("snr_db", "noisy_ovr
 def differences(table: pandas.DataFrame) -> tuple[Figure, str]:
     """Mean differences to a baseline with their intervals, one panel per metric.
 
-    `table` has the columns model, metric, mean, low, high; 0 is the baseline.
+    `table` has the columns system, metric, mean, low, high; 0 is the baseline.
     """
     metrics = list(dict.fromkeys(table["metric"]))
-    figure, axes = new_figure(0.4 + 0.85 * len(metrics), len(metrics))
+    lines = max(len(table[table["metric"] == metric]) for metric in metrics)
+    figure, axes = new_figure(0.4 + (0.45 + 0.2 * lines) * len(metrics), len(metrics))
     texts = []
     for axis, metric in zip(axes, metrics, strict=True):
         rows = pandas.DataFrame(table[table["metric"] == metric])
         axis.axvline(0, color=INK, linewidth=1)
         for place, row in enumerate(rows.to_dict("records")):
-            name, colour = MODEL_NAMES.get(row["model"], row["model"]), MODEL_COLOURS.get(row["model"], INK)
+            colour = system_colour(row["system"])
             axis.plot([row["low"], row["high"]], [place, place], color=colour, linewidth=2.5)
             axis.plot(row["mean"], place, "o", color=colour)
             mean, low, high = (number(row[key], DIGITS.get(metric, 2) + 1) for key in ("mean", "low", "high"))
-            texts.append(f"{METRIC_NAMES[metric]} {name} {mean} ({low} to {high})")
-        axis.set_yticks(range(len(rows)), [MODEL_NAMES.get(str(model), str(model)) for model in rows["model"]])
+            texts.append(f"{METRIC_NAMES[metric]} {stored.label(row['system'])} {mean} ({low} to {high})")
+        axis.set_yticks(range(len(rows)), [stored.label(str(name)) for name in rows["system"]])
         axis.set_ylim(len(rows) - 0.4, -0.6)
         axis.locator_params(axis="x", nbins=5)  # more labels run into each other
         axis.set_title(METRIC_NAMES[metric], fontsize=9, loc="left")
-    return figure, f"Mean difference to FTF-Net and 95 % interval: {'; '.join(texts)}."
+    return figure, f"Mean difference and 95 % interval: {'; '.join(texts)}."
 
 
 def gate_timeline(noisy: Wav, gate: Tensor, names: Sequence[str], frame_rate: float) -> tuple[Figure, str]:

@@ -12,7 +12,8 @@ from IPython.display import HTML
 
 from dsn import display
 
-from .marks import DIGITS, METRIC_NAMES, MODEL_NAMES
+from ..stored import label as system_label
+from .marks import DIGITS, METRIC_NAMES
 from .results import pareto
 
 METRICS = ("pesq_wb", "stoi", "si_sdr_db", "dnsmos_ovrl")
@@ -26,7 +27,7 @@ def _plain(value: float) -> float | None:
 def tradeoff_state(
     points: pandas.DataFrame, baseline: str = "ftfnet", metrics: Sequence[str] = METRICS
 ) -> dict[str, Any]:
-    """What the display needs of the rows of `dsn.results.points`, as plain values.
+    """What the display needs of the rows of `dsn.stored.points`, as plain values.
 
     Raises ValueError if `baseline`, whose cost counts as 100 %, is not among the models.
     """
@@ -36,9 +37,9 @@ def tradeoff_state(
     models = []
     for model, rows in points.groupby("model", sort=False):
         settings = [_setting(row, whole, metrics) for row in rows.sort_values("mmacs_per_s").to_dict("records")]
-        models.append({"key": str(model), "name": MODEL_NAMES.get(str(model), str(model)), "points": settings})
+        models.append({"key": str(model), "name": system_label(str(model)), "points": settings})
     named = [{"key": key, "name": METRIC_NAMES[key], "digits": DIGITS.get(key, 2)} for key in metrics]
-    return {"metrics": named, "models": models, "baseline": MODEL_NAMES.get(baseline, baseline)}
+    return {"metrics": named, "models": models, "baseline": system_label(baseline)}
 
 
 def _setting(row: Mapping[Any, Any], whole: float, metrics: Sequence[str]) -> dict[str, Any]:
@@ -52,7 +53,7 @@ def _setting(row: Mapping[Any, Any], whole: float, metrics: Sequence[str]) -> di
 
 
 def tradeoff(points: pandas.DataFrame, baseline: str = "ftfnet", metrics: Sequence[str] = METRICS) -> HTML:
-    """The display over the rows of `dsn.results.points`; without scripts a figure of the same data stays."""
+    """The display over the rows of `dsn.stored.points`; without scripts a figure of the same data stays."""
     plot, alt = pareto(points, metrics[:2])
     still = str(display.figure(plot, alt, kind="svg").data)
     label = f"Quality against cost: {html.escape(', '.join(METRIC_NAMES[metric] for metric in metrics))}"

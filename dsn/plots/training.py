@@ -9,6 +9,7 @@ import pandas
 import torch
 from matplotlib.figure import Figure
 
+from .. import stored
 from ..config import Guide
 from ..losses import target_ratio
 from ..statistics import spearman
@@ -16,7 +17,6 @@ from .marks import (
     MARKERS,
     METRIC_NAMES,
     MODEL_COLOURS,
-    MODEL_NAMES,
     number,
     scatter_with_means,
 )
@@ -87,7 +87,7 @@ def learnt_ratio(
     for axis, name in zip(axes, inputs, strict=True):
         for index, (model, table) in enumerate(tables.items()):
             x, y = table[name].tolist(), table["activation_ratio"].tolist()
-            label, colour = MODEL_NAMES.get(model, model), MODEL_COLOURS.get(model, SERIES[index])
+            label, colour = stored.label(model), MODEL_COLOURS.get(model, SERIES[index])
             scatter_with_means(axis, x, y, colour, MARKERS[index], label)
             texts.append(f"{label} mean {number(float(np.mean(y)), 2)}, Spearman's correlation with "
                          f"{METRIC_NAMES[name]} {number(spearman(x, y), 2)}")  # fmt: skip

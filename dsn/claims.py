@@ -1,0 +1,186 @@
+"""Every goal with its value, interval and verdict, from the stored tables alone."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import pandas
+
+from . import stored
+from .usage import MEAN, falls
+
+Tables = Mapping[str, pandas.DataFrame]
+
+PESQ_MARGIN = -0.05
+"""A system keeps FTF-Net's quality if the interval of its PESQ difference lies above this."""
+
+STOI_MARGIN = -0.003
+"""... and its mean STOI difference is not below this."""
+
+RHO = -0.7
+QUALITY = {"pesq_wb": 2.35, "si_sdr_db": 15.0}
+"""Means to reach on the 36 VoiceBank+DEMAND pairs."""
+
+SHARES = {"mgt-dsn": 73.0, "mgt-dsn-60": 60.0}
+"""Largest cost in per cent of FTF-Net's MACs, by system."""
+
+RIVALS = ("ftfnet-narrow", "dsn", "random-gate", "random-gate-trained", "mgt-dsn-frozen", "mgt-dsn-periodic")
+"""What MGT-DSN must beat for its gates to have earned their place."""
+
+
+class Claim(NamedTuple):
+    """One goal: `value` with its 95 % interval (NaN: none) against `goal`; `met` is yes, no or missing."""
+
+    claim: str
+    set: str
+    system: str
+    value: float
+    low: float
+    high: float
+    goal: str
+    met: str
+
+
+def _verdict(met: bool) -> str:
+    return "yes" if met else "no"
+
+
+def _missing(claim: str, name: str, system: str, goal: str) -> Claim:
+    return Claim(claim, name, system, math.nan, math.nan, math.nan, goal, "missing")
+
+
+def _cost(tables: Tables, name: str, system: str, most: float) -> Claim:
+    means, goal = stored.overall(tables["systems"], name), f"at most {most:g}"
+    if system not in means.index:
+        return _missing("MACs, % of FTF-Net", name, system, goal)
+    value = float(means.loc[system, "percent_of_ftfnet"])  # type: ignore[arg-type]
+    return Claim("MACs, % of FTF-Net", name, system, value, math.nan, math.nan, goal, _verdict(value <= most))
+
+
+def _kept(tables: Tables, name: str, system: str) -> list[Claim]:
+    """Quality against FTF-Net: PESQ by its interval, STOI by its mean."""
+    claims = []
+    for metric, text, margin in (("pesq_wb", "PESQ-WB", PESQ_MARGIN), ("stoi", "STOI", STOI_MARGIN)):
+        claim, bound = f"{text} difference to FTF-Net", "interval" if metric == "pesq_wb" else "mean"
+        goal = f"{bound} above {margin:g}"
+        row = stored.difference(tables["differences"], system, metric, name)
+        if row is None:
+            claims.append(_missing(claim, name, system, goal))
+            continue
+        met = (row["low"] if metric == "pesq_wb" else row["mean"]) > margin
+        claims.append(Claim(claim, name, system, row["mean"], row["low"], row["high"], goal, _verdict(bool(met))))
+    return claims
+
+
+def holding(tables: Tables, name: str = "test") -> pandas.DataFrame:
+    """Every MGT-DSN and every dial setting whose PESQ interval lies above the margin, cheapest first."""
+    means = stored.overall(tables["systems"], name)
+    rows = []
+    for system in filter(re.compile(r"mgt-dsn(-\d+)?").fullmatch, means.index):
+        row = stored.difference(tables["differences"], system, "pesq_wb", name)
+        if row is not None:
+            rows.append({"system": system, "percent_of_ftfnet": means.loc[system, "percent_of_ftfnet"], **_ends(row)})
+    dial = tables["dial"]
+    rows += [
+        {"system": f"mgt-dsn, dial {row['dial']:.2f}", "percent_of_ftfnet": row["percent_of_ftfnet"]}
+        | {"mean": row["pesq_wb_mean"], "low": row["pesq_wb_low"], "high": row["pesq_wb_high"]}
+        for row in dial[dial["set"] == name].to_dict("records")
+    ]
+    table = pandas.DataFrame(rows, columns=["system", "percent_of_ftfnet", "mean", "low", "high"])
+    return table[table["low"] > PESQ_MARGIN].sort_values("percent_of_ftfnet").reset_index(drop=True)
+
+
+def _ends(row: pandas.Series) -> dict[str, float]:
+    return {key: float(row[key]) for key in ("mean", "low", "high")}
+
+
+def _lowest(tables: Tables, name: str) -> Claim:
+    found = holding(tables, name)
+    claim, goal = "lowest cost that keeps PESQ-WB, % of FTF-Net", f"interval above {PESQ_MARGIN:g}"
+    if found.empty:
+        return _missing(claim, name, "mgt-dsn", goal)
+    best = found.iloc[0]
+    return Claim(claim, name, str(best["system"]), float(best["percent_of_ftfnet"]), math.nan, math.nan, goal, "yes")
+
+
+def _quality(tables: Tables, system: str) -> list[Claim]:
+    means, claims = stored.overall(tables["systems"], "voicebank"), []
+    for metric, least in QUALITY.items():
+        claim, goal = f"mean {metric}", f"at least {least:g}"
+        if system not in means.index:
+            claims.append(_missing(claim, "voicebank", system, goal))
+            continue
+        value = float(means.loc[system, metric])  # type: ignore[arg-type]
+        claims.append(Claim(claim, "voicebank", system, value, math.nan, math.nan, goal, _verdict(value >= least)))
+    return claims
+
+
+def ratios_by_snr(tables: Tables, system: str, name: str = "test") -> pandas.DataFrame:
+    """Mean activation ratio (over gates) of each seed at each SNR: seeds by SNRs, rising."""
+    usage = tables["usage"]
+    rows = usage[(usage["system"] == system) & (usage["set"] == name) & (usage["by"] == "snr_db")]
+    rows = rows[rows["gate"] == MEAN].assign(value=lambda frame: frame["value"].astype(float))
+    return rows.pivot_table(index="seed", columns="value", values="activation_ratio")
+
+
+def _monotonic(tables: Tables, system: str) -> Claim:
+    ratios = ratios_by_snr(tables, system)
+    claim, goal = "activation ratio falls with the SNR, steps that do not", "0 of every seed"
+    if ratios.empty:
+        return _missing(claim, "test", system, goal)
+    wrong = int((ratios.diff(axis=1).iloc[:, 1:] >= 0).to_numpy().sum())
+    met = all(falls(row) for row in ratios.to_numpy().tolist())
+    return Claim(claim, "test", system, wrong, math.nan, math.nan, goal, _verdict(met))
+
+
+def _correlation(tables: Tables, system: str, name: str) -> dict[str, float] | None:
+    """Spearman's correlation of the mean ratio with the noisy OVRL and its interval, means over the seeds."""
+    gates = tables["gates"]
+    rows = gates[(gates["system"] == system) & (gates["set"] == name) & (gates["gate"] == MEAN)]
+    columns = ["spearman_ovrl", "spearman_ovrl_low", "spearman_ovrl_high"]
+    return None if rows.empty else {key: float(rows[key].mean()) for key in columns}
+
+
+def _follows(tables: Tables, name: str) -> list[Claim]:
+    ours, other = (_correlation(tables, system, name) for system in ("mgt-dsn", "dsn"))
+    claim = "Spearman's correlation of ratio and noisy OVRL"
+    stronger = f"{claim}, stronger than DSN's"
+    if ours is None:
+        return [_missing(claim, name, "mgt-dsn", f"at most {RHO:g}")]
+    claims = [Claim(claim, name, "mgt-dsn", *ours.values(), f"at most {RHO:g}", _verdict(ours["spearman_ovrl"] <= RHO))]
+    if other is None:
+        return [*claims, _missing(stronger, name, "mgt-dsn", "intervals apart")]
+    value = ours["spearman_ovrl"] - other["spearman_ovrl"]
+    apart = ours["spearman_ovrl_high"] < other["spearman_ovrl_low"]
+    return [*claims, Claim(stronger, name, "mgt-dsn", value, math.nan, math.nan, "intervals apart", _verdict(apart))]
+
+
+def _earned(tables: Tables, name: str) -> list[Claim]:
+    claims = []
+    for rival in RIVALS:
+        claim = f"PESQ-WB difference to {rival}"
+        row = stored.difference(tables["differences"], "mgt-dsn", "pesq_wb", name, rival)
+        if row is None:
+            claims.append(_missing(claim, name, "mgt-dsn", "interval above 0"))
+            continue
+        met = _verdict(bool(row["low"] > 0))
+        claims.append(Claim(claim, name, "mgt-dsn", row["mean"], row["low"], row["high"], "interval above 0", met))
+    return claims
+
+
+def claims(tables: Tables) -> pandas.DataFrame:
+    """One row per goal. `tables` holds systems, differences, dial, usage and gates as `dsn.stored` describes them."""
+    found: list[Claim] = []
+    for name in ("test", "voicebank"):
+        for system, share in SHARES.items():
+            found += [_cost(tables, name, system, share), *_kept(tables, name, system)]
+        found.append(_lowest(tables, name))
+    for system in ("ftfnet", "mgt-dsn"):
+        found += _quality(tables, system)
+    found.append(_monotonic(tables, "mgt-dsn"))
+    for name in ("test", "voicebank"):
+        found += [*_follows(tables, name), *_earned(tables, name)]
+    return pandas.DataFrame(found)

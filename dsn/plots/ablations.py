@@ -1,0 +1,91 @@
+"""Figures and tables of the chapter on ablations: every network by quality and cost, and one change at a time."""
+
+from __future__ import annotations
+
+import re
+
+import pandas
+from IPython.display import HTML
+from matplotlib.figure import Figure
+
+from .. import stored
+from .marks import DIGITS, METRIC_NAMES, number
+from .style import GREY, INK, SERIES, new_figure
+from .tables import cell, html, interval
+
+FAMILIES = {
+    "static": (r"ftfnet(-narrow.*)?", "D", INK),
+    "metric-guided": (r"mgt-dsn(-\d+)?", "o", SERIES[0]),
+    "fixed ratio": (r"dsn", "s", SERIES[1]),
+    "gates not the policy's own": (
+        r"dsn-(open|closed)|random-gate.*|mgt-dsn-(frozen|periodic|shuffled)",
+        "x",
+        SERIES[3],
+    ),
+    "short schedule": (r"(short|guide|gate|state|map|only)-.*", "^", SERIES[2]),
+    "other backbones": (r"(dsn-|mgt-dsn-)?(hystnet|crn)", "v", SERIES[4]),
+}
+"""Families of systems: which names belong to them, marker and colour."""
+
+BASE = "short-mgt-dsn"
+QUESTIONS = {
+    "Is guidance worth it?": ("short-ftfnet", "short-dsn"),
+    "What guides the policy?": ("guide-snr", "guide-si-sdr", "guide-pesq"),
+    "How does the target fall?": ("map-steep", "map-narrow"),
+    "One gate or five?": ("gate-shared",),
+    "What does a closed gate leave behind?": ("state-running",),
+    "Which layers are dynamic?": ("only-gru", "only-attention", "only-conv", "only-fc"),
+}
+"""What an ablation asks, and the rows that answer it."""
+
+
+def family(system: str) -> str | None:
+    """The family of a system; None for the noisy input and others that belong to none."""
+    return next((name for name, (pattern, *_) in FAMILIES.items() if re.fullmatch(pattern, system)), None)
+
+
+def landscape(means: pandas.DataFrame, dial: pandas.DataFrame, metric: str) -> tuple[Figure, str]:
+    """Quality against MMAC/s of every system, with the curve of the dial and the line of static widths."""
+    figure, (axis,) = new_figure(4.4)
+    families = pandas.Series({name: family(str(name)) for name in means.index}, dtype=object)
+    texts = []
+    for name, (_, marker, colour) in FAMILIES.items():
+        part = means.loc[families.index[families == name]]
+        if part.empty:
+            continue
+        axis.scatter(part["mmacs_per_s"], part[metric], marker=marker, color=colour, s=32, label=name, zorder=3)
+        if name == "static":
+            widths = part.sort_values("mmacs_per_s")
+            axis.plot(widths["mmacs_per_s"], widths[metric], color=colour, linewidth=1)
+        texts.append(f"{name}: {', '.join(_point(str(system), row, metric) for system, row in part.iterrows())}")
+    curve = dial.sort_values("mmacs_per_s")
+    if len(curve):
+        axis.plot(curve["mmacs_per_s"], curve[metric], ".-", color=SERIES[0], linewidth=1.2, label="dial of MGT-DSN")
+    if "noisy" in means.index:
+        axis.axhline(float(means.loc["noisy", metric]), color=GREY, linestyle=":", label="noisy")  # type: ignore[arg-type]
+    axis.set(xlabel="MMAC/s, million multiply-accumulates per second of audio", ylabel=METRIC_NAMES[metric])
+    figure.legend(loc="outside upper center", ncols=2, fontsize=9, frameon=False)
+    return figure, f"{METRIC_NAMES[metric]} against cost. {'. '.join(texts) or 'Nothing has been measured yet'}."
+
+
+def _point(system: str, row: pandas.Series, metric: str) -> str:
+    value = number(float(row[metric]), DIGITS.get(metric, 2))
+    return f"{stored.label(system)} {value} at {number(float(row['mmacs_per_s']), 0)} MMAC/s"
+
+
+def ablation_tables(means: pandas.DataFrame, differences: pandas.DataFrame) -> HTML:
+    """One table for all questions: cost, quality, and the paired differences to the unchanged row."""
+    rows = [_row("–", BASE, means, differences)] if BASE in means.index else []
+    for question, names in QUESTIONS.items():
+        rows += [_row(question, name, means, differences) for name in names if name in means.index]
+    return html(rows)
+
+
+def _row(question: str, system: str, means: pandas.DataFrame, differences: pandas.DataFrame) -> dict[str, str]:
+    found = {"question": question, "row": stored.label(system)}
+    for key, digits, head in (("percent_of_ftfnet", 1, "% of FTF-Net"), ("pesq_wb", 2, "PESQ-WB"), ("stoi", 3, "STOI")):
+        found[head] = cell(float(means.loc[system, key]), digits)  # type: ignore[arg-type]
+    for metric in ("pesq_wb", "si_sdr_db", "dnsmos_ovrl"):
+        apart = stored.difference(differences, system, metric, str(differences["set"].iloc[0]), BASE)
+        found[f"Δ {METRIC_NAMES[metric]}"] = interval(apart, DIGITS[metric] + 1)
+    return found

@@ -1,0 +1,113 @@
+"""Tables of the stored results as HTML, in the words of the book."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import pandas
+from IPython.display import HTML
+
+from .. import stored
+from .marks import DIGITS, METRIC_NAMES, number
+
+DASH = "–"
+NOT_YET = HTML("<p>Not measured yet.</p>")
+"""Stands where a table or figure has no rows."""
+
+METRICS = ("pesq_wb", "stoi", "estoi", "si_sdr_db", "dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl")
+SHORT_NAMES = {**METRIC_NAMES, "si_sdr_db": "SI-SDR dB", "dnsmos_ovrl": "OVRL"} | {
+    "dnsmos_sig": "SIG",
+    "dnsmos_bak": "BAK",
+    "params": "params, k",
+    "mmacs_per_s": "MMAC/s",
+    "percent_of_ftfnet": "% of FTF-Net",
+    "activation_ratio": "activation ratio",
+    "seeds": "seeds",
+}
+COST_DIGITS = {"params": 1, "mmacs_per_s": 1, "percent_of_ftfnet": 1, "activation_ratio": 2, "seeds": 0}
+
+
+def cell(value: float, digits: int, spread: float = math.nan) -> str:
+    """A number, with its spread over seeds where there is one; a dash for a missing value."""
+    if not math.isfinite(value):
+        return DASH
+    return number(value, digits) + (f" ± {number(spread, digits)}" if math.isfinite(spread) else "")
+
+
+def html(rows: Sequence[Mapping[str, str]]) -> HTML:
+    """Rows of ready text as a table; without rows the page says that nothing has been measured yet."""
+    if not rows:
+        return NOT_YET
+    table = pandas.DataFrame(rows).to_html(index=False, border=0)
+    return HTML(table)
+
+
+def systems(
+    means: pandas.DataFrame,
+    names: Sequence[str],
+    metrics: Sequence[str] = METRICS,
+    spread: Sequence[str] = ("pesq_wb",),
+) -> HTML:
+    """The rows `names` of `dsn.stored.overall` that are there, with the spread over seeds beside some metrics."""
+    return html([_system_row(name, means.loc[name], metrics, spread) for name in names if name in means.index])
+
+
+def _system_row(name: str, row: pandas.Series, metrics: Sequence[str], spread: Sequence[str]) -> dict[str, str]:
+    cells = {"system": stored.label(name)}
+    for metric in metrics:
+        wide = float(row[f"{metric}_spread"]) if metric in spread else math.nan
+        cells[SHORT_NAMES[metric]] = cell(float(row[metric]), DIGITS.get(metric, 2), wide)
+    free = name == "noisy"
+    for key, digits in COST_DIGITS.items():
+        value = float(row[key]) / (1000 if key == "params" else 1)
+        cells[SHORT_NAMES[key]] = DASH if free else cell(value, digits)
+    return cells
+
+
+def differences(table: pandas.DataFrame, metrics: Sequence[str] = ("pesq_wb", "stoi", "si_sdr_db")) -> HTML:
+    """Paired differences of `dsn.stored`, one row per system: mean, interval over files, spread over seeds."""
+    rows = []
+    for (system, baseline), part in table.groupby(["system", "baseline"], sort=False):
+        row = {"system": stored.label(str(system)), "minus": stored.label(str(baseline))}
+        by_metric = part.set_index("metric")
+        for metric in [name for name in metrics if name in by_metric.index]:
+            row[SHORT_NAMES[metric]] = interval(by_metric.loc[metric], DIGITS.get(metric, 2) + 1)
+        row["seeds"] = str(int(part["seeds"].iloc[0]))
+        row["spread over seeds, PESQ-WB"] = cell(float(by_metric["spread_seeds"].get("pesq_wb", math.nan)), 3)
+        rows.append(row)
+    return html(rows)
+
+
+def interval(row: pandas.Series | None, digits: int) -> str:
+    """A mean and its interval in words; a dash for what was not measured."""
+    if row is None:
+        return DASH
+    mean, low, high = (cell(float(row[key]), digits) for key in ("mean", "low", "high"))
+    return mean if low == DASH else f"{mean} ({low} to {high})"
+
+
+def claims(table: pandas.DataFrame) -> HTML:
+    """Every goal, its value and its verdict."""
+    rows = []
+    for row in table.to_dict("records"):
+        digits = 1 if "MACs" in row["claim"] or "cost" in row["claim"] else 3
+        value = interval(pandas.Series({"mean": row["value"], **row}), digits)
+        about = {"goal": row["claim"], "set": row["set"], "system": stored.label(row["system"])}
+        rows.append(
+            about | {"value (95 % interval)": value, "wanted": row["goal"].replace("-", "−"), "met": row["met"]}
+        )
+    return html(rows)
+
+
+def gates(table: pandas.DataFrame) -> HTML:
+    """How much each gate moves and what it follows, means over the seeds, from `dsn.stored`'s gates."""
+    heads = {"activation_ratio": "ratio", "variance_frames": "variance, frames", "variance_files": "variance, files"}
+    heads |= {"spearman_ovrl": "ρ with OVRL", "spearman_snr": "ρ with SNR", "spearman_speech_presence": "ρ with speech"}
+    means = table.groupby(["system", "gate"], sort=False)[list(heads)].mean()
+    rows = []
+    for key, row in means.iterrows():
+        system, gate = key  # type: ignore[misc]
+        cells = {heads[name]: cell(float(row[name]), 3 if "variance" in name else 2) for name in heads}
+        rows.append({"system": stored.label(system), "gate": gate.replace("_", " ")} | cells)
+    return html(rows)

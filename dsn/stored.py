@@ -1,0 +1,135 @@
+"""The stored results: what the experiments measured, as small tables that come with the package.
+
+systems      means: one row per system, seed, set and SNR (empty: all SNRs together)
+files        the same before averaging, one row per file
+differences  paired differences between systems, with intervals over files and the spread over seeds
+dial         one trained MGT-DSN at several settings of its compute dial
+usage        activation ratios by property of the input
+gates        how much each gate moves, and what it follows
+inputs       what each noisy file is
+claims       every goal with its value and verdict
+default      the shipped models on the default data set, file by file
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pandas
+
+COMPRESSED = ("files",)
+"""Tables that are kept as .csv.gz."""
+
+ALL = math.nan
+"""The SNR of a row that holds all SNRs together."""
+
+LABELS = {
+    "noisy": "noisy",
+    "ftfnet": "FTF-Net",
+    "ftfnet-narrow": "FTF-Net, narrow (73 %)",
+    "ftfnet-narrow-60": "FTF-Net, narrow (60 %)",
+    "ftfnet-narrow-50": "FTF-Net, narrow (51 %)",
+    "dsn": "DSN",
+    "dsn-closed": "DSN, all gates closed",
+    "dsn-open": "DSN, all gates open",
+    "mgt-dsn": "MGT-DSN",
+    "mgt-dsn-60": "MGT-DSN (60 %)",
+    "mgt-dsn-50": "MGT-DSN (50 %)",
+    "random-gate": "MGT-DSN, random gates",
+    "random-gate-trained": "random gates, trained so",
+    "mgt-dsn-frozen": "MGT-DSN, gates at rounded means",
+    "mgt-dsn-periodic": "MGT-DSN, periodic gates",
+    "mgt-dsn-shuffled": "MGT-DSN, gates shuffled in time",
+}
+"""How the book calls a system, in the order of its tables; others go by their own name."""
+
+
+def folder() -> Path:
+    """Where the results lie, in the package or beside it. Raises FileNotFoundError if this copy has none."""
+    here = Path(__file__).resolve().parent
+    for place in (here / "_results", here.parent / "results"):
+        if (place / "systems.csv").is_file():
+            return place
+    raise FileNotFoundError(
+        f"no results in {here / '_results'} or {here.parent / 'results'}; install dsn from its wheel"
+    )
+
+
+def table(name: str, place: str | Path | None = None) -> pandas.DataFrame:
+    """A stored table by name. Raises FileNotFoundError, naming those that are there, for one that is not."""
+    place = folder() if place is None else Path(place)
+    path = place / f"{name}.csv{'.gz' if name in COMPRESSED else ''}"
+    if not path.is_file():
+        known = sorted(file.name.split(".")[0] for file in place.glob("*.csv*"))
+        raise FileNotFoundError(f"there is no table {name!r} in {place}; there are {known}")
+    return _read(path, path.stat().st_mtime_ns).copy()
+
+
+@lru_cache
+def _read(path: Path, changed: int) -> pandas.DataFrame:
+    return pandas.read_csv(path, dtype={"file": str, "system": str, "group": str, "seed": "Int64"})
+
+
+def manifest(place: str | Path | None = None) -> dict[str, Any]:
+    """What made the results: commands, commit, hashes, device, versions, minutes, config of each run."""
+    path = (folder() if place is None else Path(place)) / "manifest.json"
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def label(system: str) -> str:
+    """A system as the book calls it."""
+    return LABELS.get(system, system)
+
+
+def order(system: str) -> tuple[int, str]:
+    """Sorting key: systems in the order of `LABELS`, the others after them by name."""
+    names = list(LABELS)
+    return (names.index(system) if system in names else len(names), system)
+
+
+def overall(systems: pandas.DataFrame, name: str, snr_db: float = ALL) -> pandas.DataFrame:
+    """Means over the seeds of every system on a set, indexed by system, with `seeds` and `<column>_spread` over them.
+
+    `snr_db` picks one SNR; by default it is all together. The spread is a standard deviation, NaN for one seed.
+    """
+    of_snr = systems["snr_db"].isna() if math.isnan(snr_db) else systems["snr_db"] == snr_db
+    rows = systems[(systems["set"] == name) & of_snr]
+    groups = rows.drop(columns=["set", "snr_db"]).groupby("system")
+    means = groups.mean(numeric_only=True).drop(columns="seed", errors="ignore")
+    spreads = groups.std(numeric_only=True).drop(columns="seed", errors="ignore").add_suffix("_spread")
+    joined = means.join(spreads).assign(seeds=groups.size())
+    return joined.loc[sorted(joined.index, key=order)]
+
+
+def difference(
+    differences: pandas.DataFrame, system: str, metric: str, name: str = "test", baseline: str = "ftfnet"
+) -> pandas.Series | None:
+    """The row of a paired difference over all seeds and SNRs, or None if it was not measured."""
+    rows = differences[
+        (differences["system"] == system)
+        & (differences["baseline"] == baseline)
+        & (differences["set"] == name)
+        & (differences["metric"] == metric)
+        & differences["seed"].isna()
+        & differences["snr_db"].isna()
+    ]
+    return None if rows.empty else rows.iloc[0]
+
+
+def points(systems: pandas.DataFrame, dial: pandas.DataFrame, names: Sequence[str], name: str) -> pandas.DataFrame:
+    """Quality and cost for a figure: model, dial, mmacs_per_s, activation_ratio and metrics, means over the seeds.
+
+    A system with a measured dial has a row for each setting, all of one seed; the others have one row at dial 0.
+    """
+    means = overall(systems, name)
+    turned = dial[dial["set"] == name]
+    single = [system for system in names if system in means.index and system not in set(turned["system"])]
+    curve = turned[turned["system"].isin(names)].rename(columns={"system": "model"})
+    plain = means.loc[single].reset_index(names="model").assign(dial=0.0)
+    columns = [column for column in curve.columns if column in plain.columns]
+    return pandas.concat([plain[columns], curve[columns]], ignore_index=True)

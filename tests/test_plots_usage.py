@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import io
+import math
+
+import numpy as np
+import pandas
+import pytest
+from matplotlib.figure import Figure
+
+from dsn import stored
+from dsn.plots import ablations, tables, usage
+
+
+def drawn(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=40)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def used() -> pandas.DataFrame:
+    rows = []
+    for system, slope in (("dsn", 0.0), ("mgt-dsn", 0.02)):
+        for seed in (0, 1):
+            rows += [(system, seed, "snr_db", str(snr), "mean", 0.5 - slope * snr + 0.1 * seed) for snr in (-5.0, 20.0)]
+            rows += [(system, seed, "kind", kind, "mean", 0.4 + slope * k) for k, kind in enumerate(("rain", "typing"))]
+            rows += [
+                (system, seed, "presence", part, gate, 0.3) for part in ("speech", "pause") for gate in ("time", "mean")
+            ]
+    return pandas.DataFrame(rows, columns=["system", "seed", "by", "value", "gate", "activation_ratio"])
+
+
+def test_ratio_by_snr_has_a_line_per_seed_and_one_for_their_mean(used: pandas.DataFrame) -> None:
+    figure, text = usage.by_snr(used)
+    assert len(figure.axes[0].lines) == 6
+    assert "MGT-DSN: 0.65 at −5 dB, 0.15 at 20 dB" in text
+    assert drawn(figure)
+
+
+def test_ratio_by_kind_is_sorted_and_marks_what_training_has_not(used: pandas.DataFrame) -> None:
+    figure, text = usage.by_kind(used, ["typing"])
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["rain", "typing *"]
+    assert "MGT-DSN runs least in rain (0.40), most in typing * (0.42)" in text
+    assert drawn(figure)
+
+
+def test_ratio_by_presence_names_the_gates(used: pandas.DataFrame) -> None:
+    figure, text = usage.by_presence(used[used["system"] == "mgt-dsn"])
+    assert "T block 0.30 against 0.30, mean of all 0.30 against 0.30" in text
+    assert drawn(figure)
+
+
+@pytest.fixture
+def differences() -> pandas.DataFrame:
+    rows = [("mgt-dsn", "dsn", 0.02, 0.01, 0.03), ("mgt-dsn", "mgt-dsn-frozen", 0.1, 0.05, 0.15)]
+    rows += [("only-gru", "short-mgt-dsn", -0.02, -0.04, 0.0)]
+    table = pandas.DataFrame(rows, columns=["system", "baseline", "mean", "low", "high"])
+    return table.assign(set="test", metric="pesq_wb", seed=None, snr_db=math.nan, seeds=2, spread_seeds=0.01)
+
+
+def test_rivals_are_the_baselines(differences: pandas.DataFrame) -> None:
+    figure, text = usage.rivals(differences.iloc[:2])
+    assert next(label.get_text() for label in figure.axes[0].get_yticklabels()) == "DSN"
+    assert "MGT-DSN, gates at rounded means 0.100 (0.050 to 0.150)" in text
+    assert drawn(figure)
+
+
+@pytest.fixture
+def means() -> pandas.DataFrame:
+    names = ["noisy", "ftfnet", "ftfnet-narrow", "mgt-dsn", "short-mgt-dsn", "only-gru"]
+    columns = {"pesq_wb": np.linspace(1.5, 2.5, 6), "stoi": 0.9, "mmacs_per_s": [0, 301.2, 220, 216, 216, 250]}
+    cost = {"percent_of_ftfnet": [0, 100, 73, 72, 72, 83], "params": 135618, "activation_ratio": math.nan, "seeds": 2}
+    return pandas.DataFrame(columns | cost, index=names).assign(pesq_wb_spread=[math.nan, *[0.01] * 5])
+
+
+def test_systems_have_spreads_costs_and_dashes(means: pandas.DataFrame) -> None:
+    page = str(tables.systems(means, ["noisy", "ftfnet", "absent"], ("pesq_wb", "stoi")).data)
+    assert "<td>1.70 ± 0.01</td>" in page and "<td>301.2</td>" in page and "<td>135.6</td>" in page
+    noisy = page[page.index("<td>noisy</td>") : page.index("<td>FTF-Net</td>")]
+    assert noisy.count(tables.DASH) == len(tables.COST_DIGITS) and "absent" not in page
+
+
+def test_nothing_measured_says_so(means: pandas.DataFrame) -> None:
+    assert tables.systems(means, ["absent"]) is tables.NOT_YET
+    assert tables.interval(None, 2) == tables.DASH
+
+
+def test_differences_are_one_row_per_pair(differences: pandas.DataFrame) -> None:
+    page = str(tables.differences(differences).data)
+    assert page.count("<tr>") == 3 and "0.020 (0.010 to 0.030)" in page and "<td>0.010</td>" in page
+
+
+def test_claims_have_real_minus_signs_and_verdicts() -> None:
+    row = {"claim": "PESQ-WB difference to FTF-Net", "set": "test", "system": "mgt-dsn", "value": -0.02, "low": -0.04}
+    page = str(
+        tables.claims(pandas.DataFrame([row | {"high": 0.01, "goal": "interval above -0.05", "met": "yes"}])).data
+    )
+    assert "−0.020 (−0.040 to 0.010)" in page and "interval above −0.05" in page and "<td>yes</td>" in page
+
+
+def test_gates_are_means_over_seeds() -> None:
+    columns = {"system": "dsn", "gate": "time", "activation_ratio": [0.2, 0.4], "variance_frames": 0.2}
+    rho = {f"spearman_{name}": -0.5 for name in ("ovrl", "snr", "speech_presence")}
+    page = str(tables.gates(pandas.DataFrame(columns | {"variance_files": 0.1} | rho)).data)
+    assert "<td>0.30</td>" in page and "<td>0.200</td>" in page and page.count("−0.50") == 3
+
+
+@pytest.mark.parametrize(
+    "system, name",
+    [
+        ("ftfnet-narrow-60", "static"),
+        ("mgt-dsn-50", "metric-guided"),
+        ("dsn", "fixed ratio"),
+        ("noisy", None),
+        ("dsn-open", "gates not the policy's own"),
+        ("random-gate-trained", "gates not the policy's own"),
+        ("mgt-dsn-hystnet", "other backbones"),
+        ("crn", "other backbones"),
+        ("only-gru", "short schedule"),
+    ],
+)
+def test_every_system_has_its_family(system: str, name: str | None) -> None:
+    assert ablations.family(system) == name
+
+
+def test_every_planned_system_is_in_the_landscape() -> None:
+    assert [name for name in stored.LABELS if ablations.family(name) is None] == ["noisy"]
+
+
+def test_landscape_has_the_families_the_dial_and_the_noisy_line(means: pandas.DataFrame) -> None:
+    dial = pandas.DataFrame({"mmacs_per_s": [200.0, 130.0], "pesq_wb": [2.0, 1.8]})
+    figure, text = ablations.landscape(means, dial, "pesq_wb")
+    _, labels = figure.axes[0].get_legend_handles_labels()
+    assert labels == ["static", "metric-guided", "short schedule", "dial of MGT-DSN", "noisy"]
+    assert "FTF-Net 1.70 at 301 MMAC/s" in text
+    assert drawn(figure)
+
+
+def test_ablations_stand_beside_their_question(means: pandas.DataFrame, differences: pandas.DataFrame) -> None:
+    page = str(ablations.ablation_tables(means, differences).data)
+    assert "Which layers are dynamic?" in page and "−0.020 (−0.040 to 0.000)" in page
+    assert "guide-snr" not in page
+    assert ablations.ablation_tables(means.iloc[:2], differences) is tables.NOT_YET
