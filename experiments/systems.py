@@ -1,113 +1,121 @@
-"""Evaluate the shipped models and write the results that book and README quote.
+"""The systems that are compared: trained rows, and the same networks with gates that are not their policy's own.
 
-    results/files.csv     one row per system, set and file: every metric, activation ratios, MMAC/s
-    results/systems.csv   their means: one row per system and set
-    results/manifest.json what made them: weights and data hashes, training, versions, device
-
-Example:
-    python experiments/systems.py --voicebank VOICEBANK     # a folder with noisy/ and clean/
+dsn-closed, dsn-open   DSN with every gate forced
+random-gate            MGT-DSN's network, each gate open by chance at MGT-DSN's own mean ratio of that gate
+mgt-dsn-frozen         each gate held at its rounded mean: the static network that MGT-DSN amounts to
+mgt-dsn-periodic       each gate open in evenly spread frames, at its mean ratio
+mgt-dsn-shuffled       the gates that the policy chose for a file, at other moments of that file
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import math
-import platform
-import subprocess
-from importlib.metadata import version
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pandas
 import torch
+from torch import Tensor
 
-from dsn import weights
-from dsn.corpus import Corpus, default_folder
-from dsn.evaluate import Source, evaluate, write_csv
-from dsn.files import replacing, sha256
-from dsn.metrics import METRICS, summarise
-from dsn.mixing import render
-from dsn.recipe import read_recipes
+from dsn import results, stored
+from dsn.macs import MacTable
+from dsn.model import DSN, Enhanced
+from dsn.policy import constant_gate, periodic_gate, random_gate
 
-SYSTEMS = ("noisy", "ftfnet", "dsn", "mgt-dsn")
-PACKAGES = ("torch", "numpy", "pesq", "pystoi", "speechmos", "onnxruntime")
+MODEL = "model.safetensors"
+NOISY = "noisy"
+BASELINE = "ftfnet"
+DIALLED = "mgt-dsn"
+DIAL_RATIOS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0)
+"""Shares of open gates, over validation mixtures, between which the dial's curve is measured."""
 
+MAIN = (NOISY, BASELINE, "dsn", DIALLED)
+"""Rated by DNSMOS on every file; the others on every third mixture."""
 
-def default_test() -> list[tuple[Any, ...]]:
-    """The mixtures of the default test set: name, noisy, clean, SNR in dB."""
-    folder = default_folder()
-    corpus, recipes = Corpus(folder), read_recipes(folder / "test_recipes.jsonl")
-    return [(recipe.id, *render(corpus, recipe), recipe.snr_db) for recipe in recipes]
-
-
-def file_rows(system: str, name: str, source: Source, processes: int) -> pandas.DataFrame:
-    """Table of one system on one set."""
-    model = None if system == "noisy" else weights.load(system)
-    table = evaluate(model, source, processes=processes)
-    table.insert(0, "set", name)
-    table.insert(0, "system", system)
-    return table
+BLIND = "random-gate-trained"
+"""A row that was trained with random gates and never learnt any others."""
 
 
-def system_rows(files: pandas.DataFrame) -> pandas.DataFrame:
-    """Means per system and set, with size and cost beside them; the seed is the one of the shipped weights."""
-    means = summarise(files, by=["system", "set"])
-    full_cost = weights.load("ftfnet").macs().mmacs_per_s()
-    rows = []
-    for row in means.to_dict("records"):
-        static = row["system"] == "noisy"
-        rows.append(
-            {
-                "system": row["system"],
-                "seed": None if static else weights.notes(row["system"])["train"]["seed"],
-                "set": row["set"],
-                "snr_db": math.nan,
-                **{metric: row[metric] for metric in METRICS},
-                "params": 0 if static else weights.load(row["system"]).params,
-                "mmacs_per_s": row["mmacs_per_s"],
-                "percent_of_ftfnet": 100 * row["mmacs_per_s"] / full_cost,
-                "activation_ratio": row["activation_ratio"],
-                "files": row["files"],
-            }
-        )
-    table = pandas.DataFrame(rows).astype({"seed": "Int64"})
-    order = {system: place for place, system in enumerate(SYSTEMS)}
-    return table.sort_values(["set", "system"], key=lambda column: column.map(lambda v: order.get(v, v)))
+@dataclass(frozen=True)
+class System:
+    """A line of a table: the trained row it needs (None: the noisy input) and what is done with its gates."""
+
+    name: str
+    row: str | None
+    control: str = ""
+    dial_ratio: float | None = None
 
 
-def manifest() -> dict[str, Any]:
-    """Where the numbers come from."""
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
-    return {
-        "command": "python experiments/systems.py --voicebank VOICEBANK",
-        "commit": commit,
-        "weights": {name: sha256(weights.locate(name)) for name in weights.names()},
-        "training": {name: weights.notes(name) for name in weights.names()},
-        "default_test_recipes": sha256(default_folder() / "test_recipes.jsonl"),
-        "device": f"{platform.machine()} CPU, {torch.get_num_threads()} thread per process",
-        "versions": {name: version(name) for name in PACKAGES},
+CONTROLS = (
+    System("dsn-closed", "dsn", "closed"),
+    System("dsn-open", "dsn", "open"),
+    System("random-gate", DIALLED, "random"),
+    System(BLIND, BLIND, "random"),
+    System("mgt-dsn-frozen", DIALLED, "frozen"),
+    System("mgt-dsn-periodic", DIALLED, "periodic"),
+    System("mgt-dsn-shuffled", DIALLED, "shuffled"),
+)
+DIALS = tuple(System(f"{DIALLED}-dial-{100 * ratio:.0f}", DIALLED, dial_ratio=ratio) for ratio in DIAL_RATIOS)
+
+
+class Controlled:
+    """A network with gates from elsewhere, as `dsn.evaluate` takes it; `make` gives the gates of a signal (L,)."""
+
+    def __init__(self, model: DSN, make: Callable[[Tensor], Any]) -> None:
+        self.model, self.make = model, make
+
+    @property
+    def gate_names(self) -> tuple[str, ...]:
+        """Names of the gates."""
+        return self.model.gate_names
+
+    def enhance(self, wav: Tensor, dial: float = 0.0) -> Enhanced:
+        """The enhanced signal; the dial has nothing to turn here."""
+        return self.model.enhance(wav, gate=self.make(wav))
+
+    def macs(self) -> MacTable:
+        """Cost per frame, the policy's included, which a fixed pattern would not need."""
+        return self.model.macs()
+
+
+def controlled(model: DSN, control: str, ratios: Sequence[float], seed: int) -> Controlled:
+    """`model` under one of the controls; `ratios` are the policy's own mean ratios, gate by gate.
+
+    Raises ValueError for an unknown control.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    n_gates = len(model.gate_names)
+    makers: Mapping[str, Callable[[Tensor], Any]] = {
+        "closed": lambda wav: partial(constant_gate, ratio=[0.0] * n_gates),
+        "open": lambda wav: partial(constant_gate, ratio=[1.0] * n_gates),
+        "random": lambda wav: partial(random_gate, ratio=list(ratios), generator=generator),
+        "frozen": lambda wav: partial(constant_gate, ratio=list(ratios)),
+        "periodic": lambda wav: partial(periodic_gate, ratio=list(ratios)),
+        "shuffled": lambda wav: shuffled(results.gates(model, wav), generator)[None],
     }
+    if control not in makers:
+        raise ValueError(f"control is {control!r}; choose one of {', '.join(makers)}")
+    return Controlled(model, makers[control])
 
 
-def main() -> None:
-    """Evaluate every system on both sets."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--voicebank", type=Path, required=True, help="folder with noisy/ and clean/")
-    parser.add_argument("--results", type=Path, default=Path("results"))
-    parser.add_argument("--processes", type=int, default=2)
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    sets: dict[str, Source] = {"voicebank": arguments.voicebank, "default": default_test()}
-    tables = [
-        file_rows(system, name, source, arguments.processes) for name, source in sets.items() for system in SYSTEMS
-    ]
-    files = pandas.concat(tables, ignore_index=True)
-    write_csv(files, arguments.results / "files.csv")
-    write_csv(system_rows(files), arguments.results / "systems.csv")
-    with replacing(arguments.results / "manifest.json") as temporary:
-        temporary.write_text(json.dumps(manifest(), indent=1) + "\n", encoding="utf-8")
+def shuffled(gate: Tensor, generator: torch.Generator) -> Tensor:
+    """The frames of gates (T, n_gates) in another order, the same for every gate."""
+    return gate[torch.randperm(len(gate), generator=generator)]
 
 
-if __name__ == "__main__":
-    main()
+def trained(runs: Path) -> dict[str, list[int]]:
+    """The seeds of every row that has weights in RUNS/<row>/seed<k>; trunks are where rows start, and no rows."""
+    found: dict[str, list[int]] = {}
+    for path in sorted(runs.glob(f"*/seed*/{MODEL}")):
+        if not path.parent.parent.name.startswith("trunk"):
+            found.setdefault(path.parent.parent.name, []).append(int(path.parent.name.removeprefix("seed")))
+    return found
+
+
+def compared(rows: Iterable[str]) -> list[System]:
+    """The systems that these rows allow, what matters most first."""
+    rows = list(rows)
+    own = [name for name in rows if name != BLIND]
+    plain = [System(name, name) for name in sorted(own, key=lambda name: (*stored.order(name), name))]
+    return [System(NOISY, None), *plain, *(s for s in (*CONTROLS, *DIALS) if s.row in rows)]

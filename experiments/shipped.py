@@ -1,0 +1,37 @@
+"""Measure the shipped models on the default data set, file by file: what a reader's own run is compared with.
+
+Example:
+    python experiments/shipped.py      # writes results/default.csv
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pandas
+import torch
+from tables import METRICS, rounded
+
+from dsn import results, stored, weights
+from dsn.evaluate import evaluate, write_csv
+
+
+def main() -> None:
+    """Evaluate the noisy input and every shipped model."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    parser.add_argument("--processes", type=int, default=1)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    pairs, tables = results.mixtures(), []
+    for name in ["noisy", *sorted(weights.names(), key=stored.order)]:
+        model = None if name == "noisy" else weights.load(name)
+        table = evaluate(model, pairs, processes=arguments.processes, metrics=METRICS)
+        tables.append(table.assign(system=name))
+    columns = ["system", "file", "snr_db", *METRICS, "activation_ratio", "mmacs_per_s"]
+    write_csv(rounded(pandas.concat(tables, ignore_index=True)[columns]), arguments.results / "default.csv")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,277 @@
+"""Write the files of results/ from what `experiments/evaluate.py` has measured; rows that are missing are named.
+
+Example:
+    python experiments/tables.py --runs RUNS
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas
+from systems import BASELINE, DIALLED, MODEL, NOISY, trained
+
+from dsn import config, stored, weights
+from dsn.claims import claims
+from dsn.evaluate import write_csv
+from dsn.files import replacing, sha256
+from dsn.metrics import summarise
+from dsn.model import DSN
+from dsn.statistics import pooled_difference, spearman
+from dsn.usage import MEAN, falls, movement, usage
+
+METRICS = ("pesq_wb", "stoi", "estoi", "si_sdr_db", "dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl")
+COMPARED = ("pesq_wb", "stoi", "estoi", "si_sdr_db", "dnsmos_ovrl")
+BY_SNR = ("dsn", "mgt-dsn")
+"""Systems whose differences are also given SNR by SNR."""
+
+USED = ("dsn", "mgt-dsn", "mgt-dsn-60", "mgt-dsn-50")
+"""Systems whose ratios are given by every property of the input."""
+
+CONTROLLED = ("dsn", "ftfnet-narrow", "random-gate", "random-gate-trained", "mgt-dsn-frozen", "mgt-dsn-periodic")
+CONTROLS = (*CONTROLLED, "mgt-dsn-shuffled")
+"""What MGT-DSN itself is compared with, beside FTF-Net."""
+
+TARGETED = re.compile(r"mgt-dsn-\d+")
+ABLATION = re.compile(r"short-|guide-|gate-|state-|map-|only-")
+SHORT = ("short-ftfnet", "short-mgt-dsn")
+"""What ablations are compared with: they have a shorter schedule than the main rows."""
+
+TRAINED = "python experiments/training.py {row} --seed {seeds} --pool POOL --runs RUNS"
+RESAMPLES = 300
+GROUPS_DB = (2.5, 7.5, 12.5, 17.5)
+"""Nominal SNRs of VoiceBank+DEMAND."""
+
+
+def load(cache: Path, inputs: pandas.DataFrame) -> pandas.DataFrame:
+    """Everything that was measured, one row per system, seed, set and file, with what the file is."""
+    tables = []
+    for path in sorted(cache.glob("*/seed*-*.csv")):
+        seed, _, name = path.stem.removeprefix("seed").partition("-")
+        system = path.parent.name
+        about = {"system": system, "seed": pandas.NA if system == NOISY else int(seed), "set": name}
+        table = pandas.read_csv(path, dtype={"error": str}).fillna({"error": ""})
+        tables.append(table.assign(**about))
+    files = pandas.concat(tables, ignore_index=True).astype({"seed": "Int64"})
+    known = inputs[["set", "file", "group", "kind", "seen", "speech_presence", "dnsmos_ovrl"]]
+    joined = files.merge(known.rename(columns={"dnsmos_ovrl": "noisy_ovrl"}), on=["set", "file"], validate="m:1")
+    nominal = np.asarray(GROUPS_DB)[np.abs(joined["snr_db"].to_numpy()[:, None] - GROUPS_DB).argmin(axis=1)]
+    return joined.assign(snr_db=np.where(joined["set"] == "voicebank", nominal, joined["snr_db"]))
+
+
+def full_cost() -> float:
+    """MMAC/s of FTF-Net."""
+    return float(DSN(config.Model.ftfnet()).macs().mmacs_per_s())
+
+
+def of_dial(files: pandas.DataFrame) -> pandas.Series:
+    """Which rows belong to the dial's curve."""
+    return files["system"].str.contains("-dial-")
+
+
+def systems_table(files: pandas.DataFrame, params: dict[str, int]) -> pandas.DataFrame:
+    """Means: one row per system, seed, set and SNR, and one with an empty SNR for all together."""
+    keys = ["system", "seed", "set", "snr_db"]
+    whole = summarise(files.assign(snr_db=np.nan), by=keys)
+    means = pandas.concat([whole, summarise(files, by=keys)], ignore_index=True)
+    percent = 100 * means["mmacs_per_s"] / full_cost()
+    means = means.assign(params=means["system"].map(params).fillna(0).astype(int), percent_of_ftfnet=percent)
+    place = means["system"].map(lambda name: f"{stored.order(name)[0]:03d} {name}")
+    means = means.assign(place=place).sort_values(["set", "place", "seed", "snr_db"], na_position="first")
+    cost = ["params", "mmacs_per_s", "percent_of_ftfnet", "activation_ratio", "files"]
+    return means[[*keys, *METRICS, *cost, "dnsmos_ovrl_files"]].rename(columns={"dnsmos_ovrl_files": "dnsmos_files"})
+
+
+def pairs(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Which system is compared with which."""
+    found = [(name, BASELINE) for name in names if name != BASELINE]
+    found += [(DIALLED, rival) for rival in CONTROLS if rival in names]
+    found += [(name, f"ftfnet-narrow{name.removeprefix(DIALLED)}") for name in names if TARGETED.fullmatch(name)]
+    found += [(name, base) for name in names if ABLATION.match(name) for base in SHORT if name != base]
+    found += [(name, name.rpartition("dsn-")[2]) for name in names if "dsn-" in name]
+    return [(name, base) for name, base in dict.fromkeys(found) if base in names]
+
+
+def _difference(ours: pandas.DataFrame, base: pandas.DataFrame, metric: str, about: dict[str, Any]) -> list[dict]:
+    """The difference over all seeds, and of each seed."""
+    rows = []
+    for seed in [pandas.NA, *sorted(set(ours["seed"].dropna()) & set(base["seed"].dropna()))]:
+        mine = ours if seed is pandas.NA else ours[ours["seed"] == seed]
+        found = pooled_difference(mine, base, metric)
+        row = {**about, "seed": seed, "metric": metric, **found.interval._asdict()}
+        rows.append(row | {"seeds": found.seeds, "spread_seeds": found.spread})
+    return rows if len(rows) > 2 else rows[:1]
+
+
+def differences_table(files: pandas.DataFrame) -> pandas.DataFrame:
+    """Paired differences: seed empty for all seeds together, snr_db empty for all SNRs."""
+    rows: list[dict[str, Any]] = []
+    sides = dict(iter(files.groupby(["system", "set"])))
+    names = list(dict.fromkeys(files["system"]))
+    for system, baseline in pairs(names):
+        for name in dict.fromkeys(files["set"]):
+            ours, base = (sides.get((side, name)) for side in (system, baseline))
+            if ours is None or base is None:
+                continue
+            if system == NOISY:  # the same for every seed
+                ours = pandas.concat([ours.assign(seed=seed) for seed in base["seed"].unique()])
+            if not set(ours["seed"]) & set(base["seed"]):
+                continue
+            levels = sorted(set(ours["snr_db"])) if system in BY_SNR and baseline == BASELINE else []
+            for snr_db in [np.nan, *levels]:
+                part = ours if np.isnan(snr_db) else ours[ours["snr_db"] == snr_db]
+                about = {"system": system, "baseline": baseline, "set": name, "snr_db": snr_db}
+                rows += [row for metric in COMPARED for row in _difference(part, base, metric, about)]
+    columns = ["system", "baseline", "set", "snr_db", "seed", "metric", "mean", "low", "high", "files", "seeds"]
+    return pandas.DataFrame(rows, columns=[*columns, "spread_seeds"]).astype({"seed": "Int64"})
+
+
+def dial_table(files: pandas.DataFrame) -> pandas.DataFrame:
+    """Means and differences to FTF-Net along the dial of one trained MGT-DSN; dial 0 is as trained."""
+    curve = files[of_dial(files)]
+    seed = curve["seed"].min()
+    trained_one = files[(files["system"] == DIALLED) & (files["seed"] == seed)]
+    rows = []
+    for (name, dial), part in pandas.concat([trained_one, curve]).groupby(["set", "dial"]):
+        means = summarise(part).iloc[0]
+        row = {"system": DIALLED, "seed": seed, "set": name, "dial": dial, **means[[*METRICS]]}
+        row |= {key: means[key] for key in ("mmacs_per_s", "activation_ratio", "files")}
+        base = files[(files["system"] == BASELINE) & (files["set"] == name)]
+        if seed in set(base["seed"]):
+            interval = pooled_difference(part, base, "pesq_wb").interval
+            row |= {f"pesq_wb_{key}": getattr(interval, key) for key in ("mean", "low", "high")}
+        rows.append(row | {"percent_of_ftfnet": 100 * means["mmacs_per_s"] / full_cost()})
+    columns = ["system", "seed", "set", "dial", *METRICS, "mmacs_per_s", "percent_of_ftfnet", "activation_ratio"]
+    return pandas.DataFrame(rows, columns=[*columns, "files", "pesq_wb_mean", "pesq_wb_low", "pesq_wb_high"])
+
+
+def slim(files: pandas.DataFrame) -> dict[tuple[str, int, str], pandas.DataFrame]:
+    """The rows of systems with a policy of their own by system, seed and set, rated as the noisy input."""
+    own = files[files[f"ratio_{MEAN}"].notna()] if f"ratio_{MEAN}" in files else files[:0]
+    own = own.assign(dnsmos_ovrl=own["noisy_ovrl"])
+    return {key: group.reset_index(drop=True) for key, group in own.groupby(["system", "seed", "set"])}  # type: ignore[misc]
+
+
+def _interval(part: pandas.DataFrame, ratio: str) -> tuple[float, float]:
+    """Bootstrap interval, over groups of files, of the correlation of a ratio with the noisy OVRL."""
+    rng = np.random.default_rng(0)
+    groups = [rows.to_numpy() for _, rows in part.groupby("group")[["dnsmos_ovrl", ratio]]]
+    drawn = [np.concatenate([groups[k] for k in rng.integers(len(groups), size=len(groups))]) for _ in range(RESAMPLES)]
+    values = [spearman(*sample.T) for sample in drawn]
+    low, high = np.nanquantile(values, [0.025, 0.975]) if np.isfinite(values).any() else (np.nan, np.nan)
+    return float(low), float(high)
+
+
+def usage_tables(files: pandas.DataFrame) -> tuple[pandas.DataFrame, pandas.DataFrame]:
+    """results/usage.csv and results/gates.csv."""
+    used, moves = [], []
+    for (system, seed, name), part in slim(files).items():
+        about = {"system": system, "seed": seed, "set": name}
+        if system in USED:
+            used.append(usage(part).assign(**about))
+        move = movement(part).assign(**about)
+        for place in move.index[move["gate"] == MEAN]:
+            move.loc[place, ["spearman_ovrl_low", "spearman_ovrl_high"]] = _interval(part, f"ratio_{MEAN}")
+        moves.append(move)
+    keys = list(about) if used else ["system", "seed", "set"]
+    empty = pandas.DataFrame(columns=[*keys, "by", "value", "gate", "activation_ratio"])
+    tables = [pandas.concat(rows, ignore_index=True) if rows else empty for rows in (used, moves)]
+    return tuple(table[[*keys, *(c for c in table if c not in keys)]] for table in tables)  # type: ignore[return-value]
+
+
+def files_table(files: pandas.DataFrame) -> pandas.DataFrame:
+    """Every file of every system, without what inputs.csv tells."""
+    ratios = [column for column in files if column.startswith("ratio_") and column != f"ratio_{MEAN}"]
+    columns = ["system", "seed", "set", "file", *METRICS, "activation_ratio", "mmacs_per_s", *ratios]
+    failed = ["error"] if (files["error"] != "").any() else []
+    return files.loc[~of_dial(files), [*columns, *failed]]
+
+
+def rounded(table: pandas.DataFrame, digits: int = 5) -> pandas.DataFrame:
+    """Floats with so many significant digits."""
+    floats = table.select_dtypes("float").columns
+    return table.assign(**{name: table[name].map(lambda value: float(f"{value:.{digits}g}")) for name in floats})
+
+
+def manifest(cache: Path, runs: Path, results: Path) -> dict[str, Any]:
+    """Where the numbers come from: commit, data, and for each run its record, config and hash of weights."""
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
+    found: dict[str, Any] = {}
+    for row, seeds in trained(runs).items():
+        for seed in seeds:
+            path = runs / row / f"seed{seed}" / MODEL
+            found.setdefault(row, {})[str(seed)] = {"weights": sha256(path), "training": weights.notes(path)}
+    measured = {
+        f"{path.parent.name}/{path.stem}": json.loads(path.read_text()) for path in sorted(cache.glob("*/seed*-*.json"))
+    }
+    return {
+        "command": "python experiments/evaluate.py --corpus CORPUS --runs RUNS",
+        "commit": commit,
+        "date": time.strftime("%Y-%m-%d"),
+        "test_recipes": sha256(results / "test_recipes.jsonl"),
+        "commands": {row: TRAINED.format(row=row, seeds=" ".join(seeds)) for row, seeds in found.items()},
+        "training": found,
+        "evaluation": _common(measured),
+    }
+
+
+def _common(measured: dict[str, Any]) -> dict[str, Any]:
+    """Records without what all of them share, and that once."""
+    shared = {key: value for key, value in next(iter(measured.values()), {}).items() if key in ("device", "versions")}
+    same = {key: value for key, value in shared.items() if all(r.get(key) == value for r in measured.values())}
+    rest = {name: {k: v for k, v in record.items() if k not in same} for name, record in measured.items()}
+    return {**same, "tables": rest}
+
+
+def write_all(cache: Path, runs: Path, results: Path) -> None:
+    """Write every file of results/ that can be written, and print the verdicts."""
+    inputs = stored.table("inputs", results)
+    files = load(cache, inputs)
+    plain = files[~of_dial(files)]
+    params = {path.parent.name: json.loads(path.read_text())["params"] for path in cache.glob("*/seed*-*.json")}
+    used, gates = usage_tables(plain)
+    tables = {"systems": systems_table(plain, params), "differences": differences_table(plain)}
+    tables |= {"dial": dial_table(files), "usage": used, "gates": gates}
+    tables["claims"] = claims(tables)
+    for name, table in tables.items():
+        write_csv(rounded(table), results / f"{name}.csv")
+    with replacing(results / "files.csv.gz") as temporary:
+        options: Any = {"method": "gzip", "mtime": 0}
+        rounded(files_table(files)).to_csv(temporary, index=False, lineterminator="\n", compression=options)
+    with replacing(results / "manifest.json") as temporary:
+        temporary.write_text(json.dumps(manifest(cache, runs, results), indent=1) + "\n", encoding="utf-8")
+    print(report(tables, cache))
+
+
+def report(tables: dict[str, pandas.DataFrame], cache: Path) -> str:
+    """The verdicts, whether the ratios fall with the SNR, and which rows of the plan are not there."""
+    lines = [tables["claims"].round(3).to_string(index=False)]
+    by_snr = tables["usage"].query("by == 'snr_db' and gate == @MEAN")
+    for (system, seed, name), rows in by_snr.groupby(["system", "seed", "set"]):
+        ratios = rows.sort_values("value", key=lambda c: c.astype(float))["activation_ratio"].tolist()
+        said = "falls at every step" if falls(ratios) else "does not fall at every step"
+        lines.append(f"{system}, seed {seed}, {name}: {said} ({', '.join(f'{ratio:.2f}' for ratio in ratios)})")
+    absent = [name for name in stored.LABELS if not (cache / name).is_dir()]
+    lines.append(f"not measured: {', '.join(absent) or 'nothing'}")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Write the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=Path, required=True)
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    arguments = parser.parse_args()
+    write_all(arguments.runs / "evaluation", arguments.runs, arguments.results)
+
+
+if __name__ == "__main__":
+    main()
