@@ -39,6 +39,8 @@ def test_a_good_page_has_no_findings(site):
         ('<svg role="img"></svg>', "svg without a text alternative"),
         ('<p>It is <span class="pasted-text"></span>.</p>', "glued value that is 'empty'"),
         ('<p>It is <span class="pasted-text">nan</span>.</p>', "glued value that is 'nan'"),
+        ('<p>It is <span class="dsn-number" title="x">nan</span>.</p>', "glued value that is 'nan'"),
+        ('<p>It is <span class="dsn-number">1.2</span>.</p>', "number without a source: 1.2"),
         ('<div class="output traceback">Boom</div>', "shows an error: 'Boom'"),
         (f"<pre>{html_check.ROOT}/data</pre>", "names a folder of this machine"),
         ("<main>{glue:text}`x`</main>", "unresolved markup: {glue"),

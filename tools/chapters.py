@@ -136,7 +136,7 @@ def _as_shown(cell: nbformat.NotebookNode) -> None:
     tags = cell.metadata.setdefault("tags", [])
     if {"injected-parameters", "setup"} & set(tags):
         cell.metadata.tags = [*tags, "remove-cell"]
-    elif "parameters" in tags:
+    elif "parameters" in tags and "remove-cell" not in tags:
         cell.metadata.tags = ["parameters", "hide-cell"]
         cell.metadata.mystnb = {"code_prompt_show": "Show the parameters", "code_prompt_hide": "Hide the parameters"}
     for output in cell.outputs:

@@ -97,9 +97,11 @@ def undescribed(soup: BeautifulSoup) -> Iterator[str]:
 
 def holes(soup: BeautifulSoup) -> Iterator[str]:
     """Places where something else should stand: undefined glued values, errors, unresolved references, own paths."""
-    for tag in soup.select(".pasted-text, .pasted-inline"):
+    for tag in soup.select(".pasted-text, .pasted-inline, .dsn-number"):
         if HOLE.match(tag.get_text()) and not tag.find("img"):
             yield f"has a glued value that is {tag.get_text().strip() or 'empty'!r}: {str(tag.parent)[:160]}"
+        elif "dsn-number" in _attribute(tag, "class") and not _attribute(tag, "title").strip():
+            yield f"has a number without a source: {tag.get_text()}"
     for tag in soup.select(".output.traceback, .system-message, .problematic, .stderr"):
         yield f"shows an error: {tag.get_text().strip()[:160]!r}"
     if str(ROOT) in soup.get_text():

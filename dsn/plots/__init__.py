@@ -1,5 +1,6 @@
 """Figures and displays of the book; each returns a figure with the words that describe it."""
 
+from .hero import hero as hero
 from .listening import listen as listen
 from .spectrograms import overview as overview
 from .versions import Version as Version

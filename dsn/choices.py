@@ -1,0 +1,239 @@
+"""What the paper claims, what this book could not run again, and where it had to choose: one page's words and tables.
+
+Marks: A the paper's abstract, S public summaries of it, N the authors' neighbouring papers, D our own decision.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import pandas
+
+from . import stored
+
+BASE = "short-mgt-dsn"
+"""What ablations are compared with: the same, unchanged, with the same short schedule."""
+
+MET = {"yes": "met", "no": "not met", "missing": "not measured yet"}
+
+
+class Statement(NamedTuple):
+    """A claim of the paper, the mark of its source, where the book treats it, and which goals measure it."""
+
+    claim: str
+    mark: str
+    chapter: str
+    goals: str
+
+
+class Choice(NamedTuple):
+    """A question that the paper leaves open: what was chosen, its mark, why, and the rows that test it."""
+
+    question: str
+    taken: str
+    mark: str
+    why: str
+    tested_by: tuple[str, ...] = ()
+
+
+STATEMENTS = (
+    Statement(
+        "Distinct dynamic structures for grouped GRUs, attention, convolutions and fully connected layers",
+        "A",
+        "03-dynamic-layers",
+        "",
+    ),
+    Statement(
+        "A policy governs the dynamic parts frame by frame, from the input",
+        "A",
+        "04-policy",
+        "difference to random-gate",
+    ),
+    Statement("The gates come from a Gumbel-Softmax", "S", "04-policy", ""),
+    Statement(
+        "Metric-guided training: the target ratio is a function of the input's DNSMOS OVRL",
+        "S",
+        "05-metric-guided-training",
+        "",
+    ),
+    Statement("Quality comparable to the static FTF-Net's", "A", "06-results", "difference to FTF-Net"),
+    Statement("73 % of its load on average", "A", "06-results", "MACs, % of FTF-Net"),
+    Statement("The use of the dynamic parts follows the severity of the distortion", "A", "06-results", "ratio"),
+)
+"""Claims; `goals` is a piece of text that the names of the goals in results/claims.csv contain."""
+
+NOT_RUN = (
+    ("The authors' own code and weights", "were not at hand; every network here is trained anew"),
+    (
+        "Their training data",
+        "140 h of the DNS challenge in a neighbouring paper [N]; ours are other recordings",
+    ),
+    (
+        "Their test set",
+        "synthetic test set of the DNS challenge [N]; we test on our own mixtures and on a part of VoiceBank+DEMAND",
+    ),
+    (
+        "The paper's tables",
+        "the full text was not our source, so its figures beyond the abstract cannot stand beside ours",
+    ),
+    (
+        "Training with discriminators",
+        "LCT-GAN has them [N]; neither schedule nor results were at hand, and one loss is easier to compare",
+    ),
+    ("Listening tests", "quality is computed here (PESQ, STOI, SI-SDR, DNSMOS), and heard by you alone"),
+    ("A GPU-scale schedule", "a run here takes one CPU thread, and every row of a table the same schedule"),
+)
+"""What could not be run again, and why."""
+
+CHOICES = (
+    Choice("Form of the mask", "complex: both parts in, complex ratio out", "N", "as in the authors' later paper"),
+    Choice(
+        "Which part of a layer is static",
+        "the first half of groups, heads and channels",
+        "D",
+        "the simplest cut; all four kinds of layers are slim",
+        ("only-gru", "only-attention", "only-conv", "only-fc"),
+    ),
+    Choice("Outputs of a closed part", "zero", "D", "residual paths carry the frame on unchanged"),
+    Choice(
+        "Memory of a closed part",
+        "the state is held; no key and no value are left",
+        "D",
+        "a running state would cost what the gate should save",
+        ("state-running",),
+    ),
+    Choice(
+        "Number of gates",
+        "one per block, five in all",
+        "D",
+        "the 'gating vector' does not settle it",
+        ("gate-shared",),
+    ),
+    Choice("The policy's form", "bands of the magnitude, a small GRU, two logits per gate", "D", "cheap and causal"),
+    Choice(
+        "Gates at inference",
+        "the larger logit wins, no noise",
+        "D",
+        "a ratio that holds only for sampled gates saves nothing",
+        ("random-gate-trained",),
+    ),
+    Choice("The compute dial", "a number added to the open side", "D", "one model for many costs; our addition"),
+    Choice(
+        "What the ratio loss looks at",
+        "the mean of each gate over an utterance",
+        "D",
+        "with a common mean, constant gates meet the target",
+    ),
+    Choice(
+        "Form of the target map",
+        "a straight line between two ends, moved until its mean is DSN's ratio",
+        "D",
+        "fewest things to choose, and equal cost",
+        ("map-steep", "map-narrow"),
+    ),
+    Choice(
+        "What guides the target",
+        "DNSMOS OVRL of the noisy input",
+        "S",
+        "the paper's own choice, compared with others",
+        ("guide-snr", "guide-si-sdr", "guide-pesq"),
+    ),
+    Choice(
+        "Start of the training",
+        "from a static trunk, the same for every row of a seed",
+        "D",
+        "the same further training for all",
+        ("short-ftfnet", "short-dsn"),
+    ),
+    Choice("What counts as a MAC", "one product and its sum; no biases, norms, activations, STFT", "D", "exact"),
+)  # fmt: skip
+"""Questions and what was chosen."""
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """An HTML table of ready HTML cells."""
+    top = "".join(f'<th scope="col">{head}</th>' for head in heads)
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    return f'<table class="dataframe dsn-words"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def _figure(value: float, digits: int = 2) -> str:
+    return f"{value:.{digits}f}".replace("-", "−")
+
+
+def _interval(row: Mapping[str, float], digits: int = 2) -> str:
+    """A value, and its interval where there is one."""
+    value = _figure(row["value" if "value" in row else "mean"], digits)
+    return (
+        value
+        if pandas.isna(row["low"])
+        else f"{value} ({_figure(row['low'], digits)} to {_figure(row['high'], digits)})"
+    )
+
+
+def _verdicts(goals: pandas.DataFrame | None, piece: str) -> str:
+    """How many of the goals that measure a claim are met."""
+    if not piece:
+        return "shown in the chapter"
+    if goals is None:
+        return MET["missing"]
+    found = goals.loc[goals["claim"].str.contains(piece, regex=False)]
+    counts = [(text, int((found["met"] == met).sum())) for met, text in MET.items()]
+    return ", ".join(f"{count} {text}" for text, count in counts if count) or MET["missing"]
+
+
+def statements_table(goals: pandas.DataFrame | None) -> str:
+    """The paper's claims with their marks and how many goals each meets; `goals` is results/claims.csv or None."""
+    rows = [
+        (
+            html.escape(s.claim),
+            f"[{s.mark}]",
+            f'<a href="{s.chapter}.html">{s.chapter[3:]}</a>',
+            _verdicts(goals, s.goals),
+        )
+        for s in STATEMENTS
+    ]
+    return _table(("the paper", "source", "chapter", "goals of this book"), rows)
+
+
+def goals_table(goals: pandas.DataFrame | None) -> str:
+    """Every goal with value, interval and verdict; without results/claims.csv the page says so."""
+    if goals is None:
+        return "<p>Not measured yet: this copy has no results/claims.csv.</p>"
+    rows = [
+        (
+            html.escape(str(row["claim"])),
+            str(row.get("set", "")),
+            html.escape(stored.label(str(row.get("system", "")))),
+            "–" if pandas.isna(row["value"]) else _interval(row),
+            html.escape(str(row["goal"])),
+            MET.get(str(row["met"]), str(row["met"])),
+        )
+        for row in goals.to_dict("records")
+    ]
+    return _table(("goal", "set", "system", "value", "asked for", "verdict"), rows)  # type: ignore[arg-type]
+
+
+def not_run_table() -> str:
+    """What could not be run again, and why."""
+    return _table(("what", "why"), [tuple(map(html.escape, row)) for row in NOT_RUN])
+
+
+def _tested(choice: Choice, differences: pandas.DataFrame | None) -> str:
+    """PESQ difference of every row that tests a choice to the unchanged network, or that it is not measured yet."""
+    told = []
+    for name in choice.tested_by:
+        row = None if differences is None else stored.difference(differences, name, "pesq_wb", baseline=BASE)
+        told.append(f"{name}: {'not measured yet' if row is None else _interval(row.to_dict(), 3)}")
+    return "<br>".join(told) or "–"
+
+
+def choices_table(differences: pandas.DataFrame | None) -> str:
+    """Every choice with its mark and reason, and what its ablation gave: PESQ-WB against the unchanged network."""
+    rows = [
+        (html.escape(c.question), html.escape(c.taken), f"[{c.mark}]", html.escape(c.why), _tested(c, differences))
+        for c in CHOICES
+    ]
+    return _table(("question", "chosen", "source", "why", "ablation: PESQ-WB difference"), rows)

@@ -1,0 +1,92 @@
+import importlib
+import math
+import sys
+
+import pandas
+import pytest
+from bs4 import BeautifulSoup
+
+from dsn import choices
+from tools.chapters import ROOT
+
+GOALS = pandas.DataFrame(
+    [
+        ("PESQ-WB difference to FTF-Net", "test", "mgt-dsn", -0.021, -0.034, -0.008, "interval above -0.05", "yes"),
+        ("STOI difference to FTF-Net", "test", "mgt-dsn", -0.01, -0.02, 0.0, "mean above -0.003", "no"),
+        ("MACs, % of FTF-Net", "test", "mgt-dsn", 71.0, math.nan, math.nan, "at most 73", "yes"),
+        ("mean pesq_wb", "voicebank", "ftfnet", math.nan, math.nan, math.nan, "at least 2.35", "missing"),
+    ],
+    columns=["claim", "set", "system", "value", "low", "high", "goal", "met"],
+)
+
+
+def rows(table: str) -> list[list[str]]:
+    page = BeautifulSoup(table, "html.parser")
+    return [[cell.get_text(" ") for cell in row.select("td")] for row in page.select("tbody tr")]
+
+
+def test_statements_say_how_many_of_their_goals_are_met():
+    said = {row[0]: row[3] for row in rows(choices.statements_table(GOALS))}
+    assert said["Quality comparable to the static FTF-Net's"] == "1 met, 1 not met"
+    assert said["73 % of its load on average"] == "1 met"
+    assert said["The gates come from a Gumbel-Softmax"] == "shown in the chapter"
+    assert said["The use of the dynamic parts follows the severity of the distortion"] == "not measured yet"
+
+
+def test_statements_without_results_promise_nothing():
+    assert not any("met" in row[3].split() for row in rows(choices.statements_table(None)))
+
+
+def test_every_statement_leads_to_a_chapter_and_has_a_published_mark():
+    for statement in choices.STATEMENTS:
+        assert (ROOT / "book" / f"{statement.chapter}.md").is_file(), statement.chapter
+        assert statement.mark in ("A", "S", "N")
+
+
+def test_goals_are_listed_with_interval_and_verdict():
+    first, _, cost, absent = rows(choices.goals_table(GOALS))
+    assert first == [
+        "PESQ-WB difference to FTF-Net",
+        "test",
+        "MGT-DSN",
+        "−0.02 (−0.03 to −0.01)",
+        "interval above -0.05",
+        "met",
+    ]
+    assert cost[3] == "71.00" and absent[3] == "–" and absent[5] == "not measured yet"
+    assert "no results/claims.csv" in choices.goals_table(None)
+
+
+def test_every_choice_has_a_mark_and_a_reason():
+    for choice in choices.CHOICES:
+        assert choice.mark in ("A", "S", "N", "D") and choice.why and choice.taken
+    assert all(what and why for what, why in choices.NOT_RUN)
+
+
+def test_rows_that_test_a_choice_are_in_the_plan(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "experiments"))
+    source = (ROOT / "experiments" / "rows.py").read_text()
+    planned = importlib.import_module("rows")
+    names = {f"guide-{name}" for name in planned.GUIDES} | {f"only-{kind}" for kind in planned.KINDS}
+    sys.modules.pop("rows")
+    for choice in choices.CHOICES:
+        for name in choice.tested_by:
+            assert name in names or f'"{name}"' in source, name
+
+
+def test_choices_show_what_their_ablation_gave():
+    columns = ["system", "baseline", "set", "metric", "seed", "snr_db", "mean", "low", "high"]
+    row = ("gate-shared", choices.BASE, "test", "pesq_wb", None, None, -0.0123, -0.02, -0.004)
+    found = {line[0]: line[4] for line in rows(choices.choices_table(pandas.DataFrame([row], columns=columns)))}
+    assert found["Number of gates"] == "gate-shared: −0.012 (−0.020 to −0.004)"
+    assert found["Memory of a closed part"] == "state-running: not measured yet"
+    assert found["The compute dial"] == "–"
+
+
+@pytest.mark.parametrize(
+    "table", [choices.statements_table(GOALS), choices.not_run_table(), choices.choices_table(None)]
+)
+def test_tables_have_headed_columns_of_equal_length(table):
+    page = BeautifulSoup(table, "html.parser")
+    heads = page.select("thead th[scope=col]")
+    assert heads and {len(row.select("td")) for row in page.select("tbody tr")} == {len(heads)}
