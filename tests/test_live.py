@@ -48,7 +48,7 @@ SEEN = """
 })()
 """
 STATUS = "document.querySelector('.live-status').textContent"
-SOURCES = "document.querySelectorAll('.live-choices')[0].querySelectorAll('input')"
+SOURCES = "document.querySelectorAll('.live .listen-choices')[0].querySelectorAll('input')"
 START = "document.querySelector('.live-start')"
 
 
@@ -242,7 +242,7 @@ def test_every_control_has_a_name_and_fits_a_narrow_screen(browser):
     names = [node["name"]["value"] for node in nodes if node["role"]["value"] in kinds]
     assert len(names) == 9 and all(name.strip() for name in names), names
     heights = (
-        "[...document.querySelectorAll('.live-choices label, .live-start, .live-sound')].map((n) => n.offsetHeight)"
+        "[...document.querySelectorAll('.live .listen-choice, .live-start, .live-sound')].map((n) => n.offsetHeight)"
     )
     assert min(browser.value(heights)) >= 44
 

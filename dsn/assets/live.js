@@ -1,34 +1,26 @@
 // The live display: microphone, file or stored sentence through the network, frame by frame, in the reader's browser.
 // The state is described by live_state in dsn/plots/live.py. Nothing starts, and nothing is asked for, before a click.
 
+import { buildNumbers } from "./listen_controls.mjs";
+import { element, percent } from "./listen_page.mjs";
+import { Kernel, RATE, Spectra, Stopwatch } from "./live_engine.mjs";
+import { Scope } from "./live_scope.mjs";
+import { decode, keptOn, openMicrophone } from "./live_sources.mjs";
+
 const DIAL = { min: -3, max: 3, step: 0.1 };
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 // Not a Blob's address: Chromium gives an audio thread no Blob of a page that was opened from a disk.
-const address = (text) => `data:text/javascript,${encodeURIComponent(text)}`;
+const address = (script) => `data:text/javascript,${encodeURIComponent(script)}`;
 const signed = (value) => (value > 0 ? "+" : value < 0 ? "−" : "") + Math.abs(value).toFixed(1);
-const percent = (value) => (Number.isFinite(value) ? `${value.toFixed(0)} %` : "–");
-
-function element(name, attributes = {}, ...children) {
-  const node = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  node.append(...children);
-  return node;
-}
 
 // ---- what the reader handles ---------------------------------------------------------------------------------------
 
 function radios(legend, group, labels) {
   const inputs = labels.map((_, k) => element("input", { type: "radio", name: group, value: k }));
-  const choices = labels.map((label, k) => element("label", {}, inputs[k], element("span", {}, label)));
+  const choices = labels.map((label, k) => element("label", { class: "listen-choice" }, inputs[k], element("span", {}, label)));
   inputs[0].checked = true;
-  const row = element("div", { class: "live-choices" }, ...choices);
+  const row = element("div", { class: "listen-choices" }, ...choices);
   return { node: element("fieldset", {}, element("legend", {}, legend), row), inputs };
-}
-
-function numbers(labels) {
-  const values = labels.map(() => element("dd", {}, "–"));
-  const pairs = labels.map((label, k) => element("div", {}, element("dt", {}, label), values[k]));
-  return { node: element("dl", { class: "live-numbers" }, ...pairs), values };
 }
 
 function dialControl() {
@@ -42,20 +34,21 @@ let displays = 0;
 function build(root, state) {
   const key = `live-${(displays += 1)}`;
   const parts = {
-    source: radios("Listen to", `${key}-source`, [...state.clips.map(({ name }) => name), "a file", "the microphone"]),
+    source: radios("Listen to", `${key}-source`, [...state.clips.map(({ name }) => name), "a file", "microphone"]),
     file: element("input", { type: "file", accept: "audio/*", "aria-label": "Sound file", hidden: "" }),
-    start: element("button", { type: "button", class: "live-start" }, "Start"),
+    start: element("button", { type: "button", class: "listen-play live-start" }, "Start"),
     heard: radios("Hear", `${key}-heard`, ["enhanced", "noisy"]),
     sound: element("input", { type: "checkbox", checked: "" }),
     dial: dialControl(),
     status: element("p", { class: "live-status", role: "status" }),
-    numbers: numbers(["MACs, last second", "MACs since start", "time per frame", "of real time", "frames dropped"]),
+    numbers: buildNumbers(["MACs, last second", "MACs since start", "time per frame", "of real time", "frames dropped"]),
     canvas: element("canvas", { role: "img", "aria-label": "Nothing has run yet", hidden: "" }),
-    key: element("p", { class: "live-key" }, `MACs in per cent of ${state.baseline.name}'s. Time: a second copy in this page runs the frames that you hear, 30 in a row.`),
+    key: element("p", { class: "listen-key" }, `MACs in per cent of ${state.baseline.name}'s. Time: a second copy in this page runs the frames that you hear, 30 in a row.`),
   };
   const sound = element("label", { class: "live-sound" }, parts.sound, " sound on (with a microphone: headphones)");
   const run = element("div", { class: "live-run" }, parts.start, sound);
-  root.classList.add("live");
+  for (const value of parts.numbers.values) value.textContent = "–";
+  root.classList.add("listen", "live");
   root.append(parts.source.node, parts.file, run, parts.status, parts.heard.node, parts.dial.node, parts.numbers.node, parts.key, parts.canvas);
   return parts;
 }
@@ -84,11 +77,11 @@ class Run {
 }
 
 class Live {
-  constructor(root, state, tools) {
-    Object.assign(this, { root, state, tools, parts: build(root, state), run: null });
+  constructor(root, state) {
+    Object.assign(this, { root, state, parts: build(root, state), run: null });
     Object.assign(this, { program: bytes(state.program), model: bytes(state.model) });
     this.example = root.previousElementSibling;
-    this.scope = new tools.Scope(this.parts.canvas, state);
+    this.scope = new Scope(this.parts.canvas, state);
     this.connect();
     this.example.classList.add("live-example");
     root.append(this.example);
@@ -175,7 +168,7 @@ class Live {
     const run = new Run();
     try {
       this.stopwatch = this.timer();
-      if (this.chosen.microphone) run.stream = await this.tools.openMicrophone();
+      if (this.chosen.microphone) run.stream = await openMicrophone();
       run.worklet = await this.worklet(run.context, await this.clip());
     } catch (error) {
       await run.stop();
@@ -188,7 +181,6 @@ class Live {
   }
 
   timer() {
-    const { Kernel, Stopwatch } = this.tools;
     try {
       return new Stopwatch(new Kernel(this.program, this.model), () => performance.now());
     } catch (error) {
@@ -202,7 +194,7 @@ class Live {
     if (!clip && !file) return null;
     const content = clip ? bytes(clip.audio).buffer : await this.fileContent();
     try {
-      return await this.tools.decode(content, this.tools.RATE);
+      return await decode(content, RATE);
     } catch {
       throw new Error("The browser cannot read this file as sound.");
     }
@@ -231,14 +223,14 @@ class Live {
       context.createMediaStreamSource(stream).connect(worklet);
       stream.getAudioTracks()[0].onended = () => this.run && this.stop("Stopped, because the microphone has gone.");
     }
-    this.spectra = new this.tools.Spectra(this.state.hop);
+    this.spectra = new Spectra(this.state.hop);
     this.held = null;
     this.scope.clear();
     worklet.port.onmessage = ({ data }) => this.receive(data);
     this.tell();
     this.parts.start.textContent = "Stop";
     this.showExample(false);
-    this.say(stream ? `Listening to the microphone at ${context.sampleRate} Hz.${this.tools.keptOn(stream)}` : "Running.");
+    this.say(stream ? `Listening to the microphone at ${context.sampleRate} Hz.${keptOn(stream)}` : "Running.");
   }
 
   receive({ frames, dropped }) {
@@ -293,7 +285,6 @@ class Live {
   }
 }
 
-export async function render(root, state) {
-  const tools = await import(address(state.page));
-  new Live(root, state, tools);
+export function render(root, state) {
+  new Live(root, state);
 }

@@ -71,7 +71,7 @@ export class Scope {
     const scale = window.devicePixelRatio || 1;
     Object.assign(this.canvas, { width: Math.round(this.width * scale), height: Math.round(this.height * scale) });
     const style = getComputedStyle(this.canvas);
-    this.colour = (name) => style.getPropertyValue(`--live-${name}`).trim();
+    this.colour = (name) => style.getPropertyValue(`--listen-${name}`).trim();
     const pen = (this.pen = this.canvas.getContext("2d"));
     pen.scale(scale, scale);
     pen.font = `12px ${style.fontFamily}`;

@@ -23,15 +23,12 @@ from .listening import PEAK
 from .spectrograms import COLOURS, block_name, overview
 from .versions import Version
 
-HEIGHT = 1000
+HEIGHT = 880
 NOSCRIPT = "<noscript><p>Without JavaScript there is only this stored example.</p></noscript>"
 FADE = 320
 """Samples over which a sentence begins and ends, so that its repetition does not click."""
-MODULES = {
-    "page": ("live_engine.mjs", "live_scope.mjs", "live_sources.mjs"),
-    "audio": ("live_engine.mjs", "live_worklet.mjs"),
-}
-"""Files of dsn/assets that make one module each: for the page, and for its audio thread."""
+AUDIO = ("live_engine.mjs", "live_worklet.mjs")
+"""Files of dsn/assets that make the module of the audio thread."""
 
 
 def _base64(content: bytes) -> str:
@@ -50,10 +47,6 @@ def _clip(name: str, wav: NDArray[np.floating]) -> dict[str, str]:
     fade = np.minimum(1, np.arange(len(wav)) / FADE)
     whole = min(1.0, PEAK / float(np.abs(wav).max())) * wav * fade * fade[::-1]
     return {"name": name, "audio": display.audio_data_uri(np.rint(whole * 2048) / 2048, SAMPLE_RATE).partition(",")[2]}
-
-
-def _module(files: tuple[str, ...]) -> str:
-    return "\n".join((display.ASSETS / file).read_text(encoding="utf-8") for file in files)
 
 
 def live_state(model: DSN, baseline: Version, clips: Mapping[str, NDArray[np.floating]]) -> dict[str, Any]:
@@ -77,7 +70,8 @@ def live_state(model: DSN, baseline: Version, clips: Mapping[str, NDArray[np.flo
         "dynamic_macs": list(dynamic),
         "gate_names": [block_name(name) for name in model.gate_names],
         "baseline": {"name": baseline.name, "macs": float(baseline.frame_macs()[0])},
-    } | {name: _module(files) for name, files in MODULES.items()}
+        "audio": "\n".join((display.ASSETS / name).read_text(encoding="utf-8") for name in AUDIO),
+    }
 
 
 def live(
