@@ -267,6 +267,7 @@ class Data(Settings):
     coloured: float = 0.1
     speech_shaped: float = 0.05
     second_noise: float = 0.2
+    rumble: float = 0.0
     tilt: float = 0.3
     reverberation: float = 0.2
 
@@ -274,7 +275,7 @@ class Data(Settings):
         _check(self.samples > 0, f"samples is {self.samples}; it must be positive")
         _check(self.snr_db_min <= self.snr_db_max, f"snr_db_min {self.snr_db_min} exceeds {self.snr_db_max}")
         _check(self.level_db_min <= self.level_db_max, f"level_db_min {self.level_db_min} exceeds {self.level_db_max}")
-        for name in ("babble", "coloured", "speech_shaped", "second_noise", "tilt", "reverberation"):
+        for name in ("babble", "coloured", "speech_shaped", "second_noise", "rumble", "tilt", "reverberation"):
             _check(0 <= getattr(self, name) <= 1, f"{name} is {getattr(self, name)}; a chance lies in [0, 1]")
         sources = self.babble + self.coloured + self.speech_shaped
         _check(sources <= 1, f"babble, coloured and speech_shaped add up to {sources}; at most 1")

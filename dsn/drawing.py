@@ -26,6 +26,12 @@ PAUSE = (0.1, 0.6)
 LEAD = (0.2, 1.0)
 """Shortest and longest wait before the first word, seconds, in three mixtures of ten; the others start in speech."""
 
+RUMBLE_EXPONENT = (2.5, 4.0)
+"""Least and greatest exponent of the rumble's power spectrum f ** -exponent."""
+
+RUMBLE_DB = (-10.0, 10.0)
+"""Lowest and highest level of the rumble against the first noise, dB."""
+
 LEAD_CHANCE = 0.3
 TRIES = 20
 DEFAULT = config.Data()
@@ -130,10 +136,17 @@ class _NoiseDraw:
     rng: np.random.Generator
 
     def noises(self, kind: str | None) -> tuple[Noise, ...]:
-        first = self.noise(kind or self.kind(), 0.0)
-        if self.rng.random() >= self.data.second_noise:
-            return (first,)
-        return first, self.noise(kind or self.kind(), _uniform(self.rng, -10, 0))
+        found = [self.noise(kind or self.kind(), 0.0)]
+        if self.rng.random() < self.data.second_noise:
+            found.append(self.noise(kind or self.kind(), _uniform(self.rng, -10, 0)))
+        if self.rng.random() < self.data.rumble:
+            found.append(self.rumble())
+        return tuple(found)
+
+    def rumble(self) -> Noise:
+        """Wind, traffic and handling below 100 Hz, which many corpora of noise have cut off."""
+        exponent = _uniform(self.rng, *RUMBLE_EXPONENT)
+        return Noise("coloured", seed=_seed(self.rng), exponent=exponent, gain_db=_uniform(self.rng, *RUMBLE_DB))
 
     def kind(self) -> str:
         chances = (self.data.babble if self.others else 0.0, self.data.coloured, self.data.speech_shaped)

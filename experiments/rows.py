@@ -39,7 +39,7 @@ GUIDES: dict[str, config.GuideMetric] = {"snr": "snr_db", "si-sdr": "si_sdr_db",
 KINDS = ("gru", "attention", "conv", "fc")
 BACKBONES = ("hystnet", "crn")
 POLICY_STEPS = 800
-RATIO_WEIGHT = 1.0
+RATIO_WEIGHT = 5.0
 SPREAD = 0.8
 """A guided target reaches this share of the mean ratio below and above it."""
 

@@ -341,3 +341,13 @@ def test_second_noise_lies_at_its_gain(corpus: Corpus, kind: str) -> None:
     alone = mixing.noise_signal(corpus, recipe)
     assert mixing.rms(alone) == pytest.approx(1)
     assert mixing.rms(mixing.noise_signal(corpus, both) - alone) == pytest.approx(10 ** (-6 / 20))
+
+
+def test_rumble_comes_beside_the_same_noise(corpus: Corpus) -> None:
+    plain, rumbling = (draw(corpus, "train", 4, dataclasses.replace(DATA, rumble=chance)) for chance in (0.0, 1.0))
+    assert rumbling.noises[:-1] == plain.noises and rumbling.speech == plain.speech
+    rumble = rumbling.noises[-1]
+    assert rumble.kind == "coloured" and 2.5 <= rumble.exponent <= 4.0 and -10 <= rumble.gain_db <= 10
+    noise = mixing.coloured(16000, rumble.exponent, rumble.seed)
+    power = np.abs(np.fft.rfft(noise)) ** 2
+    assert power[:200].sum() > 0.9 * power.sum()

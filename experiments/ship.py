@@ -1,0 +1,72 @@
+"""Copy the weights of seed 0 into the package, with where they come from, and give the dial of slim models its unit.
+
+Seed 0 is shipped because it is the first, not because it is the best; the tables have all seeds.
+
+Example:
+    python experiments/ship.py --pool POOL --runs RUNS
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+from pathlib import Path
+from typing import Any
+
+import torch
+from rows import Row, plan
+from training import MODEL, folder
+
+from dsn import weights
+from dsn.audio import SAMPLE_RATE
+from dsn.policy import standardise
+from dsn.pool import Pool, key
+from dsn.stft import analyse, compress
+
+SHIPPED = ("ftfnet", "ftfnet-narrow", "dsn", "mgt-dsn", "mgt-dsn-60")
+SEED = 0
+STANDARD = 200
+"""Mixtures that set the dial's unit."""
+
+
+def lineage(rows: dict[str, Row], name: str, runs: Path) -> list[dict[str, Any]]:
+    """Notes of the runs that a row starts from, the first one first."""
+    start = rows[name].start
+    return [] if start is None else [*lineage(rows, start, runs), weights.notes(folder(runs, start, SEED) / MODEL)]
+
+
+def ship(rows: dict[str, Row], name: str, pool: Pool, runs: Path) -> None:
+    """Copy one model."""
+    path = folder(runs, name, SEED) / MODEL
+    model = weights.load(path)
+    if model.policy is not None:
+        noisy = torch.as_tensor(pool.batch(range(STANDARD))[0])
+        spec, _ = analyse(noisy, model.config.stft.n_fft)
+        standardise(model.policy, compress(spec, model.config.stft.compression).abs())
+    data = {
+        "mixtures": len(pool),
+        "hours_of_mixtures": round(len(pool) * pool.recipes[0].samples / SAMPLE_RATE / 3600, 2),
+        "pool": key(pool.recipes),
+        "machine": platform.machine() + " CPU, one thread",
+    }
+    notes = weights.notes(path) | {"row": name, "seed": SEED, "trunk": lineage(rows, name, runs), "data": data}
+    weights.save(model, weights.SHIPPED / f"{name}.safetensors", notes)
+
+
+def main() -> None:
+    """Copy what is trained."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pool", type=Path, required=True, help="folder of the training mixtures")
+    parser.add_argument("--runs", type=Path, required=True, help="folder of the runs")
+    arguments = parser.parse_args()
+    pool = Pool(arguments.pool)
+    rows = plan(pool)
+    for name in SHIPPED:
+        trained = (folder(arguments.runs, name, SEED) / MODEL).is_file()
+        if trained:
+            ship(rows, name, pool, arguments.runs)
+        print(f"{name}: {'copied' if trained else 'not trained yet, left as it is'}")
+
+
+if __name__ == "__main__":
+    main()
