@@ -16,7 +16,7 @@ import json
 from pathlib import Path
 
 from dsn import weights
-from dsn.bench import collect
+from dsn.bench import FILES, collect
 from dsn.commands.bench import positive_seconds, text
 from dsn.evaluate import write_csv
 from dsn.files import replacing, sha256
@@ -31,7 +31,7 @@ def main() -> None:
     arguments = parser.parse_args()
     benchmark = collect(arguments.model, arguments.seconds)
     print(text(benchmark))
-    for name, table in {"bench": "systems", "bench_parts": "parts", "bench_lines": "lines"}.items():
+    for table, name in FILES.items():
         write_csv(getattr(benchmark, table), arguments.results / f"{name}.csv")
     about = benchmark.hardware | {
         "command": f"python experiments/bench.py --seconds {arguments.seconds:g} --model {arguments.model}",

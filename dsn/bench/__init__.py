@@ -6,6 +6,7 @@ samples, Fourier transforms included, as one call of `dsn.routes.Session.step`, 
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ import numpy as np
 import pandas
 import torch
 
-from .. import weights
+from .. import stored, weights
 from .hardware import describe
 from .parts import Part, by_gate, by_kind
 from .peers import installed
@@ -57,6 +58,16 @@ class Benchmark(NamedTuple):
         return {name: [_plain(row) for row in table.to_dict("records")] for name, table in tables.items()} | {
             "hardware": self.hardware
         }
+
+
+FILES = {"systems": "bench", "parts": "bench_parts", "lines": "bench_lines"}
+"""Names of the stored tables."""
+
+
+def load() -> Benchmark:
+    """The stored run. Raises FileNotFoundError if this copy has none."""
+    about = json.loads((stored.folder() / "bench.json").read_text(encoding="utf-8"))
+    return Benchmark(**{name: stored.table(file) for name, file in FILES.items()}, hardware=about)
 
 
 def _plain(row: dict[Any, Any]) -> dict[str, Any]:

@@ -42,6 +42,13 @@ def load() -> float | None:
     return round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None
 
 
+def priority() -> str:
+    """Whether this process goes before all ordinary ones ("real-time"), where the system tells."""
+    if not hasattr(os, "sched_getscheduler"):
+        return "unknown"
+    return "real-time" if os.sched_getscheduler(0) in (os.SCHED_FIFO, os.SCHED_RR) else "ordinary"
+
+
 def describe() -> dict[str, object]:
     """Processor, cores, threads, other load, system and versions, as plain values."""
     return {
@@ -51,6 +58,7 @@ def describe() -> dict[str, object]:
         "cores": os.cpu_count() or 0,
         "threads": torch.get_num_threads(),
         "load": load(),
+        "priority": priority(),
         "system": platform.system(),
         "versions": versions(),
     }

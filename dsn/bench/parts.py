@@ -76,11 +76,12 @@ def by_kind(names: Sequence[str], hops: Array, seconds: float) -> list[Part]:
     """Time of the dynamic half of each kind of layer on each route; random weights, all gates open or closed."""
     torch.manual_seed(0)
     models = {kind: DSN(config.Model(slim=(kind,))).eval() for kind in KINDS}
-    keys = [(name, kind, gate) for name in names for kind in KINDS for gate in (0.0, 1.0)]
+    made = {(name, kind): routes.make(name, models[kind]) for name in names for kind in KINDS}
+    keys = [(name, kind, gate) for name, kind in made for gate in (0.0, 1.0)]
     contestants = []
     for name, kind, gate in keys:
         forced = (gate,) * models[kind].config.n_gates
-        step = stepper(routes.make(name, models[kind]), hops, forced=forced)
+        step = stepper(made[name, kind], hops, forced=forced)
         contestants.append(Contestant(f"{name} {kind} {gate:.0f}", step))
     times = measure(contestants, seconds, paced=False, label="time per kind of layer")
     taken = {key: one.microseconds for key, one in zip(keys, times, strict=True)}
