@@ -20,6 +20,9 @@ class NativeSession:
         """One hop; see `Session`."""
         check_forced(forced, self.n_gates)
         given = None if forced is None else [int(gate > 0.5) for gate in forced]
+        if len(self.streams) == 1:  # spares a copy, which is worth a few per cent of a frame
+            stream = self.streams[0]
+            return stream.push(hop[0], dial, given)[None], stream.gates[None].astype(np.float32)
         enhanced = np.stack([stream.push(part, dial, given) for stream, part in zip(self.streams, hop, strict=True)])
         return enhanced, np.stack([stream.gates for stream in self.streams]).astype(np.float32)
 
