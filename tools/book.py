@@ -19,7 +19,7 @@ from typing import Any
 import nbformat
 from tqdm import tqdm
 
-from tools import chapters, html_check, notebooks
+from tools import chapters, html_check, notebooks, slides
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "_build"
@@ -104,6 +104,7 @@ def stage(records: dict[Path, dict[str, Any]], source: Path) -> None:
         banner = BANNER.format(url=notebooks.colab_url(settings, path), **record)
         nbformat.write(chapters.presentable(executed, banner), source / "book" / path.name)
     (source / "book" / "status.md").write_text(_status_page(records))
+    slides.write(source / "book")
 
 
 def render(source: Path) -> None:

@@ -1,0 +1,140 @@
+"""Figures for slides: drawn by the build with the functions of the chapters, as SVG and PNG, and a page of them.
+
+Everything lies beside the page, so that its links work from a folder on disk.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pandas
+import torch
+from matplotlib.figure import Figure
+
+from dsn import policy, results, stored, weights
+from dsn.plots import conditional, gates, layers, macs, training
+from dsn.plots import results as measured
+
+Drawing = tuple[Figure, str]
+
+DPI = 300
+"""Of the PNGs: 1680 pixels wide, enough for half a slide."""
+SYSTEMS = ("noisy", "ftfnet", "dsn", "mgt-dsn")
+SETS = ("test", "default", "voicebank")
+"""The first of these sets that the stored results have is drawn."""
+LICENCE = "Figures: the dsn authors, CC BY 4.0, https://creativecommons.org/licenses/by/4.0/\n"
+ARCHIVE = "figures.zip"
+PAGE = """\
+# Figures for slides
+
+Drawn from the package and the stored results when these pages were made. Each comes as SVG, which stays sharp at any
+size, and as PNG, which every program takes; {{download}}`all of them in one archive <slides/{archive}>`. They are under
+CC BY 4.0: use them with a line such as *the dsn authors, CC BY 4.0*.
+"""
+ENTRY = """\
+## {title}
+
+```{{image}} slides/{name}.svg
+:alt: {alt}
+:width: 100%
+```
+
+{{download}}`{title}, SVG <slides/{name}.svg>` · {{download}}`{title}, PNG <slides/{name}.png>`
+"""
+
+
+@cache
+def _rows() -> pandas.DataFrame:
+    """The stored results by file, of the set that is drawn."""
+    files = pandas.DataFrame(pandas.read_csv(next(stored.folder().glob("files.csv*")), dtype={"file": str}))
+    drawn = next(name for name in SETS if name in set(files["set"]))
+    return pandas.DataFrame(files[files["set"] == drawn])
+
+
+def _system(name: str) -> pandas.DataFrame:
+    rows = pandas.DataFrame(_rows()[_rows()["system"] == name])
+    return pandas.DataFrame(rows.groupby("file").mean(numeric_only=True))
+
+
+def _usage() -> Drawing:
+    ovrl = _system("noisy")["dnsmos_ovrl"]
+    tables = {name: _system(name).assign(noisy_ovrl=ovrl) for name in ("dsn", "mgt-dsn")}
+    return training.learnt_ratio(tables, results.shipped_guide("mgt-dsn"), ("noisy_ovrl",))
+
+
+def _pareto() -> Drawing:
+    columns = ["mmacs_per_s", "activation_ratio", "pesq_wb", "si_sdr_db"]
+    means = [_system(name)[columns].mean().to_dict() | {"model": name, "dial": 0.0} for name in SYSTEMS]
+    return measured.pareto(pandas.DataFrame(means))
+
+
+def _noise(seconds: float) -> torch.Tensor:
+    return torch.randn(1, round(seconds * 62.5) * 256, generator=torch.Generator().manual_seed(0))
+
+
+def _gradient() -> Drawing:
+    margins, slopes = torch.linspace(-6, 6, 121), {}
+    for tau in (0.2, 1.0, 5.0):
+        logits = torch.stack([torch.zeros_like(margins), margins], dim=-1).requires_grad_()
+        policy.sample_gate(logits, tau=tau, noise=0.0).sum().backward()
+        assert logits.grad is not None
+        slopes[tau] = logits.grad[:, policy.OPEN]
+    return gates.gate_gradient(margins, policy.hard_gate(logits).detach(), slopes)
+
+
+def _timeline(place: int) -> Drawing:
+    """Gates over the default test mixture of the lowest (0) or the highest SNR (-1)."""
+    slim, pair = weights.load("mgt-dsn"), results.mixtures(2)[place]
+    return measured.gate_timeline(pair.noisy, results.gates(slim, pair.noisy), slim.gate_names, 62.5)
+
+
+FIGURES: dict[str, tuple[str, Callable[[], Drawing]]] = {
+    "families": ("Ways to compute less", conditional.families),
+    "backbone": ("The backbone", lambda: layers.architecture(weights.load("ftfnet"), _noise(0.5))),
+    "macs": ("Where its MACs go", lambda: macs.stage_bars(weights.load("ftfnet").macs())),
+    "layer": (
+        "A dynamic layer",
+        lambda: layers.weight_blocks(weights.load("mgt-dsn").network.frequency_1.fc),  # pyright: ignore
+    ),
+    "closed": ("What a closed gate saves", lambda: macs.open_closed_bars(weights.load("mgt-dsn").macs())),
+    "gradient": ("A hard gate with a gradient", _gradient),
+    "gates-noisy": ("Gates in a noisy sentence", lambda: _timeline(0)),
+    "gates-quiet": ("Gates in a nearly clean sentence", lambda: _timeline(-1)),
+    "usage": ("What the policies learnt", _usage),
+    "cost": ("Quality against cost", _pareto),
+}
+"""Name of the file, title, and what draws the figure with its text alternative."""
+
+
+def draw(folder: Path, names: list[str] | None = None) -> dict[str, str]:
+    """Write the figures into a folder and pack them; returns the text alternative of each."""
+    folder.mkdir(parents=True, exist_ok=True)
+    texts = {}
+    for name in names or list(FIGURES):
+        figure, texts[name] = FIGURES[name][1]()
+        figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+        figure.savefig(folder / f"{name}.png", dpi=DPI)
+    with zipfile.ZipFile(folder / ARCHIVE, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("LICENCE.txt", LICENCE)
+        for name in texts:
+            for path in (folder / f"{name}.svg", folder / f"{name}.png"):
+                archive.write(path, path.name)
+    return texts
+
+
+def page(texts: dict[str, str]) -> str:
+    """The page that shows and links the figures in `slides/` beside it."""
+    entries = [
+        ENTRY.format(name=name, title=FIGURES[name][0], alt=json.dumps(text, ensure_ascii=False))
+        for name, text in texts.items()
+    ]
+    return "\n".join([PAGE.format(archive=ARCHIVE), *entries])
+
+
+def write(book: Path) -> None:
+    """Put the figures and their page into a folder of pages."""
+    (book / "slides.md").write_text(page(draw(book / "slides")), encoding="utf-8")
