@@ -79,16 +79,25 @@ def page(shown, tmp_path_factory):
     return path
 
 
-@pytest.fixture
-def browser(page, tmp_path, sentence):
-    """The page with a microphone that the reader allows and that plays the noisy sentence."""
-    write(tmp_path / "spoken.wav", resample(sentence[0], SAMPLE_RATE, 48000), 48000)
-    capture = f"--use-file-for-fake-audio-capture={tmp_path / 'spoken.wav'}"
-    with Browser(tmp_path / "profile", FAKE, "--use-fake-ui-for-media-stream", capture) as opened:
-        opened.open(page)
-        opened.wait("document.querySelector('.live-start') !== null")
-        opened.value(LISTEN)
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory, sentence):
+    """A browser with a microphone that the reader allows and that plays the noisy sentence."""
+    folder = tmp_path_factory.mktemp("chromium")
+    write(folder / "spoken.wav", resample(sentence[0], SAMPLE_RATE, 48000), 48000)
+    capture = f"--use-file-for-fake-audio-capture={folder / 'spoken.wav'}"
+    with Browser(folder / "profile", FAKE, "--use-fake-ui-for-media-stream", capture) as opened:
         yield opened
+
+
+@pytest.fixture
+def browser(chromium, page):
+    """The page, opened anew."""
+    chromium.ask("Page.navigate", url="about:blank")
+    chromium.events.clear()
+    chromium.open(page)
+    chromium.wait("document.querySelector('.live-start') !== null")
+    chromium.value(LISTEN)
+    return chromium
 
 
 def start(browser: Browser, source: int) -> None:
