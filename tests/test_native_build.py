@@ -14,7 +14,7 @@ import pytest
 
 import hatch_build
 from dsn import native, weights
-from dsn.native import build, library
+from dsn.compiled import build, library
 
 DRIVER = r"""
 #include <stdio.h>
@@ -63,7 +63,7 @@ def sanitized(folder: Path, compiler: list[str], flags: tuple[str, ...]) -> Path
     (folder / "driver.c").write_text(DRIVER)
     target = folder / "driver"
     options = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g", "-O1"]
-    files = [*map(str, build.sources()), str(folder / "driver.c"), f"-I{build.HERE}", "-o", str(target)]
+    files = [*map(str, build.sources()), str(folder / "driver.c"), f"-I{build.FOLDER}", "-o", str(target)]
     try:
         build.run([*compiler, *build.FLAGS, *options, *flags, *files])
         subprocess.run([target], capture_output=True, check=False)
@@ -103,9 +103,10 @@ def no_compiler(monkeypatch):
 @pytest.fixture
 def copy(tmp_path) -> Path:
     """A repository of the kernel alone, with a library of old."""
-    folder = tmp_path / "dsn" / "native"
-    shutil.copytree(build.HERE, folder, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
-    (folder / "kernel_baseline.so").write_bytes(b"old")
+    for folder in (build.FOLDER, build.FOLDER.parent / "compiled"):
+        copied = tmp_path / "dsn" / folder.name
+        shutil.copytree(folder, copied, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+    (tmp_path / "dsn" / "native" / "kernel_baseline.so").write_bytes(b"old")
     return tmp_path
 
 

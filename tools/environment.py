@@ -23,7 +23,7 @@ OLDEST = (3, 11)
 def wanted(root: Path = ROOT) -> dict[str, str]:
     """What an up-to-date environment was made from: `packages` and the editable install of `dsn` with its C kernel."""
     lock = hashlib.sha256((root / "requirements.lock").read_bytes()).hexdigest()
-    kernel = sorted((root / "dsn" / "native").glob("*.[ch]"))
+    kernel = sorted((root / "dsn" / "native").rglob("*.[ch]"))
     sources = b"".join(path.read_bytes() for path in [root / "pyproject.toml", *kernel])
     return {"packages": f"{sys.version} {lock}", "dsn": f"{root} {hashlib.sha256(sources).hexdigest()}"}
 

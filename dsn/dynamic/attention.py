@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .. import macs
+from .. import fused, macs
 from .gating import Axis, check_gate, check_split, pad_to, run_by_gate
 
 
@@ -101,6 +101,9 @@ class DynamicAttention(nn.Module):
         return y.transpose(-2, -3).flatten(-2)
 
     def _along_frequency(self, x: Tensor, gate: Tensor | None, skip: bool) -> Tensor:
+        if not skip and fused.serves(x, self.head_size):
+            y = fused.attention(self.qkv(x), self.heads)
+            return self.out(y if gate is None else self._mask(y, gate[..., None, None]))
         each, rows = x.flatten(0, 1), None if gate is None else gate.flatten()
         q, k, v = self._project(each, rows, skip)
         if rows is None:
@@ -127,6 +130,8 @@ class DynamicAttention(nn.Module):
         self, x: Tensor, state: AttentionState | None, gate: Tensor | None, skip: bool
     ) -> tuple[Tensor, AttentionState]:
         size = x.shape[:2]
+        if state is None and not skip and fused.serves(x, self.head_size):
+            return self._fused_along_time(x, gate)
         state = self.empty_state(x) if state is None else state
         q, k, v = self._project(x.flatten(0, 1), None if gate is None else gate.flatten(), skip)
         ones = x.new_ones(size)
@@ -141,6 +146,18 @@ class DynamicAttention(nn.Module):
         y = self._by_window(q, seen, gate) if skip else self._by_chunk(q, seen, gate)
         y = self._join(y.flatten(0, 1), None if gate is None else gate.flatten(), skip).unflatten(0, size)
         return y, self._last(seen)
+
+    def _fused_along_time(self, x: Tensor, gate: Tensor | None) -> tuple[Tensor, AttentionState]:
+        qkv, ones = self.qkv(x), x.new_ones(x.shape[:2])
+        left = None if gate is None or self.running else gate
+        y = fused.attention(qkv, self.heads, self.past, left, self.static_heads)
+        _, key, value = qkv[:, -self.past :].chunk(3, dim=-1)
+        recent = AttentionState(
+            key, value, ones[:, -self.past :], (ones if left is None else left.detach())[:, -self.past :]
+        )
+        empty = self.empty_state(x)
+        seen = AttentionState(*(torch.cat(parts, dim=1) for parts in zip(empty, recent, strict=True)))
+        return self.out(y if gate is None else self._mask(y, gate[..., None, None])), self._last(seen)
 
     def _last(self, seen: AttentionState) -> AttentionState:
         """The state to carry over: the last `past` frames, without the dynamic keys and values of closed ones."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
-from .. import macs
+from .. import fused, macs
 from .gating import Axis, check_gate, check_split
 
 
@@ -43,47 +46,58 @@ class DynamicGRU(nn.Module):
             return self._along_time(x, state, gate, skip)
         return self._along_frequency(x, gate, skip), None
 
-    def _run(self, x: Tensor, groups: slice) -> Tensor:
-        """Groups one after another over sequences x (N, F, C), without state."""
-        parts = x.split(self.width, dim=-1)[groups]
-        return torch.cat([gru(part)[0] for gru, part in zip(self.groups[groups], parts, strict=True)], dim=-1)
+    def _run(self, x: Tensor, groups: slice, state: Tensor | None = None, skip: bool = False) -> Tensor:
+        """Groups side by side over sequences x (N, S, G w), along time from state (N, G w); None is zeros."""
+        layers = self.groups[groups]
+        state = None if state is None else state.unflatten(-1, (-1, self.width)).transpose(0, 1).contiguous()
+        if not skip and fused.serves(x, self.width):
+            return fused.gru(layers, x, state)
+        states = [None] * len(layers) if state is None else state.split(1)
+        parts = zip(layers, x.split(self.width, dim=-1), states, strict=True)
+        return torch.cat([gru(part, start)[0] for gru, part, start in parts], dim=-1)
 
     def _along_frequency(self, x: Tensor, gate: Tensor | None, skip: bool) -> Tensor:
         size, each = x.shape[:2], x.flatten(0, 1)
         if gate is None:
-            return self._run(each, slice(None)).unflatten(0, size)
-        static = self._run(each, slice(self.static_groups))
+            return self._run(each, slice(None), skip=skip).unflatten(0, size)
+        split = self.static_groups * self.width
+        static = self._run(each[..., :split], slice(self.static_groups), skip=skip)
         if self.static_groups == len(self.groups):
             return static.unflatten(0, size)
-        open_rows = gate.flatten()[:, None, None]
-        dynamic = slice(self.static_groups, None)
+        each, dynamic = each[..., split:], slice(self.static_groups, None)
         if skip:
             is_open = gate.flatten() > 0.5
-            extra = static.new_zeros(*static.shape[:2], 2 * self.width * (len(self.groups) - self.static_groups))
+            extra = static.new_zeros(*static.shape[:2], 2 * each.shape[-1])
             if is_open.any():
-                extra[is_open] = self._run(each[is_open], dynamic)
+                extra[is_open] = self._run(each[is_open], dynamic, skip=skip)
         else:
-            extra = self._run(each, dynamic) * open_rows
+            extra = self._run(each, dynamic) * gate.flatten()[:, None, None]
         return torch.cat([static, extra], dim=-1).unflatten(0, size)
 
     def _along_time(self, x: Tensor, state: Tensor | None, gate: Tensor | None, skip: bool) -> tuple[Tensor, Tensor]:
-        batch, _frames, bins, _ = x.shape
+        batch, _, bins, channels = x.shape
         rows = x.transpose(1, 2).flatten(0, 1)  # (B F, T, C)
-        if state is None:
-            state = x.new_zeros(len(self.groups), batch * bins, self.width)
-        row_gate = None if gate is None else gate.repeat_interleave(bins, dim=0)
-        outputs, states = [], []
-        for index, (gru, part) in enumerate(zip(self.groups, rows.split(self.width, dim=-1), strict=True)):
-            gate_here = None if index < self.static_groups else row_gate
-            if gate_here is None or self.running:
-                y, last = gru(part, state[index : index + 1].contiguous())
-                y, last = y if gate_here is None else y * gate_here[..., None], last[0]
-            else:
-                y, last = run_held(gru, part, state[index], gate_here, skip)
-            outputs.append(y)
-            states.append(last)
-        y = torch.cat(outputs, dim=-1).unflatten(0, (batch, bins)).transpose(1, 2)
-        return y, torch.stack(states)
+        start = x.new_zeros(batch * bins, channels) if state is None else state.transpose(0, 1).flatten(1)
+        split = channels if gate is None else self.static_groups * self.width
+        y = self._run(rows[..., :split], slice(split // self.width), start[:, :split], skip)
+        last = y[:, -1]
+        if gate is not None and split < channels:
+            row_gate = gate.repeat_interleave(bins, dim=0)
+            extra, rest = self._gated(rows[..., split:], start[:, split:], row_gate, skip)
+            y, last = torch.cat([y, extra], dim=-1), torch.cat([last, rest], dim=-1)
+        states = last.unflatten(-1, (-1, self.width)).transpose(0, 1)
+        return y.unflatten(0, (batch, bins)).transpose(1, 2), states
+
+    def _gated(self, rows: Tensor, state: Tensor, gate: Tensor, skip: bool) -> tuple[Tensor, Tensor]:
+        """Dynamic groups along time: rows (N, T, C), state (N, C), gate (N, T) -> outputs and the state after them."""
+
+        def run(x: Tensor, start: Tensor) -> tuple[Tensor, None]:
+            return self._run(x, slice(self.static_groups, None), start[0], skip), None
+
+        if not self.running:
+            return run_held(run, rows, state, gate, skip)
+        y, _ = run(rows, state[None])
+        return y * gate[..., None], y[:, -1]
 
     def macs(self, bins: int) -> macs.Macs:
         """Cost per frame of `bins`."""
@@ -93,8 +107,10 @@ class DynamicGRU(nn.Module):
         return macs.split(each * always, each * len(self.groups))
 
 
-def run_held(gru: nn.Module, x: Tensor, state: Tensor, gate: Tensor, skip: bool) -> tuple[Tensor, Tensor]:
-    """One GRU over the open frames only; closed frames put out 0 and hold the state.
+def run_held(
+    gru: Callable[[Tensor, Tensor], tuple[Tensor, Any]], x: Tensor, state: Tensor, gate: Tensor, skip: bool
+) -> tuple[Tensor, Tensor]:
+    """One GRU, `gru(x, state[None])`, over the open frames only; closed frames put out 0 and hold the state.
 
     Shapes: x (N, T, C), state (N, H), gate (N, T) in {0, 1} -> y (N, T, H), state (N, H).
     With `skip` the call stops after the longest sequence's open frames, else it runs T steps; a closed frame then

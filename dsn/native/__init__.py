@@ -4,9 +4,9 @@ Closed gates are branches that are not taken, so they cost nothing. Installation
 if there is a compiler; without one `available()` is False, `problem()` says what to do, and everything else works.
 """
 
+from ..compiled import available as available
+from ..compiled import problem as problem
+from ..compiled import variants as variants
 from .kernel import Kernel as Kernel
 from .kernel import Stream as Stream
-from .library import available as available
-from .library import problem as problem
-from .library import variants as variants
 from .packing import pack as pack

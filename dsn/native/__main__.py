@@ -1,5 +1,5 @@
 """`python -m dsn.native` compiles the kernel in place."""
 
-from .build import main
+from ..compiled.build import main
 
 main()

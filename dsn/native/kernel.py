@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..compiled import load
 from ..macs import MacTable
 from ..model import DSN, Enhanced, Gates
 from ..stft import as_batch
-from .library import load
 from .packing import aligned, pack
 
 Array = np.ndarray

@@ -139,12 +139,12 @@ def _tables(stft: config.Stft) -> list[Array]:
     """`struct tables`: window, the FFT's two sets of factors, and the exponents of the squared magnitude."""
     window = np.sqrt(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT))
     k = np.arange(16)
-    twiddle = np.exp(-2j * np.pi * np.outer(k, k) / 256)
-    half = np.exp(-2j * np.pi * np.arange(256) / N_FFT)
+    angles = 2 * np.pi * np.outer(k, k) / 256, 2 * np.pi * np.arange(256) / N_FFT
+    factors = [wave for angle in angles for wave in (np.cos(angle), -np.sin(angle))]
     exponents = [(stft.compression - 1) / 2, (1 / stft.compression - 1) / 2]
     high = [round(a * 4096) / 4096 for a in exponents]
     parts = [part for a, b in zip(exponents, high, strict=True) for part in (b, a - b)]
-    return [window, twiddle.real, twiddle.imag, half.real, half.imag, _padded(np.array(parts))]
+    return [window, *factors, _padded(np.array(parts))]
 
 
 def _head(model: DSN) -> Array:

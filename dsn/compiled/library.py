@@ -9,7 +9,7 @@ from pathlib import Path
 from . import build
 
 _ORDER = ("baseline", "avx2", "avx512")
-_POINTER, _SIZE, _FLOAT, _INT = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_float, ctypes.c_int
+_POINTER, _SIZE, _FLOAT, _INT, _LONG = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_float, ctypes.c_int, ctypes.c_int64
 _SIGNATURES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "dsn_fingerprint": (ctypes.c_char_p, ()),
     "dsn_cpu": (_INT, ()),
@@ -20,6 +20,10 @@ _SIGNATURES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "dsn_reset": (None, (_POINTER, _POINTER)),
     "dsn_process": (None, (*[_POINTER] * 4, _FLOAT, *[_POINTER] * 3)),
     "dsn_run": (None, (*[_POINTER] * 4, _SIZE, _FLOAT, *[_POINTER] * 3)),
+    "dsn_train_gru": (None, (*[_POINTER] * 8, *[_LONG] * 4)),
+    "dsn_train_gru_back": (None, (*[_POINTER] * 13, *[_LONG] * 4)),
+    "dsn_train_attention": (None, (*[_POINTER] * 5, *[_LONG] * 6, _FLOAT)),
+    "dsn_train_attention_back": (None, (*[_POINTER] * 7, *[_LONG] * 6, _FLOAT)),
 }
 
 
@@ -41,14 +45,14 @@ def open_library(path: Path) -> ctypes.CDLL:
 @cache
 def _found() -> tuple[tuple[str, ...], str]:
     """Usable variants, best first, and why there are none."""
-    baseline = build.library(build.HERE, "baseline")
+    baseline = build.library(build.FOLDER, "baseline")
     if not baseline.exists():
         return (), f"the native kernel is not compiled; {build.REMEDY}"
     try:
         best = open_library(baseline).dsn_cpu()
     except OSError as error:
         return (), f"the native kernel cannot be loaded ({error}); {build.REMEDY}"
-    usable = [name for name in _ORDER[: best + 1] if build.library(build.HERE, name).exists()]
+    usable = [name for name in _ORDER[: best + 1] if build.library(build.FOLDER, name).exists()]
     return tuple(reversed(usable)), ""
 
 
@@ -77,4 +81,4 @@ def load(variant: str | None = None) -> ctypes.CDLL:
         raise OSError(problem())
     if variant is not None and variant not in variants():
         raise ValueError(f"variant {variant!r} does not run here; choose one of {', '.join(variants())}")
-    return open_library(build.library(build.HERE, variant or variants()[0]))
+    return open_library(build.library(build.FOLDER, variant or variants()[0]))

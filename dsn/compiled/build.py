@@ -1,4 +1,4 @@
-"""Compile the native kernel with whatever C compiler there is; installation does it, and so does
+"""Compile the C code of dsn/native with whatever C compiler there is; installation does it, and so does
 
     python -m dsn.native
 
@@ -20,8 +20,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-FLAGS = ("-std=gnu11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fvisibility=hidden")
+FOLDER = Path(__file__).resolve().parent.parent / "native"
+"""Where the sources are, and the libraries go."""
+FLAGS = (
+    *("-std=gnu11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fvisibility=hidden"),
+    "-Wno-psabi",  # vectors wider than the machine's go from function to function only inside a library
+)
 """Never -ffast-math: it would change how the whole Python process computes with tiny numbers."""
 
 X86 = {
@@ -37,12 +41,12 @@ REMEDY = (
 
 def sources() -> list[Path]:
     """The C files, all of which go into every library."""
-    return sorted(HERE.glob("*.c"))
+    return sorted(FOLDER.rglob("*.c"))
 
 
 def fingerprint() -> str:
     """Tells libraries of these sources from those of others."""
-    files = [*sources(), *sorted(HERE.glob("*.h"))]
+    files = [*sources(), *sorted(FOLDER.rglob("*.h"))]
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
 
 
@@ -95,7 +99,7 @@ def run(command: Sequence[str]) -> None:
         raise OSError(f"the C compiler failed: {error.stderr.strip()[-2000:]}\nIf it is too old, {REMEDY}") from error
 
 
-def build(folder: Path = HERE) -> list[Path]:
+def build(folder: Path = FOLDER) -> list[Path]:
     """All libraries for this machine into `folder`, best first; none if one fails.
 
     Raises: OSError as `compile_to`.

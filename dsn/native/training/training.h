@@ -1,0 +1,37 @@
+/* Fused layers for training on a CPU: forward passes that keep what their gradients need, and the gradients.
+
+   Groups and heads are filled up with zeros to 16 floats. The caller gives all memory; arrays are dense and row-major.
+   dsn/fused.py makes them PyTorch functions, dsn/dynamic is their definition. */
+#ifndef DSN_TRAINING_H
+#define DSN_TRAINING_H
+#define N 16 /* floats of a unit, whatever the width of the machine's vectors: compilers split them */
+#include "../dsn.h"
+#include "../vec.h"
+
+/* `units` recurrences of 16 (of one group, or of its two directions) over `count` sequences of `steps`:
+   x (count, steps, units / directions, 16) -> y (count, steps, units, 16).
+   state (units, count, 16) or NULL, zeros; saved (units, count, steps, 4, 16): gates, or NULL if no gradient is wanted;
+   weights (units, 3, 16, 16) and biases (units, 3, 16) in PyTorch's order r, z, n. */
+DSN_EXPORT void dsn_train_gru(const float *x, float *y, float *saved, const float *state, const float *w_ih,
+                              const float *w_hh, const float *b_ih, const float *b_hh, int64_t count, int64_t steps,
+                              int64_t units, int64_t directions);
+
+/* Gradients of x and, unless NULL, state; those of weights and biases are added to what is there. */
+DSN_EXPORT void dsn_train_gru_back(const float *dy, const float *y, const float *x, const float *saved, const float *state,
+                                   const float *w_ih, const float *w_hh, float *dx, float *dstate, float *dw_ih,
+                                   float *dw_hh, float *db_ih, float *db_hh, int64_t count, int64_t steps, int64_t units,
+                                   int64_t directions);
+
+/* Attention of every frame over its bins (past < 0), or of every bin over its frame and `past` frames before it:
+   qkv (batch, frames, bins, 3, heads, 16) -> y (batch, frames, bins, heads, 16), kept (heads, batch, frames, bins, 2).
+   open (batch, frames) or NULL: along time, heads from `fixed` on see only open frames, and the frame itself.
+   scratch: 7 (n + 32) 16 floats for n frames or bins. */
+DSN_EXPORT void dsn_train_attention(const float *qkv, float *y, float *kept, const float *open, float *scratch,
+                                    int64_t batch, int64_t frames, int64_t bins, int64_t heads, int64_t fixed,
+                                    int64_t past, float scale);
+
+DSN_EXPORT void dsn_train_attention_back(const float *dy, const float *qkv, const float *y, const float *kept,
+                                         const float *open, float *dqkv, float *scratch, int64_t batch, int64_t frames,
+                                         int64_t bins, int64_t heads, int64_t fixed, int64_t past,
+                                         float scale);
+#endif
