@@ -256,6 +256,16 @@ def test_every_control_has_a_name_and_fits_a_narrow_screen(browser):
     assert min(browser.value(heights)) >= 44
 
 
+@needs_chromium
+def test_paper_shows_the_stored_example_alone(browser):
+    browser.ask("Emulation.setEmulatedMedia", media="print")
+    shown = "[...document.querySelector('.live').children].filter((node) => node.offsetHeight > 0)"
+    try:
+        assert browser.value(f"{shown}.map((node) => node.className)") == ["live-example"]
+    finally:
+        browser.ask("Emulation.setEmulatedMedia", media="")
+
+
 def test_state_is_plain_json_with_costs_that_python_states(model, shown, sentence):
     state = live_state(model, shown[1], {"only": sentence[0]})
     assert json.loads(json.dumps(state, allow_nan=False)) == state
