@@ -228,6 +228,13 @@ def test_expand_folds_the_solution_and_leaves_other_cells():
     assert len({cell["id"] for cell in (first, asked, solved)}) == 3
 
 
+def test_expand_hides_the_code_of_a_question():
+    asked = nbformat.v4.new_code_cell("exercises.choice()", metadata={"tags": ["question"]})
+    (cell,) = source.expand(nbformat.v4.new_notebook(cells=[asked])).cells
+    assert cell.source == "# @title Question\nexercises.choice()"
+    assert cell.metadata.cellView == "form" and cell.metadata.jupyter.source_hidden is True
+
+
 @pytest.mark.parametrize(
     "options",
     [

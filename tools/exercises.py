@@ -12,10 +12,14 @@ import copy
 import nbformat
 
 TAG = "exercise"
+QUESTION = "question"
+"""Tag of a cell that asks a question with choices: its code, which names the right one, is hidden."""
 BEGIN, END = "# solution", "# end of solution"
 DOTS = "...  # your code"
-TITLE = "# @title Solution"
+TITLE = "# @title {}"
 """Colab shows a cell that begins so, and is marked as a form, by its title alone."""
+HIDDEN = {"cellView": "form", "jupyter": {"source_hidden": True}}
+"""Metadata that hides the code of a cell on Colab and in Jupyter."""
 
 
 def is_exercise(cell: nbformat.NotebookNode) -> bool:
@@ -48,7 +52,7 @@ def template(source: str) -> str:
 def solution(source: str) -> str:
     """The solved code without its marks, under a title."""
     kept = [line for line in source.splitlines() if line.strip() not in (BEGIN, END)]
-    return "\n".join([TITLE, *kept])
+    return "\n".join([TITLE.format("Solution"), *kept])
 
 
 def _folded(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
@@ -58,8 +62,7 @@ def _folded(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
     shown.metadata = nbformat.from_dict(
         {
             "tags": ["solution", "hide-cell"],
-            "cellView": "form",
-            "jupyter": {"source_hidden": True},
+            **HIDDEN,
             "mystnb": {"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"},
         }
     )
@@ -67,10 +70,16 @@ def _folded(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 
 def expand(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Make two cells of every exercise, in place. Raises ValueError for an exercise without a solution."""
+    """Make two cells of every exercise and hide the code of questions, in place.
+
+    Raises ValueError for an exercise without a solution.
+    """
     cells = []
     for cell in notebook.cells:
         cells.append(cell)
+        if QUESTION in cell.metadata.get("tags", []):
+            cell.metadata.update(nbformat.from_dict(HIDDEN))
+            cell.source = f"{TITLE.format('Question')}\n{cell.source}"
         if is_exercise(cell):
             cells.append(_folded(cell))
             cell.source = template(cell.source)
