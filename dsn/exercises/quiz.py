@@ -17,7 +17,7 @@ from ..model import DSN
 from ..plots.spectrograms import block_name, gate_strip, image_data_uri, levels_db
 from ..plots.style import new_figure
 
-NAMES = ("few", "about half", "most")
+NAMES = ("few", "some", "many")
 """What the bands of the activation ratio are called, from the lowest on."""
 LOUDNESS = 0.08
 """Root mean square of every excerpt as it is played."""
