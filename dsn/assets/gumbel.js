@@ -33,7 +33,7 @@ function element(parent, name, attributes = {}, text = "") {
 function slider(parent, control, values, changed) {
   const label = element(parent, "label");
   const head = element(label, "span", {}, control.label);
-  const shown = element(head, "output");
+  const shown = element(head, "span"); // an output would take the label for itself
   const input = element(label, "input", { type: "range", min: control.min, max: control.max, step: control.step });
   input.value = values[control.key];
   const show = () => {
