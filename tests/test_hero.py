@@ -9,6 +9,7 @@ import numpy as np
 import pandas
 import pytest
 import soundfile
+import torch
 from bs4 import BeautifulSoup
 
 from dsn import config
@@ -16,6 +17,7 @@ from dsn.display import ASSETS
 from dsn.model import DSN
 from dsn.plots import enhanced, hero, unprocessed
 from dsn.plots.hero import STEP, frame_time, hero_state, stops
+from dsn.plots.listening import speech_gain
 from tests import node
 from tests.browser import CHROMIUM, Browser
 from tests.corpora import speechlike
@@ -32,10 +34,16 @@ BENCH = pandas.DataFrame(
 )
 BLIND = ASSETS / "listen_blind.mjs"
 X_IS_B = "Math.random = () => 0.9;"
+COUNT_STARTS = """
+globalThis.starts = 0;
+const { start } = AudioBufferSourceNode.prototype;
+AudioBufferSourceNode.prototype.start = function (...at) { starts += 1; start.apply(this, at); };
+"""
 
 
 @pytest.fixture(scope="module")
 def versions():
+    torch.manual_seed(0)
     clean = speechlike(0, 1.6)[:24000]
     noise = 0.03 * np.random.default_rng(0).standard_normal(len(clean))
     noisy = (clean + noise).astype(np.float32)
@@ -57,13 +65,15 @@ def test_state_is_plain_json_without_the_clean_sentence(state):
 
 
 def test_sounds_are_lossless_in_steps_and_equally_loud_in_speech(state, versions):
-    clean, copies = versions[1].wav, []
-    for entry in state["fixed"] + state["dial"]:
+    noisy, clean, baseline, dial = versions
+    copies = []
+    for entry, version in zip(state["fixed"] + state["dial"], (noisy, baseline, *dial), strict=True):
         wav, rate = soundfile.read(io.BytesIO(base64.b64decode(entry["audio"])))
-        assert rate == 16000 and wav.shape == clean.shape and np.abs(wav).max() <= 0.9 + STEP
+        assert rate == 16000 and wav.shape == clean.wav.shape and np.abs(wav).max() <= 0.9 + STEP
         np.testing.assert_allclose(wav / STEP, np.rint(wav / STEP), atol=1e-9)
-        copies.append(float(np.dot(wav, clean)))
-    assert copies[:2] == pytest.approx([copies[0]] * 2, rel=0.01)
+        if 0.25 < speech_gain(version.wav, clean.wav) < 4:  # an untrained network may leave less
+            copies.append(float(np.dot(wav, clean.wav)))
+    assert copies == pytest.approx([copies[0]] * len(copies), rel=0.01)
 
 
 def test_time_is_left_out_without_a_benchmark_and_interpolated_with_one(versions, state):
@@ -177,17 +187,20 @@ def test_dial_changes_cost_and_picture_from_the_keyboard(browser):
     assert texts(browser, ".hero dd")[0] == "43 %"
 
 
-def test_versions_switch_at_the_same_instant(browser):
+def test_versions_switch_without_starting_again(browser):
+    browser.value(COUNT_STARTS)
+    browser.value("document.querySelector('.hero .listen-transport input').click()")
     focus(browser, ".hero .listen-play")
     key(browser, "p")
-    browser.wait("Number.parseFloat(document.querySelector('.listen-clock').textContent) > 0.2")
-    before = browser.value("Number.parseFloat(document.querySelector('.listen-clock').textContent)")
+    browser.wait("Number.parseFloat(document.querySelector('.listen-clock').textContent) > 0")
+    assert browser.value("starts") == 5
     key(browser, "1")
     browser.wait("document.querySelector('.hero canvas').getAttribute('aria-label').includes('nothing is computed')")
     assert texts(browser, ".hero dd") == ["–", "–", "–", "–"]
     key(browser, "2")
     browser.wait("document.querySelector('.hero canvas').getAttribute('aria-label').includes('FTF-Net, 301.2 MMAC/s')")
-    assert browser.value("Number.parseFloat(document.querySelector('.listen-clock').textContent)") >= before
+    assert browser.value("starts") == 5 and texts(browser, ".listen-play") == ["Pause"]
+    key(browser, "p")
     browser.wait("document.querySelector('.listen-play').textContent === 'Play'")
 
 

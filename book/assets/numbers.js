@@ -49,5 +49,6 @@ document.addEventListener("DOMContentLoaded", () => {
   note.addEventListener("pointerleave", () => shown !== document.activeElement && hide());
   document.body.append(note);
   document.querySelectorAll(".dsn-number").forEach(prepare);
+  window.addEventListener("resize", hide);
   document.addEventListener("keydown", (event) => event.key === "Escape" && hide());
 });

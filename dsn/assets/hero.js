@@ -2,11 +2,12 @@
 // The state is described by hero_state in dsn/plots/hero.py. Sound starts only on a click or a key.
 
 import { Blind } from "./listen_blind.mjs";
-import { buildChoices, buildDial, buildNumbers, buildTransport, headNames } from "./listen_controls.mjs";
+import { buildChoices, buildDial, buildNumbers, buildTransport } from "./listen_controls.mjs";
 import { element, number, percent } from "./listen_page.mjs";
 import { Stage } from "./listen_stage.mjs";
 
 const HERO_SIZES = { spectrogram: 120, row: 12, costs: 40 };
+const READ_OUTS = ["MACs now", "MACs so far", "saved so far"];
 const VEIL = "No picture during the blind test: listen.";
 
 function buildBlind(key) {
@@ -22,7 +23,6 @@ function buildBlind(key) {
 
 function build(root, state) {
   const key = `hero-${Math.random().toString(36).slice(2, 8)}`;
-  const timed = state.time ? ["time per frame, on average"] : [];
   const parts = {
     choices: buildChoices(state, key),
     dial: buildDial(state, key),
@@ -30,13 +30,15 @@ function build(root, state) {
     blind: buildBlind(key),
     test: element("button", { type: "button", class: "hero-test", "aria-pressed": "false" }, "Blind test"),
     canvas: element("canvas", { role: "img" }),
-    head: buildNumbers([...headNames(state), ...timed]),
+    head: buildNumbers(state.time ? [...READ_OUTS, "mean time per frame"] : READ_OUTS),
     status: element("p", { class: "listen-status", role: "status" }),
   };
   const keys = "Keys, once the display has the focus: P plays, 1 to 3 choose a version, T begins and ends the blind test, A, B and X choose in it.";
+  const names = [...parts.choices.node.querySelectorAll("span")];
+  ["", ", static", ", slim"].forEach((kind, place) => names[place].append(kind));
   parts.transport.node.insertBefore(parts.test, parts.transport.clock);
   root.classList.add("listen", "hero");
-  root.append(parts.transport.node, parts.choices.node, parts.blind.node, parts.dial.node, parts.canvas, parts.transport.seek, parts.head.node);
+  root.append(parts.transport.node, parts.choices.node, parts.blind.node, parts.dial.node, parts.head.node, parts.canvas, parts.transport.seek);
   root.append(element("p", { class: "listen-key" }, `${state.about} ${keys}`), parts.status);
   return parts;
 }

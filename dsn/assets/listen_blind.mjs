@@ -1,7 +1,7 @@
 // A blind test of two versions, A and B: X is one of them, drawn anew after every answer.
 
 export class Blind {
-  constructor(random = Math.random) {
+  constructor(random = () => Math.random()) {
     this.random = random;
     this.restart();
   }
