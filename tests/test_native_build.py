@@ -20,6 +20,43 @@ DRIVER = r"""
 #include <stdio.h>
 #include <stdlib.h>
 #include "dsn.h"
+#include "training/training.h"
+
+static float *floats(size_t n) {
+    float *x = malloc(n * sizeof *x);
+    for (size_t i = 0; i < n; i++) x[i] = (float)rand() / (float)RAND_MAX - 0.5f;
+    return x;
+}
+
+/* every array of its own and of the exact size, so that a step beyond one is noticed */
+static void train(int64_t count, int64_t steps, int64_t units, int64_t directions) {
+    size_t width = 16, inputs = count * steps * units / directions * width, outputs = count * steps * units * width;
+    float *x = floats(inputs), *y = floats(outputs), *saved = floats(4 * outputs), *state = floats(units * count * width);
+    float *weights[4], *sums[4];
+    for (int k = 0; k < 4; k++) {
+        weights[k] = floats(units * 3 * width * (k < 2 ? width : 1));
+        sums[k] = floats(units * 3 * width * (k < 2 ? width : 1));
+    }
+    dsn_train_gru(x, y, saved, state, weights[0], weights[1], weights[2], weights[3], count, steps, units, directions);
+    float *dx = floats(inputs), *dy = floats(outputs), *dstate = floats(units * count * width);
+    dsn_train_gru_back(dy, y, x, saved, state, weights[0], weights[1], dx, dstate, sums[0], sums[1], sums[2], sums[3],
+                       count, steps, units, directions);
+    float *all[] = {x, y, saved, state, dx, dy, dstate};
+    for (int k = 0; k < 7; k++) free(all[k]);
+    for (int k = 0; k < 4; k++) free(weights[k]), free(sums[k]);
+}
+
+static void attend(int64_t frames, int64_t bins, int64_t past) {
+    int64_t batch = 2, heads = 3, rows = batch * frames * bins, longest = frames > bins ? frames : bins;
+    float *qkv = floats(rows * 3 * heads * 16), *y = floats(rows * heads * 16), *kept = floats(rows * heads * 2);
+    float *dqkv = floats(rows * 3 * heads * 16), *dy = floats(rows * heads * 16), *open = floats(batch * frames);
+    float *scratch = floats(7 * (longest + 32) * 16);
+    for (int64_t i = 0; i < batch * frames; i++) open[i] = open[i] > 0;
+    dsn_train_attention(qkv, y, kept, open, scratch, batch, frames, bins, heads, 1, past, 0.25f);
+    dsn_train_attention_back(dy, qkv, y, kept, open, dqkv, scratch, batch, frames, bins, heads, 1, past, 0.25f);
+    float *all[] = {qkv, y, kept, dqkv, dy, open, scratch};
+    for (int k = 0; k < 7; k++) free(all[k]);
+}
 
 /* model, hops and forced gates from files; the enhanced hops go to standard output */
 static void *whole(const char *path, size_t *bytes) {
@@ -38,6 +75,8 @@ int main(int count, char **paths) {
     void *model = whole(paths[1], &model_bytes);
     float *wav = whole(paths[2], &wav_bytes);
     int8_t *gates = whole(paths[3], &gate_bytes);
+    train(5, 7, 4, 2), train(1, 1, 3, 1), train(8, 33, 2, 1);
+    attend(9, 5, -1), attend(40, 3, 6), attend(1, 1, 64), attend(33, 31, 31), attend(16, 17, -1);
     if (count != 4 || !dsn_check(model, model_bytes)) return 1;
     size_t hops = wav_bytes / sizeof(float) / DSN_HOP, bytes = dsn_state_bytes(model);
     void *state = aligned_alloc(64, bytes);
