@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import re
 from functools import cache
 
 import numpy as np
@@ -189,3 +190,33 @@ def test_everything_that_takes_input_has_a_name_and_room_for_a_finger(browser):
     assert browser.value(f"{inputs}.every((input) => input.labels[0]?.textContent.trim())")
     groups = "[...document.querySelectorAll('fieldset')]"
     assert browser.value(f"{groups}.every((group) => group.querySelector('legend')?.textContent)")
+
+
+def luminance(colour: str) -> float:
+    digits = colour.removeprefix("#")
+    digits = "".join(2 * digit for digit in digits) if len(digits) == 3 else digits
+    channels = (int(digits[k : k + 2], 16) / 255 for k in (0, 2, 4))
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
+    return float(np.dot([0.2126, 0.7152, 0.0722], linear))
+
+
+def contrast(first: str, second: str) -> float:
+    low, high = sorted((luminance(first), luminance(second)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("name", ["quiz", "choice"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_colours_can_be_told_apart(name, theme):
+    style = (ASSETS / f"{name}.css").read_text()
+    blocks = re.findall(r"^(html\[data-theme=\"dark\"\] )?\.dsn-\w+ \{(.*?)\}", style, re.MULTILINE | re.DOTALL)
+    colours: dict[str, str] = {}
+    for dark, block in blocks:
+        if not dark or theme == "dark":
+            colours |= dict(re.findall(r"--([\w-]+): (#\w+)", block))
+    page = {"light": "#ffffff", "dark": "#121212"}[theme]  # the theme's own grounds
+    assert min(contrast(colours[key], page) for key in ("right", "wrong")) >= 4.5
+    assert contrast(colours["on-accent"], colours["accent"]) >= 4.5
+    assert contrast(colours["edge"], page) >= 3
+    if name == "quiz":
+        assert contrast(colours["open"], colours["closed"]) >= 3
