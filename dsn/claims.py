@@ -24,6 +24,7 @@ RHO = -0.7
 QUALITY = {"pesq_wb": 2.35, "si_sdr_db": 15.0}
 """Means to reach on the 36 VoiceBank+DEMAND pairs."""
 
+NAMES = {"pesq_wb": "PESQ-WB", "stoi": "STOI", "si_sdr_db": "SI-SDR in dB"}
 SHARES = {"mgt-dsn": 73.0, "mgt-dsn-60": 60.0}
 """Largest cost in per cent of FTF-Net's MACs, by system."""
 
@@ -63,8 +64,8 @@ def _cost(tables: Tables, name: str, system: str, most: float) -> Claim:
 def _kept(tables: Tables, name: str, system: str) -> list[Claim]:
     """Quality against FTF-Net: PESQ by its interval, STOI by its mean."""
     claims = []
-    for metric, text, margin in (("pesq_wb", "PESQ-WB", PESQ_MARGIN), ("stoi", "STOI", STOI_MARGIN)):
-        claim, bound = f"{text} difference to FTF-Net", "interval" if metric == "pesq_wb" else "mean"
+    for metric, margin in (("pesq_wb", PESQ_MARGIN), ("stoi", STOI_MARGIN)):
+        claim, bound = f"{NAMES[metric]} difference to FTF-Net", "interval" if metric == "pesq_wb" else "mean"
         goal = f"{bound} above {margin:g}"
         row = stored.difference(tables["differences"], system, metric, name)
         if row is None:
@@ -109,7 +110,7 @@ def _lowest(tables: Tables, name: str) -> Claim:
 def _quality(tables: Tables, system: str) -> list[Claim]:
     means, claims = stored.overall(tables["systems"], "voicebank"), []
     for metric, least in QUALITY.items():
-        claim, goal = f"mean {metric}", f"at least {least:g}"
+        claim, goal = f"{NAMES[metric]}, mean", f"at least {least:g}"
         if system not in means.index:
             claims.append(_missing(claim, "voicebank", system, goal))
             continue
@@ -161,7 +162,7 @@ def _follows(tables: Tables, name: str) -> list[Claim]:
 def _earned(tables: Tables, name: str) -> list[Claim]:
     claims = []
     for rival in RIVALS:
-        claim = f"PESQ-WB difference to {rival}"
+        claim = f"PESQ-WB difference to {stored.label(rival)}"
         row = stored.difference(tables["differences"], "mgt-dsn", "pesq_wb", name, rival)
         if row is None:
             claims.append(_missing(claim, name, "mgt-dsn", "interval above 0"))

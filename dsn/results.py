@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +17,6 @@ from .audio import Wav
 from .data import Corpus, default_folder, read_recipes, render
 from .model import DSN
 from .policy import OPEN
-from .statistics import paired_difference
 from .stft import analyse, compress
 
 TEST_RECIPES = "test_recipes.jsonl"
@@ -91,24 +90,6 @@ def gate_table(model: DSN, pairs: Sequence[Pair], dial: float = 0.0) -> pandas.D
     return pandas.DataFrame(rows)
 
 
-def gate_spread(table: pandas.DataFrame) -> pandas.DataFrame:
-    """How much each gate of a `gate_table` moves: gate, activation_ratio, std_frames (mean over files), std_files.
-
-    A gate with `std_frames` and `std_files` of 0 is constant: that part of the network is static in effect.
-    """
-    names = [name.removeprefix("std_") for name in table.columns if name.startswith("std_")]
-    rows = [
-        {
-            "gate": name,
-            "activation_ratio": float(table[f"ratio_{name}"].to_numpy(dtype=float).mean()),
-            "std_frames": float(table[f"std_{name}"].to_numpy(dtype=float).mean()),
-            "std_files": float(table[f"ratio_{name}"].to_numpy(dtype=float).std()),
-        }
-        for name in names
-    ]
-    return pandas.DataFrame(rows, columns=["gate", "activation_ratio", "std_frames", "std_files"])
-
-
 def dial_settings(model: DSN, pairs: Sequence[Pair], ratios: Sequence[float]) -> list[float]:
     """Dials at which the model's activation ratio over all frames of `pairs` comes nearest to `ratios`, rising.
 
@@ -128,67 +109,26 @@ def noisy_ovrl(pairs: Sequence[Pair]) -> list[float]:
     return [metrics.dnsmos(pair.noisy, p808=False).ovrl for pair in tqdm(pairs, "DNSMOS of the noisy signals")]
 
 
-def on_files(table: pandas.DataFrame, pairs: Sequence[Pair]) -> pandas.DataFrame:
-    """The rows of a table of `evaluate` that belong to `pairs`. Raises ValueError if one is missing."""
-    names = [pair.name for pair in pairs]
-    rows = pandas.DataFrame(table[table["file"].isin(names)])
-    if len(rows) != len(names):
-        raise ValueError(f"the table has {len(rows)} of these {len(names)} files; evaluate all of them")
-    return rows.reset_index(drop=True)
+CHECKED = ("pesq_wb", "stoi", "si_sdr_db")
+"""What a run of one's own is compared in."""
+
+BANDS = {"pesq_wb": 0.02, "stoi": 0.002, "si_sdr_db": 0.05}
+"""How far the mean over the same files may lie from the stored one: other processors round differently."""
 
 
-def points(tables: Mapping[tuple[str, float], pandas.DataFrame], columns: Sequence[str]) -> pandas.DataFrame:
-    """Means of several tables of `evaluate`, one row each: model, dial, activation_ratio, mmacs_per_s and `columns`.
+def check(measured: pandas.DataFrame, kept: pandas.DataFrame) -> pandas.DataFrame:
+    """Own measurements against stored ones of the same files: system, files, differences of the means, `within`.
 
-    `tables` is keyed by model and dial. The mean of a metric takes the files on which it is finite.
+    Both tables have the columns system, file and `CHECKED`. Raises ValueError if a file is not among the stored ones.
     """
+    joined = measured.merge(kept, on=["system", "file"], suffixes=("", "_stored"), validate="1:1")
+    if len(joined) < len(measured):
+        raise ValueError(f"{len(measured) - len(joined)} of {len(measured)} files are not stored; use the default data")
     rows = []
-    for (model, dial), table in tables.items():
-        means = metrics.summarise(table).iloc[0]
-        row = {"model": model, "dial": float(dial), "files": int(means["files"])}
-        rows.append(row | {name: float(means[name]) for name in ("activation_ratio", "mmacs_per_s", *columns)})
-    return pandas.DataFrame(rows)
-
-
-def comparison(tables: Mapping[str, pandas.DataFrame], models: Mapping[str, DSN], baseline: str) -> pandas.DataFrame:
-    """Means of one table of `evaluate` per system, indexed by name, with cost in per cent of `baseline` and parameters.
-
-    A name without an entry in `models` is the unprocessed input, which costs nothing.
-    """
-    rows = {}
-    whole = float(models[baseline].macs().mmacs_per_s())
-    for name, table in tables.items():
-        means = metrics.summarise(table).iloc[0]
-        columns = [metric for metric in metrics.METRICS if metric in table.columns]
-        row = {metric: float(means[metric]) for metric in (*columns, "activation_ratio")}
-        if name in models:
-            cost = float(means["mmacs_per_s"])
-            row |= {"mmacs_per_s": cost, "share_percent": 100 * cost / whole, "params": models[name].params}
-        rows[name] = row
-    return pandas.DataFrame.from_dict(rows, orient="index")
-
-
-def files_per_metric(tables: Mapping[str, pandas.DataFrame]) -> pandas.DataFrame:
-    """On how many files each mean of `comparison` stands: systems by metrics."""
-    counts = {name: metrics.summarise(table).iloc[0] for name, table in tables.items()}
-    return pandas.DataFrame(
-        {
-            name: {metric: int(row[f"{metric}_files"]) for metric in metrics.METRICS if f"{metric}_files" in row}
-            for name, row in counts.items()
-        }
-    ).T
-
-
-def difference_table(
-    tables: Mapping[str, pandas.DataFrame], baseline: str, columns: Sequence[str], seed: int = 0
-) -> pandas.DataFrame:
-    """Paired differences to `baseline` of every other system: model, metric, mean, low, high, files (95 % interval)."""
-    rows = [
-        {"model": name, "metric": column} | paired_difference(table, tables[baseline], column, seed=seed)._asdict()
-        for column in columns
-        for name, table in tables.items()
-        if name != baseline
-    ]
+    for system, part in joined.groupby("system", sort=False):
+        apart = {name: float((part[name] - part[f"{name}_stored"]).mean()) for name in CHECKED}
+        within = all(abs(value) <= BANDS[name] for name, value in apart.items())
+        rows.append({"system": system, "files": len(part), **apart, "within": within})
     return pandas.DataFrame(rows)
 
 

@@ -45,6 +45,9 @@ EVERY = 3
 CALIBRATION = 36
 """Validation mixtures on which the dial's settings are found."""
 
+KNOWN = ("group", "kind", "seen", "speaker", "reverberant")
+"""What `test_set.about` tells of a mixture; of the pairs only the group is known, each its own."""
+
 PACKAGES = ("torch", "numpy", "pesq", "pystoi", "speechmos", "onnxruntime")
 
 
@@ -156,17 +159,18 @@ def keep(bench: Bench, system: System, seed: int, name: str) -> None:
 def inputs(bench: Bench) -> None:
     """Write results/inputs.csv: what each noisy file is; kind, SNR, speech presence, DNSMOS."""
     tables = []
-    for name in SETS:
+    for name in [name for name in SETS if bench.place(System(NOISY, None), 0, name).is_file()]:
         noisy = pandas.read_csv(bench.place(System(NOISY, None), 0, name))
-        table = noisy[["file", "snr_db", "seconds", *DNSMOS]].copy()
         presence = [float(usage.speech_frames(item.load()[1]).mean()) for item in tqdm(bench.items(name), "speech")]
-        table.insert(0, "set", name)
-        table["speech_presence"] = presence
+        table = noisy[["file", "snr_db", "seconds", *DNSMOS]].assign(set=name, speech_presence=presence)
         if name == "test":
             table = table.merge(about(bench.pool.recipes).drop(columns="snr_db"), on="file", validate="1:1")
         tables.append(table.assign(group=table.get("group", table["file"])))
-    whole = pandas.concat(tables, ignore_index=True).astype({"seen": "Int64", "reverberant": "Int64"})
-    write_csv(whole.round(4), bench.results / "inputs.csv")
+    if not tables:
+        raise FileNotFoundError(f"{NOISY} has not been measured; leave out --rows, or name it among them")
+    columns = ["set", "file", *KNOWN, "snr_db", "seconds", "speech_presence", *DNSMOS]
+    whole = pandas.concat(tables, ignore_index=True).reindex(columns=columns)
+    write_csv(whole.astype({"seen": "Int64", "reverberant": "Int64"}).round(4), bench.results / "inputs.csv")
 
 
 def main() -> None:

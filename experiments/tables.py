@@ -115,7 +115,7 @@ def differences_table(files: pandas.DataFrame) -> pandas.DataFrame:
     """Paired differences: seed empty for all seeds together, snr_db empty for all SNRs."""
     rows: list[dict[str, Any]] = []
     sides = dict(iter(files.groupby(["system", "set"])))
-    names = list(dict.fromkeys(files["system"]))
+    names = sorted(set(files["system"]), key=stored.order)
     for system, baseline in pairs(names):
         for name in dict.fromkeys(files["set"]):
             ours, base = (sides.get((side, name)) for side in (system, baseline))

@@ -16,6 +16,8 @@ from tools import chapters, notebooks
 ROOT = chapters.ROOT
 NOTEBOOKS = [path.with_suffix(".ipynb") for path in notebooks.chapters(ROOT)]
 TIMEOUT_S = 900
+QUICK = {"quick": True, "size": "quick"}
+"""What makes a chapter quick, by the name of its parameter."""
 
 
 def written(path, *sources, tags=()):
@@ -50,11 +52,12 @@ def installed(wheel, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def runs(installed, tmp_path_factory):
-    """Every chapter's run with quick parameters, two at a time; one without `quick` is quick as it stands."""
+    """Every chapter's run with quick parameters, two at a time; one without any is quick as it stands."""
     folder = tmp_path_factory.mktemp("runs")
 
     def run(path):
-        parameters = {"quick": True} if "quick" in papermill.inspect_notebook(str(path)) else {}
+        known = papermill.inspect_notebook(str(path))
+        parameters = {name: value for name, value in QUICK.items() if name in known}
         return chapters.run(path, folder / path.name, parameters, installed, TIMEOUT_S)
 
     with ThreadPoolExecutor(2) as pool:

@@ -140,5 +140,5 @@ def test_landscape_has_the_families_the_dial_and_the_noisy_line(means: pandas.Da
 def test_ablations_stand_beside_their_question(means: pandas.DataFrame, differences: pandas.DataFrame) -> None:
     page = str(ablations.ablation_tables(means, differences).data)
     assert "Which layers are dynamic?" in page and "−0.020 (−0.040 to 0.000)" in page
-    assert "guide-snr" not in page
+    assert "guided by SNR" not in page and "only GRUs dynamic" in page
     assert ablations.ablation_tables(means.iloc[:2], differences) is tables.NOT_YET

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -100,16 +99,6 @@ def test_gate_table_agrees_with_the_gates() -> None:
     assert table["snr_db"].tolist() == [0.0, 5.0, 10.0]
 
 
-def test_spread_tells_a_constant_gate_from_one_that_moves() -> None:
-    table = pandas.DataFrame(
-        {"ratio_still": [1.0, 1.0], "std_still": [0.0, 0.0], "ratio_moves": [0.2, 0.6], "std_moves": [0.3, 0.5]}
-    )
-    still, moves = results.gate_spread(table).to_dict("records")
-    assert still == {"gate": "still", "activation_ratio": 1.0, "std_frames": 0.0, "std_files": 0.0}
-    assert moves["activation_ratio"] == pytest.approx(0.4)
-    assert (moves["std_frames"], moves["std_files"]) == pytest.approx((0.4, 0.2))
-
-
 def test_dials_open_the_shares_that_were_asked_for() -> None:
     model, mixtures = slim(), pairs()
     ratios = (0.0, 0.25, 0.5, 1.0)
@@ -127,49 +116,23 @@ def test_dials_for_impossible_shares_are_refused() -> None:
         results.dial_settings(slim(), pairs(), (0.5, 1.5))
 
 
-def scores(values: list[float], cost: float = 0.0) -> pandas.DataFrame:
-    columns = {"file": [f"file{k}" for k in range(len(values))], "pesq_wb": values, "error": ""}
-    return pandas.DataFrame(columns | {"activation_ratio": math.nan if not cost else 0.5, "mmacs_per_s": cost})
+def scores(pesq: list[float], system: str = "dsn") -> pandas.DataFrame:
+    columns = {"system": system, "file": [f"file{k}" for k in range(len(pesq))], "pesq_wb": pesq}
+    return pandas.DataFrame(columns | {"stoi": 0.9, "si_sdr_db": 10.0})
 
 
-def test_rows_of_some_files() -> None:
-    table = scores([1.0, 2.0, 3.0, 4.0])
-    assert results.on_files(table, pairs(2))["pesq_wb"].tolist() == [1.0, 2.0]
-    with pytest.raises(ValueError, match="1 of these 2 files"):
-        results.on_files(table.head(1), pairs(2))
+def test_own_measurements_are_compared_with_those_of_the_same_files() -> None:
+    kept = pandas.concat([scores([1.0, 2.0, 5.0]), scores([3.0, 3.0, 3.0], "ftfnet")])
+    measured = pandas.concat([scores([1.01, 2.02]), scores([3.0, 3.1], "ftfnet")])
+    table = results.check(measured, kept)
+    assert table["system"].tolist() == ["dsn", "ftfnet"] and table["files"].tolist() == [2, 2]
+    assert table["pesq_wb"].tolist() == pytest.approx([0.015, 0.05])
+    assert table["within"].tolist() == [True, False]
 
 
-def test_points_are_means_over_finite_values() -> None:
-    points = results.points(
-        {("noisy", 0.0): scores([1.0, 2.0]), ("slim", 0.5): scores([2.0, math.nan], 100)}, ["pesq_wb"]
-    )
-    assert points["pesq_wb"].tolist() == [1.5, 2.0]
-    assert points["dial"].tolist() == [0.0, 0.5]
-    assert points["mmacs_per_s"].tolist() == [0.0, 100.0]
-
-
-def test_comparison_counts_cost_against_the_baseline() -> None:
-    static, model = DSN(config.Model.ftfnet(channels=(4, 4, 8))), slim()
-    whole = float(static.macs().mmacs_per_s())
-    tables = {"noisy": scores([1.0, 2.0]), "static": scores([2.0, 3.0], whole), "slim": scores([2.0, 2.0], whole / 4)}
-    table = results.comparison(tables, {"static": static, "slim": model}, "static")
-    assert table["share_percent"].tolist()[1:] == pytest.approx([100, 25])
-    assert math.isnan(table.loc["noisy", "share_percent"]) and math.isnan(table.loc["noisy", "params"])
-    assert table["pesq_wb"].tolist() == [1.5, 2.5, 2.0]
-    assert table.loc["slim", "params"] == model.params
-
-
-def test_files_per_metric_leaves_out_what_was_not_computed() -> None:
-    counts = results.files_per_metric({"noisy": scores([1.0, 2.0]), "slim": scores([2.0, math.nan])})
-    assert counts["pesq_wb"].tolist() == [2, 1]
-
-
-def test_difference_table_has_a_row_for_each_system_and_metric() -> None:
-    tables = {"base": scores([1.0, 2.0, 3.0]), "slim": scores([1.5, 2.5, 3.5]), "dsn": scores([0.0, 1.0, 2.0])}
-    table = results.difference_table(tables, "base", ["pesq_wb"])
-    assert table["model"].tolist() == ["slim", "dsn"]
-    assert table["mean"].tolist() == pytest.approx([0.5, -1.0])
-    assert table["files"].tolist() == [3, 3]
+def test_own_measurements_of_other_files_are_refused() -> None:
+    with pytest.raises(ValueError, match="1 of 3 files are not stored"):
+        results.check(scores([1.0, 2.0, 3.0]), scores([1.0, 2.0]))
 
 
 def test_notes_become_a_table_and_a_guide(tmp_path: Path) -> None:

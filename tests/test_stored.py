@@ -85,5 +85,5 @@ def test_a_table_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) 
 
 def test_names_for_readers() -> None:
     assert stored.label("mgt-dsn") == "MGT-DSN"
-    assert stored.label("only-gru") == "only-gru"
-    assert sorted(["only-gru", "mgt-dsn", "noisy"], key=stored.order) == ["noisy", "mgt-dsn", "only-gru"]
+    assert stored.label("new-row") == "new-row"
+    assert sorted(["new-row", "mgt-dsn", "noisy"], key=stored.order) == ["noisy", "mgt-dsn", "new-row"]

@@ -1,4 +1,4 @@
-"""The README's tables, written from `results/systems.csv`; `python -m tools.readme --check` only compares."""
+"""The README's tables, written from `results/`; `python -m tools.readme --check` only compares."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ import argparse
 import math
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pandas
 
+from dsn import stored
+
 ROOT = Path(__file__).resolve().parent.parent
-SETS = {"voicebank": "36 pairs of the VoiceBank+DEMAND test set", "default": "default test set (synthetic)"}
-LABELS = {"noisy": "noisy", "ftfnet": "FTF-Net", "dsn": "DSN", "mgt-dsn": "MGT-DSN"}
+SETS = {
+    "voicebank": "36 pairs of the VoiceBank+DEMAND test set",
+    "test": "mixtures of unseen speech and noise, −5 to 20 dB",
+}
+ROWS = ("noisy", "ftfnet", "ftfnet-narrow", "dsn", "mgt-dsn", "mgt-dsn-60", "mgt-dsn-50")
 COLUMNS = {
     "PESQ-WB": "pesq_wb:.2f",
     "STOI": "stoi:.3f",
@@ -24,33 +29,49 @@ COLUMNS = {
     "MMAC/s": "mmacs_per_s:.1f",
     "% of FTF-Net": "percent_of_ftfnet:.0f",
 }
+SPREAD = ("pesq_wb",)
+"""Columns with the standard deviation over the seeds beside the mean."""
+
 MARKS = ("<!-- results -->", "<!-- end of results -->")
 
 
-def cell(row: dict[Any, Any], column: str) -> str:
+def cell(row: pandas.Series, column: str) -> str:
     """One formatted figure; an en dash where there is none."""
     name, form = column.split(":")
     value = float(row[name])
-    without = math.isnan(value) or (row["system"] == "noisy" and name in ("mmacs_per_s", "percent_of_ftfnet"))
-    return "–" if without else format(value, form)
+    if math.isnan(value) or (row.name == "noisy" and name in ("mmacs_per_s", "percent_of_ftfnet")):
+        return "–"
+    spread = float(row[f"{name}_spread"]) if name in SPREAD else math.nan
+    return format(value, form) + ("" if math.isnan(spread) else f" ± {spread:{form}}")
 
 
 def table(systems: pandas.DataFrame, name: str) -> str:
-    """Markdown table of one set."""
-    lines = [f"| {SETS[name]} | " + " | ".join(COLUMNS) + " |", "|---" * (1 + len(COLUMNS)) + "|"]
-    for row in systems.query("set == @name").to_dict("records"):
+    """Markdown table of one set: means over the seeds of the rows that are there. Empty if there are none."""
+    means = stored.overall(systems, name)
+    lines = [f"| {SETS[name]} | " + " | ".join(COLUMNS) + " | seeds |", "|---" * (2 + len(COLUMNS)) + "|"]
+    for system in [system for system in ROWS if system in means.index]:
+        row = means.loc[system]
         cells = [cell(row, column) for column in COLUMNS.values()]
-        lines.append(f"| {LABELS[row['system']]} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        seeds = "–" if system == "noisy" else f"{row['seeds']:.0f}"
+        lines.append(f"| {stored.label(system)} | " + " | ".join([*cells, seeds]) + " |")
+    return "\n".join(lines) if len(lines) > 2 else ""
 
 
-def filled(readme: str, systems: pandas.DataFrame) -> str:
+def commands(trained_by: Mapping[str, str]) -> str:
+    """Markdown table with the command that trains each row, as the manifest has it."""
+    lines = ["| row | trained by |", "|---|---|"]
+    lines += [f"| {stored.label(row)} | `{trained_by[row]}` |" for row in ROWS if row in trained_by]
+    return "\n".join(lines) if len(lines) > 2 else ""
+
+
+def filled(readme: str, systems: pandas.DataFrame, trained_by: Mapping[str, str]) -> str:
     """The README with fresh tables between its marks. Raises ValueError if the marks are missing."""
     pattern = re.compile("(?<=" + re.escape(MARKS[0]) + ").*?(?=" + re.escape(MARKS[1]) + ")", re.DOTALL)
     if not pattern.search(readme):
         raise ValueError(f"README.md has no {MARKS[0]} ... {MARKS[1]}")
-    tables = "\n\n".join(table(systems, name) for name in SETS)
-    return pattern.sub(lambda _: f"\n{tables}\n", readme)
+    parts = [*(table(systems, name) for name in SETS), commands(trained_by)]
+    text = "\n\n".join(part for part in parts if part)
+    return pattern.sub(lambda _: f"\n{text}\n", readme)
 
 
 def main() -> None:
@@ -60,7 +81,8 @@ def main() -> None:
     check = parser.parse_args().check
     path = ROOT / "README.md"
     before = path.read_text(encoding="utf-8")
-    after = filled(before, pandas.read_csv(ROOT / "results" / "systems.csv"))
+    results = ROOT / "results"
+    after = filled(before, stored.table("systems", results), stored.manifest(results)["commands"])
     if check and after != before:
         sys.exit("README.md does not show results/systems.csv; run `python -m tools.readme`")
     path.write_text(after, encoding="utf-8")

@@ -64,6 +64,7 @@ def landscape(means: pandas.DataFrame, dial: pandas.DataFrame, metric: str) -> t
     if "noisy" in means.index:
         axis.axhline(float(means.loc["noisy", metric]), color=GREY, linestyle=":", label="noisy")  # type: ignore[arg-type]
     axis.set(xlabel="MMAC/s, million multiply-accumulates per second of audio", ylabel=METRIC_NAMES[metric])
+    axis.set_xlim(left=0)
     figure.legend(loc="outside upper center", ncols=2, fontsize=9, frameon=False)
     return figure, f"{METRIC_NAMES[metric]} against cost. {'. '.join(texts) or 'Nothing has been measured yet'}."
 

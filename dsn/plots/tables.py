@@ -25,6 +25,7 @@ SHORT_NAMES = {**METRIC_NAMES, "si_sdr_db": "SI-SDR dB", "dnsmos_ovrl": "OVRL"} 
     "activation_ratio": "activation ratio",
     "seeds": "seeds",
 }
+CLAIM_DIGITS = {"MACs": 1, "cost": 1, "steps": 0, "SI-SDR": 1, "PESQ-WB, mean": 2, "STOI": 4}
 COST_DIGITS = {"params": 1, "mmacs_per_s": 1, "percent_of_ftfnet": 1, "activation_ratio": 2, "seeds": 0}
 
 
@@ -91,7 +92,7 @@ def claims(table: pandas.DataFrame) -> HTML:
     """Every goal, its value and its verdict."""
     rows = []
     for row in table.to_dict("records"):
-        digits = 1 if "MACs" in row["claim"] or "cost" in row["claim"] else 3
+        digits = next((n for text, n in CLAIM_DIGITS.items() if text in row["claim"]), 3)
         value = interval(pandas.Series({"mean": row["value"], **row}), digits)
         about = {"goal": row["claim"], "set": row["set"], "system": stored.label(row["system"])}
         rows.append(
