@@ -31,7 +31,8 @@ static float *floats(size_t n) {
 /* every array of its own and of the exact size, so that a step beyond one is noticed */
 static void train(int64_t count, int64_t steps, int64_t units, int64_t directions) {
     size_t width = 16, inputs = count * steps * units / directions * width, outputs = count * steps * units * width;
-    float *x = floats(inputs), *y = floats(outputs), *saved = floats(4 * outputs), *state = floats(units * count * width);
+    float *x = floats(inputs), *y = floats(outputs), *saved = floats(4 * outputs);
+    float *state = floats(units * count * width);
     float *weights[4], *sums[4];
     for (int k = 0; k < 4; k++) {
         weights[k] = floats(units * 3 * width * (k < 2 ? width : 1));
