@@ -16,6 +16,9 @@ from . import stored
 BASE = "short-mgt-dsn"
 """What ablations are compared with: the same, unchanged, with the same short schedule."""
 
+SETS = {"test": "mixtures", "voicebank": "VoiceBank+DEMAND"}
+"""Test sets as the page calls them."""
+
 MET = {"yes": "met", "no": "not met", "missing": "not measured yet"}
 
 
@@ -60,7 +63,7 @@ STATEMENTS = (
     ),
     Statement("Quality comparable to the static FTF-Net's", "A", "06-results", "difference to FTF-Net"),
     Statement("73 % of its load on average", "A", "06-results", "MACs, % of FTF-Net"),
-    Statement("The use of the dynamic parts follows the severity of the distortion", "A", "06-results", "ratio"),
+    Statement("The use of the dynamic parts follows the severity of the distortion", "A", "usage", "ratio"),
 )
 """Claims; `goals` is a piece of text that the names of the goals in results/claims.csv contain."""
 
@@ -173,6 +176,11 @@ def _interval(row: Mapping[str, float], digits: int = 2) -> str:
     )
 
 
+def _digits(claim: str) -> int:
+    """Digits behind the point for the value of a goal."""
+    return 3 if "difference" in claim else 1 if "%" in claim else 2
+
+
 def _verdicts(goals: pandas.DataFrame | None, piece: str) -> str:
     """How many of the goals that measure a claim are met."""
     if not piece:
@@ -190,7 +198,7 @@ def statements_table(goals: pandas.DataFrame | None) -> str:
         (
             html.escape(s.claim),
             f"[{s.mark}]",
-            f'<a href="{s.chapter}.html">{s.chapter[3:]}</a>',
+            f'<a href="{s.chapter}.html">{s.chapter.lstrip("0123456789-")}</a>',
             _verdicts(goals, s.goals),
         )
         for s in STATEMENTS
@@ -205,10 +213,10 @@ def goals_table(goals: pandas.DataFrame | None) -> str:
     rows = [
         (
             html.escape(str(row["claim"])),
-            str(row.get("set", "")),
-            html.escape(stored.label(str(row.get("system", "")))),
-            "–" if pandas.isna(row["value"]) else _interval(row),
-            html.escape(str(row["goal"])),
+            SETS.get(str(row["set"]), str(row["set"])),
+            html.escape(stored.label(str(row["system"]))),
+            "–" if pandas.isna(row["value"]) else _interval(row, _digits(str(row["claim"]))),
+            html.escape(str(row["goal"]).replace("-0", "−0")),
             MET.get(str(row["met"]), str(row["met"])),
         )
         for row in goals.to_dict("records")

@@ -200,4 +200,4 @@ def beside_paper(rows: Sequence[tuple[str, Number]]) -> str:
         lines.append(
             f'<tr><th scope="row">{html.escape(label)}</th>' + "".join(f"<td>{c}</td>" for c in cells) + "</tr>"
         )
-    return f'<table class="dataframe"><thead>{lines[0]}</thead><tbody>{"".join(lines[1:])}</tbody></table>'
+    return f'<table class="dataframe dsn-words"><thead>{lines[0]}</thead><tbody>{"".join(lines[1:])}</tbody></table>'
