@@ -86,67 +86,85 @@ function build(root, state) {
   return { box, place, play, buttons, told, drawn, next };
 }
 
-export function render(root, state) {
-  const { box, place, play, buttons, told, drawn, next } = build(root, state);
-  const game = { round: 0, score: 0, guess: -1 };
-  const head = () => drawn.querySelector(".head");
-  const inner = PICTURE.width - PICTURE.left - PICTURE.right;
-  const sound = new Sound(
-    (share) => {
-      for (const end of ["x1", "x2"]) head()?.setAttribute(end, PICTURE.left + share * inner);
-      head()?.removeAttribute("hidden");
-    },
-    () => {
-      play.textContent = "Play";
-      head()?.setAttribute("hidden", "");
-    },
-  );
+class Game {
+  constructor(root, state) {
+    Object.assign(this, build(root, state), { state, round: 0, score: 0, guess: -1 });
+    this.sound = new Sound((share) => this.head(share), () => this.silence());
+    this.play.addEventListener("click", () => this.toggle());
+    this.buttons.forEach((button, k) => button.addEventListener("click", () => this.answer(k)));
+    this.next.addEventListener("click", () => {
+      this.begin((this.round + 1) % state.rounds.length);
+      this.play.focus();
+    });
+    this.box.addEventListener("keydown", (event) => {
+      const k = Number(event.key) - 1;
+      if (!event.ctrlKey && !event.metaKey && !event.altKey && k in this.buttons) this.answer(k);
+    });
+    this.begin(0);
+  }
 
-  function begin(round) {
-    sound.stop();
-    Object.assign(game, { round, guess: -1, score: round === 0 ? 0 : game.score });
-    place.textContent = `Excerpt ${round + 1} of ${state.rounds.length}`;
-    told.textContent = "";
-    told.dataset.kind = "";
-    drawn.innerHTML = "";
-    next.hidden = true;
-    for (const button of buttons) {
+  get last() {
+    return this.round === this.state.rounds.length - 1;
+  }
+
+  toggle() {
+    if (this.sound.audio) return this.sound.stop();
+    this.sound.play(this.state.rounds[this.round]);
+    this.play.textContent = "Stop";
+  }
+
+  head(share) {
+    const line = this.drawn.querySelector(".head");
+    const x = PICTURE.left + share * (PICTURE.width - PICTURE.left - PICTURE.right);
+    for (const end of ["x1", "x2"]) line?.setAttribute(end, x);
+    line?.removeAttribute("hidden");
+  }
+
+  silence() {
+    this.play.textContent = "Play";
+    this.drawn.querySelector(".head")?.setAttribute("hidden", "");
+  }
+
+  begin(round) {
+    this.sound.stop();
+    Object.assign(this, { round, guess: -1, score: round === 0 ? 0 : this.score });
+    this.place.textContent = `Excerpt ${round + 1} of ${this.state.rounds.length}`;
+    this.say("", "");
+    this.drawn.innerHTML = "";
+    this.next.hidden = true;
+    for (const button of this.buttons) {
       button.disabled = false;
       button.setAttribute("aria-pressed", "false");
       delete button.dataset.right;
     }
   }
 
-  function answer(guess) {
-    if (game.guess >= 0) return;
-    const round = state.rounds[game.round];
-    const { right, text } = verdict(round, guess, state.bands);
-    const last = game.round === state.rounds.length - 1;
-    Object.assign(game, { guess, score: game.score + Number(right) });
-    buttons[guess].setAttribute("aria-pressed", "true");
-    buttons[round.band].dataset.right = "";
-    told.textContent = last ? `${text} ${summary(game.score, state.rounds.length, state.bands.length)}` : text;
-    told.dataset.kind = right ? "right" : "wrong";
-    drawn.innerHTML = picture(round, state.gate_names);
-    next.textContent = last ? "Start again" : "Next excerpt";
-    next.hidden = false;
-    next.focus();
-    for (const button of buttons) button.disabled = true;
+  say(text, kind) {
+    this.told.textContent = text;
+    this.told.dataset.kind = kind;
   }
 
-  play.addEventListener("click", () => {
-    if (sound.audio) return sound.stop();
-    sound.play(state.rounds[game.round]);
-    play.textContent = "Stop";
-  });
-  buttons.forEach((button, k) => button.addEventListener("click", () => answer(k)));
-  next.addEventListener("click", () => {
-    begin((game.round + 1) % state.rounds.length);
-    play.focus();
-  });
-  box.addEventListener("keydown", (event) => {
-    const k = Number(event.key) - 1;
-    if (!event.ctrlKey && !event.metaKey && !event.altKey && k in buttons) answer(k);
-  });
-  begin(0);
+  answer(guess) {
+    if (this.guess >= 0) return;
+    const { rounds, bands, gate_names: names } = this.state;
+    const round = rounds[this.round];
+    const { right, text } = verdict(round, guess, bands);
+    Object.assign(this, { guess, score: this.score + Number(right) });
+    this.say(this.last ? `${text} ${summary(this.score, rounds.length, bands.length)}` : text, right ? "right" : "wrong");
+    this.drawn.innerHTML = picture(round, names);
+    this.mark(guess, round.band);
+  }
+
+  mark(guess, right) {
+    this.buttons[guess].setAttribute("aria-pressed", "true");
+    this.buttons[right].dataset.right = "";
+    this.next.textContent = this.last ? "Start again" : "Next excerpt";
+    this.next.hidden = false;
+    this.next.focus();
+    for (const button of this.buttons) button.disabled = true;
+  }
+}
+
+export function render(root, state) {
+  new Game(root, state);
 }
