@@ -189,7 +189,7 @@ def beside_paper(rows: Sequence[tuple[str, Number]]) -> str:
 
     Raises ValueError for a number without a published figure.
     """
-    heads = ("", "the authors", "this book", "difference", "band", "note")
+    heads = ("figure", "the authors", "this book", "difference", "band", "note")
     lines = ["<tr>" + "".join(f'<th scope="col">{head}</th>' for head in heads) + "</tr>"]
     for label, number in rows:
         if number.paper is None:
