@@ -10,9 +10,10 @@ from typing import NamedTuple
 import pandas
 
 from . import stored
+from .statistics import Row, Table
 from .usage import MEAN, falls
 
-Tables = Mapping[str, pandas.DataFrame]
+Tables = Mapping[str, Table]
 
 PESQ_MARGIN = -0.05
 """A system keeps FTF-Net's quality if the interval of its PESQ difference lies above this."""
@@ -76,7 +77,7 @@ def _kept(tables: Tables, name: str, system: str) -> list[Claim]:
     return claims
 
 
-def holding(tables: Tables, name: str = "test") -> pandas.DataFrame:
+def holding(tables: Tables, name: str = "test") -> Table:
     """Every MGT-DSN and every dial setting whose PESQ interval lies above the margin, cheapest first."""
     means = stored.overall(tables["systems"], name)
     rows = []
@@ -90,11 +91,11 @@ def holding(tables: Tables, name: str = "test") -> pandas.DataFrame:
         | {"mean": row["pesq_wb_mean"], "low": row["pesq_wb_low"], "high": row["pesq_wb_high"]}
         for row in dial[dial["set"] == name].to_dict("records")
     ]
-    table = pandas.DataFrame(rows, columns=["system", "percent_of_ftfnet", "mean", "low", "high"])
+    table: Table = pandas.DataFrame(rows, columns=["system", "percent_of_ftfnet", "mean", "low", "high"])
     return table[table["low"] > PESQ_MARGIN].sort_values("percent_of_ftfnet").reset_index(drop=True)
 
 
-def _ends(row: pandas.Series) -> dict[str, float]:
+def _ends(row: Row) -> dict[str, float]:
     return {key: float(row[key]) for key in ("mean", "low", "high")}
 
 
@@ -119,7 +120,7 @@ def _quality(tables: Tables, system: str) -> list[Claim]:
     return claims
 
 
-def ratios_by_snr(tables: Tables, system: str, name: str = "test") -> pandas.DataFrame:
+def ratios_by_snr(tables: Tables, system: str, name: str = "test") -> Table:
     """Mean activation ratio (over gates) of each seed at each SNR: seeds by SNRs, rising."""
     usage = tables["usage"]
     rows = usage[(usage["system"] == system) & (usage["set"] == name) & (usage["by"] == "snr_db")]
@@ -145,13 +146,19 @@ def _correlation(tables: Tables, system: str, name: str) -> dict[str, float] | N
     return None if rows.empty else {key: float(rows[key].mean()) for key in columns}
 
 
+def _bounds(found: dict[str, float]) -> tuple[float, float, float]:
+    """A correlation with the ends of its interval."""
+    return found["spearman_ovrl"], found["spearman_ovrl_low"], found["spearman_ovrl_high"]
+
+
 def _follows(tables: Tables, name: str) -> list[Claim]:
     ours, other = (_correlation(tables, system, name) for system in ("mgt-dsn", "dsn"))
     claim = "Spearman's correlation of ratio and noisy OVRL"
     stronger = f"{claim}, stronger than DSN's"
     if ours is None:
         return [_missing(claim, name, "mgt-dsn", f"at most {RHO:g}")]
-    claims = [Claim(claim, name, "mgt-dsn", *ours.values(), f"at most {RHO:g}", _verdict(ours["spearman_ovrl"] <= RHO))]
+    met = _verdict(ours["spearman_ovrl"] <= RHO)
+    claims = [Claim(claim, name, "mgt-dsn", *_bounds(ours), f"at most {RHO:g}", met)]
     if other is None:
         return [*claims, _missing(stronger, name, "mgt-dsn", "intervals apart")]
     value = ours["spearman_ovrl"] - other["spearman_ovrl"]
@@ -172,7 +179,7 @@ def _earned(tables: Tables, name: str) -> list[Claim]:
     return claims
 
 
-def claims(tables: Tables) -> pandas.DataFrame:
+def claims(tables: Tables) -> Table:
     """One row per goal. `tables` holds systems, differences, dial, usage and gates as `dsn.stored` describes them."""
     found: list[Claim] = []
     for name in ("test", "voicebank"):

@@ -17,6 +17,7 @@ from .audio import Wav
 from .data import Corpus, default_folder, read_recipes, render
 from .model import DSN
 from .policy import OPEN
+from .statistics import Table
 from .stft import analyse, compress
 
 TEST_RECIPES = "test_recipes.jsonl"
@@ -121,7 +122,7 @@ def check(measured: pandas.DataFrame, kept: pandas.DataFrame) -> pandas.DataFram
 
     Both tables have the columns system, file and `CHECKED`. Raises ValueError if a file is not among the stored ones.
     """
-    joined = measured.merge(kept, on=["system", "file"], suffixes=("", "_stored"), validate="1:1")
+    joined: Table = measured.merge(kept, on=["system", "file"], suffixes=("", "_stored"), validate="1:1")
     if len(joined) < len(measured):
         raise ValueError(f"{len(measured) - len(joined)} of {len(measured)} files are not stored; use the default data")
     rows = []

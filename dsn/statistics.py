@@ -15,6 +15,12 @@ import pandas
 
 Values = Sequence[float] | np.ndarray | pandas.Series
 
+Table = Any
+"""A pandas.DataFrame. What pandas says of its own results is too vague for a type checker to follow."""
+
+Row = Any
+"""A pandas.Series, for the same reason."""
+
 FEWEST = 3
 """Fewest files from which an interval or a correlation is given."""
 
@@ -65,38 +71,6 @@ def bootstrap_interval(
     return Interval(mean, float(low), float(high), files)
 
 
-def paired_difference(
-    table: pandas.DataFrame,
-    baseline: pandas.DataFrame,
-    column: str,
-    level: float = 0.95,
-    resamples: int = 2000,
-    seed: int = 0,
-) -> Interval:
-    """Mean of `column` in `table` minus `baseline`, file by file, with its bootstrap interval.
-
-    Pairing takes out what makes one file harder than another. Both tables have one row per `file`; a file with a
-    value that is not finite on either side is left out.
-    Raises ValueError for a missing column, a file that occurs twice, or tables of different files.
-    """
-    sides = [_by_file(rows, column) for rows in (table, baseline)]
-    odd = sides[0].index.symmetric_difference(sides[1].index)
-    if len(odd):
-        raise ValueError(f"{len(odd)} files are in one table only, {odd[0]!r} among them; evaluate both on one set")
-    difference = sides[0].to_numpy(dtype=float) - sides[1].reindex(sides[0].index).to_numpy(dtype=float)
-    return bootstrap_interval(difference, level, resamples, seed)
-
-
-def _by_file(table: pandas.DataFrame, column: str) -> pandas.Series:
-    missing = [name for name in ("file", column) if name not in table.columns]
-    if missing:
-        raise ValueError(f"the table has no column {missing}; it has {list(table.columns)}")
-    if not table["file"].is_unique:
-        twice: Any = table.loc[table["file"].duplicated(), "file"].iloc[0]
-        raise ValueError(f"{twice!r} occurs more than once; a table holds one row per file")
-    return pandas.Series(table.set_index("file")[column])
-
-
 class Pooled(NamedTuple):
     """A paired difference over several seeds: interval over files, and how far the seeds' means lie apart."""
 
@@ -105,9 +79,7 @@ class Pooled(NamedTuple):
     spread: float
 
 
-def pooled_difference(
-    table: pandas.DataFrame, baseline: pandas.DataFrame, column: str, resamples: int = 2000, seed: int = 0
-) -> Pooled:
+def pooled_difference(table: Table, baseline: Table, column: str, resamples: int = 2000, seed: int = 0) -> Pooled:
     """Mean of `column` in `table` minus `baseline` of the same seed, file by file, over the seeds that both have.
 
     Both tables have the columns seed, file, group and `column`; files of one group are drawn together. A file's
@@ -115,7 +87,7 @@ def pooled_difference(
     one seed. Raises ValueError if they have no seed and file in common.
     """
     keys = ["seed", "file"]
-    joined = table[[*keys, "group", column]].merge(baseline[[*keys, column]], on=keys, suffixes=("", "_base"))
+    joined: Table = table[[*keys, "group", column]].merge(baseline[[*keys, column]], on=keys, suffixes=("", "_base"))
     if joined.empty:
         raise ValueError(f"the tables share no seed and file with {column}; evaluate the same seeds on one set")
     joined["difference"] = joined[column] - joined[f"{column}_base"]

@@ -22,6 +22,8 @@ from typing import Any
 
 import pandas
 
+from .statistics import Row, Table
+
 COMPRESSED = ("files",)
 """Tables that are kept as .csv.gz."""
 
@@ -80,7 +82,7 @@ def folder() -> Path:
     )
 
 
-def table(name: str, place: str | Path | None = None) -> pandas.DataFrame:
+def table(name: str, place: str | Path | None = None) -> Table:
     """A stored table by name. Raises FileNotFoundError, naming those that are there, for one that is not."""
     place = folder() if place is None else Path(place)
     path = place / f"{name}.csv{'.gz' if name in COMPRESSED else ''}"
@@ -91,7 +93,7 @@ def table(name: str, place: str | Path | None = None) -> pandas.DataFrame:
 
 
 @lru_cache
-def _read(path: Path, changed: int) -> pandas.DataFrame:
+def _read(path: Path, changed: int) -> Table:
     return pandas.read_csv(path, dtype={"file": str, "system": str, "group": str, "seed": "Int64"})
 
 
@@ -112,7 +114,7 @@ def order(system: str) -> tuple[int, str]:
     return (names.index(system) if system in names else len(names), system)
 
 
-def overall(systems: pandas.DataFrame, name: str, snr_db: float = ALL) -> pandas.DataFrame:
+def overall(systems: Table, name: str, snr_db: float = ALL) -> Table:
     """Means over the seeds of every system on a set, indexed by system, with `seeds` and `<column>_spread` over them.
 
     `snr_db` picks one SNR; by default it is all together. The spread is a standard deviation, NaN for one seed.
@@ -127,8 +129,8 @@ def overall(systems: pandas.DataFrame, name: str, snr_db: float = ALL) -> pandas
 
 
 def difference(
-    differences: pandas.DataFrame, system: str, metric: str, name: str = "test", baseline: str = "ftfnet"
-) -> pandas.Series | None:
+    differences: Table, system: str, metric: str, name: str = "test", baseline: str = "ftfnet"
+) -> Row | None:
     """The row of a paired difference over all seeds and SNRs, or None if it was not measured."""
     rows = differences[
         (differences["system"] == system)
@@ -141,7 +143,7 @@ def difference(
     return None if rows.empty else rows.iloc[0]
 
 
-def points(systems: pandas.DataFrame, dial: pandas.DataFrame, names: Sequence[str], name: str) -> pandas.DataFrame:
+def points(systems: Table, dial: Table, names: Sequence[str], name: str) -> Table:
     """Quality and cost for a figure: model, dial, mmacs_per_s, activation_ratio and metrics, means over the seeds.
 
     A system with a measured dial has a row for each setting, all of one seed; the others have one row at dial 0.

@@ -17,7 +17,7 @@ from .config import Stft
 from .mixing import ACTIVE_DB
 from .model import DSN
 from .results import gates
-from .statistics import spearman
+from .statistics import Table, spearman
 
 MEAN = "mean"
 """Stands for the mean over all gates where a gate is named."""
@@ -55,13 +55,13 @@ def file_row(model: DSN, noisy: Wav, clean: Wav, dial: float = 0.0) -> dict[str,
     return row
 
 
-def gate_names(table: pandas.DataFrame) -> list[str]:
+def gate_names(table: Table) -> list[str]:
     """The gates of a table of `file_row`s that are used in it, their mean last."""
     names = [column.removeprefix("ratio_") for column in table.columns if column.startswith("ratio_")]
     return sorted((name for name in names if table[f"ratio_{name}"].notna().any()), key=lambda name: name == MEAN)
 
 
-def _keys(files: pandas.DataFrame) -> pandas.DataFrame:
+def _keys(files: Table) -> Table:
     """How each file is sorted into groups: one column per property, as text or number."""
     fifth = files["dnsmos_ovrl"].rank(method="first")
     place = np.ceil(fifth / len(files) * FIFTHS).clip(1, FIFTHS)
@@ -71,7 +71,7 @@ def _keys(files: pandas.DataFrame) -> pandas.DataFrame:
     return pandas.DataFrame(keys, index=files.index)
 
 
-def _means(rows: pandas.DataFrame, by: str, value: object, prefix: str = "ratio_") -> list[dict[str, object]]:
+def _means(rows: Table, by: str, value: object, prefix: str = "ratio_") -> list[dict[str, object]]:
     found = []
     for name in gate_names(rows):
         values = rows[f"{prefix}{name}"].to_numpy(dtype=float)
@@ -83,7 +83,7 @@ def _means(rows: pandas.DataFrame, by: str, value: object, prefix: str = "ratio_
     return found
 
 
-def usage(files: pandas.DataFrame) -> pandas.DataFrame:
+def usage(files: Table) -> Table:
     """Mean ratios by property of the input: by, value, gate, files, activation_ratio, std_files (between files).
 
     `files` has the columns of `file_row` beside snr_db, kind, seen, dnsmos_ovrl and speech_presence of the input.
@@ -100,7 +100,7 @@ def usage(files: pandas.DataFrame) -> pandas.DataFrame:
     return pandas.DataFrame(rows)
 
 
-def movement(files: pandas.DataFrame) -> pandas.DataFrame:
+def movement(files: Table) -> Table:
     """One row per gate: its mean ratio, variance over frames and over files, and Spearman's correlations.
 
     A gate whose variances are both 0 is constant: what it governs is static in effect. The mean over gates comes last.

@@ -35,6 +35,7 @@ from dsn.data import Corpus, Pool, draw, read_recipes, render
 from dsn.evaluate import Enhancer, Item, evaluate, write_csv
 from dsn.files import replacing, sha256
 from dsn.model import DSN
+from dsn.statistics import Table
 
 SETS = ("voicebank", "test")
 QUICK = ("pesq_wb", "stoi", "estoi", "si_sdr_db")
@@ -120,7 +121,7 @@ def rated(chosen: Sequence[Item], name: str, every: int) -> list[Item]:
     return [item for k, item in enumerate(chosen) if name == "voicebank" or k // snrs % every == 0]
 
 
-def measure(bench: Bench, system: System, seed: int, name: str) -> pandas.DataFrame:
+def measure(bench: Bench, system: System, seed: int, name: str) -> Table:
     """One row per file: metrics, ratios, cost; and for a policy of its own the columns of `dsn.usage.file_row`."""
     model, dial = prepared(bench, system, seed, name)
     chosen = bench.items(name)
@@ -130,7 +131,7 @@ def measure(bench: Bench, system: System, seed: int, name: str) -> pandas.DataFr
         table = evaluate(model, chosen, dial, bench.processes, QUICK)
         ratings = evaluate(model, rated(chosen, name, EVERY), dial, bench.processes, DNSMOS)
         table = table.merge(ratings[["file", *DNSMOS]], on="file", how="left")
-    if (table["error"] != "").all():
+    if all(table["error"].tolist()):
         raise ValueError(f"{system.name} failed on every file of {name}: {table['error'].iloc[0]}")
     table.insert(1, "dial", dial)
     if isinstance(model, DSN) and model.gate_names and system.dial_ratio is None:

@@ -30,7 +30,8 @@ def main() -> None:
         table = evaluate(model, pairs, processes=arguments.processes, metrics=METRICS)
         tables.append(table.assign(system=name))
     columns = ["system", "file", "snr_db", *METRICS, "activation_ratio", "mmacs_per_s"]
-    write_csv(rounded(pandas.concat(tables, ignore_index=True)[columns]), arguments.results / "default.csv")
+    whole = pandas.concat(tables, ignore_index=True).reindex(columns=columns)
+    write_csv(rounded(whole), arguments.results / "default.csv")
 
 
 if __name__ == "__main__":

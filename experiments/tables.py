@@ -25,7 +25,7 @@ from dsn.evaluate import write_csv
 from dsn.files import replacing, sha256
 from dsn.metrics import summarise
 from dsn.model import DSN
-from dsn.statistics import pooled_difference, spearman
+from dsn.statistics import Row, Table, pooled_difference, spearman
 from dsn.usage import MEAN, falls, movement, usage
 
 METRICS = ("pesq_wb", "stoi", "estoi", "si_sdr_db", "dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl")
@@ -51,7 +51,7 @@ GROUPS_DB = (2.5, 7.5, 12.5, 17.5)
 """Nominal SNRs of VoiceBank+DEMAND."""
 
 
-def load(cache: Path, inputs: pandas.DataFrame) -> pandas.DataFrame:
+def load(cache: Path, inputs: Table) -> Table:
     """Everything that was measured, one row per system, seed, set and file, with what the file is."""
     tables = []
     for path in sorted(cache.glob("*/seed*-*.csv")):
@@ -72,18 +72,19 @@ def full_cost() -> float:
     return float(DSN(config.Model.ftfnet()).macs().mmacs_per_s())
 
 
-def of_dial(files: pandas.DataFrame) -> pandas.Series:
+def of_dial(files: Table) -> Row:
     """Which rows belong to the dial's curve."""
     return files["system"].str.contains("-dial-")
 
 
-def systems_table(files: pandas.DataFrame, params: dict[str, int]) -> pandas.DataFrame:
+def systems_table(files: Table, params: dict[str, int]) -> Table:
     """Means: one row per system, seed, set and SNR, and one with an empty SNR for all together."""
     keys = ["system", "seed", "set", "snr_db"]
     whole = summarise(files.assign(snr_db=np.nan), by=keys)
-    means = pandas.concat([whole, summarise(files, by=keys)], ignore_index=True)
+    means: Table = pandas.concat([whole, summarise(files, by=keys)], ignore_index=True)
     percent = 100 * means["mmacs_per_s"] / full_cost()
-    means = means.assign(params=means["system"].map(params).fillna(0).astype(int), percent_of_ftfnet=percent)
+    sizes = [params.get(name, 0) for name in means["system"]]
+    means = means.assign(params=sizes, percent_of_ftfnet=percent)
     place = means["system"].map(lambda name: f"{stored.order(name)[0]:03d} {name}")
     means = means.assign(place=place).sort_values(["set", "place", "seed", "snr_db"], na_position="first")
     cost = ["params", "mmacs_per_s", "percent_of_ftfnet", "activation_ratio", "files"]
@@ -100,7 +101,7 @@ def pairs(names: Sequence[str]) -> list[tuple[str, str]]:
     return [(name, base) for name, base in dict.fromkeys(found) if base in names]
 
 
-def _difference(ours: pandas.DataFrame, base: pandas.DataFrame, metric: str, about: dict[str, Any]) -> list[dict]:
+def _difference(ours: Table, base: Table, metric: str, about: dict[str, Any]) -> list[dict]:
     """The difference over all seeds, and of each seed."""
     rows = []
     for seed in [pandas.NA, *sorted(set(ours["seed"].dropna()) & set(base["seed"].dropna()))]:
@@ -111,7 +112,7 @@ def _difference(ours: pandas.DataFrame, base: pandas.DataFrame, metric: str, abo
     return rows if len(rows) > 2 else rows[:1]
 
 
-def differences_table(files: pandas.DataFrame) -> pandas.DataFrame:
+def differences_table(files: Table) -> Table:
     """Paired differences: seed empty for all seeds together, snr_db empty for all SNRs."""
     rows: list[dict[str, Any]] = []
     sides = dict(iter(files.groupby(["system", "set"])))
@@ -134,13 +135,14 @@ def differences_table(files: pandas.DataFrame) -> pandas.DataFrame:
     return pandas.DataFrame(rows, columns=[*columns, "spread_seeds"]).astype({"seed": "Int64"})
 
 
-def dial_table(files: pandas.DataFrame) -> pandas.DataFrame:
+def dial_table(files: Table) -> Table:
     """Means and differences to FTF-Net along the dial of one trained MGT-DSN; dial 0 is as trained."""
     curve = files[of_dial(files)]
     seed = curve["seed"].min()
     trained_one = files[(files["system"] == DIALLED) & (files["seed"] == seed)]
-    rows = []
-    for (name, dial), part in pandas.concat([trained_one, curve]).groupby(["set", "dial"]):
+    rows, both = [], pandas.concat([trained_one, curve])
+    for key, part in both.groupby(["set", "dial"]):
+        name, dial = key  # type: ignore[misc]
         means = summarise(part).iloc[0]
         row = {"system": DIALLED, "seed": seed, "set": name, "dial": dial, **means[[*METRICS]]}
         row |= {key: means[key] for key in ("mmacs_per_s", "activation_ratio", "files")}
@@ -153,14 +155,14 @@ def dial_table(files: pandas.DataFrame) -> pandas.DataFrame:
     return pandas.DataFrame(rows, columns=[*columns, "files", "pesq_wb_mean", "pesq_wb_low", "pesq_wb_high"])
 
 
-def slim(files: pandas.DataFrame) -> dict[tuple[str, int, str], pandas.DataFrame]:
+def slim(files: Table) -> dict[tuple[str, int, str], Table]:
     """The rows of systems with a policy of their own by system, seed and set, rated as the noisy input."""
     own = files[files[f"ratio_{MEAN}"].notna()] if f"ratio_{MEAN}" in files else files[:0]
     own = own.assign(dnsmos_ovrl=own["noisy_ovrl"])
     return {key: group.reset_index(drop=True) for key, group in own.groupby(["system", "seed", "set"])}  # type: ignore[misc]
 
 
-def _interval(part: pandas.DataFrame, ratio: str) -> tuple[float, float]:
+def _interval(part: Table, ratio: str) -> tuple[float, float]:
     """Bootstrap interval, over groups of files, of the correlation of a ratio with the noisy OVRL."""
     rng = np.random.default_rng(0)
     groups = [rows.to_numpy() for _, rows in part.groupby("group")[["dnsmos_ovrl", ratio]]]
@@ -170,7 +172,7 @@ def _interval(part: pandas.DataFrame, ratio: str) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def usage_tables(files: pandas.DataFrame) -> tuple[pandas.DataFrame, pandas.DataFrame]:
+def usage_tables(files: Table) -> tuple[Table, Table]:
     """results/usage.csv and results/gates.csv."""
     used, moves = [], []
     for (system, seed, name), part in slim(files).items():
@@ -187,7 +189,7 @@ def usage_tables(files: pandas.DataFrame) -> tuple[pandas.DataFrame, pandas.Data
     return tuple(table[[*keys, *(c for c in table if c not in keys)]] for table in tables)  # type: ignore[return-value]
 
 
-def files_table(files: pandas.DataFrame) -> pandas.DataFrame:
+def files_table(files: Table) -> Table:
     """Every file of every system, without what inputs.csv tells."""
     ratios = [column for column in files if column.startswith("ratio_") and column != f"ratio_{MEAN}"]
     columns = ["system", "seed", "set", "file", *METRICS, "activation_ratio", "mmacs_per_s", *ratios]
@@ -195,7 +197,7 @@ def files_table(files: pandas.DataFrame) -> pandas.DataFrame:
     return files.loc[~of_dial(files), [*columns, *failed]]
 
 
-def rounded(table: pandas.DataFrame, digits: int = 5) -> pandas.DataFrame:
+def rounded(table: Table, digits: int = 5) -> Table:
     """Floats with so many significant digits."""
     floats = table.select_dtypes("float").columns
     return table.assign(**{name: table[name].map(lambda value: float(f"{value:.{digits}g}")) for name in floats})
@@ -251,7 +253,7 @@ def write_all(cache: Path, runs: Path, results: Path) -> None:
     print(report(tables, cache))
 
 
-def report(tables: dict[str, pandas.DataFrame], cache: Path) -> str:
+def report(tables: dict[str, Table], cache: Path) -> str:
     """The verdicts, whether the ratios fall with the SNR, and which rows of the plan are not there."""
     lines = [tables["claims"].round(3).to_string(index=False)]
     by_snr = tables["usage"].query("by == 'snr_db' and gate == @MEAN")

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pandas
@@ -47,7 +48,7 @@ def recipes(corpus: Corpus) -> list[Recipe]:
 
 def mixture_items(pool: Pool) -> list[Item]:
     """The mixtures as `dsn.evaluate` takes them, by recipe id."""
-    return [Item(r.id, r.snr_db, lambda k=k: tuple(pool[k])) for k, r in enumerate(pool.recipes)]
+    return [Item(r.id, r.snr_db, partial(pool.__getitem__, k)) for k, r in enumerate(pool.recipes)]
 
 
 def voicebank_items(corpus: Path) -> list[Item]:

@@ -6,11 +6,12 @@ import pandas
 import pytest
 
 from dsn.claims import claims, holding, ratios_by_snr
+from dsn.statistics import Row, Table
 
 SYSTEMS = {"ftfnet": (100.0, 2.36, 15.2), "mgt-dsn": (72.0, 2.3, 15.1), "mgt-dsn-60": (61.0, 2.3, 15.0)}
 
 
-def tables(low: float = -0.04, stoi: float = -0.001, seeds: int = 2) -> dict[str, pandas.DataFrame]:
+def tables(low: float = -0.04, stoi: float = -0.001, seeds: int = 2) -> dict[str, Table]:
     systems = [
         {"system": name, "seed": seed, "set": part, "snr_db": math.nan, "percent_of_ftfnet": cost}
         | {"pesq_wb": pesq, "si_sdr_db": si_sdr}
@@ -40,7 +41,7 @@ def tables(low: float = -0.04, stoi: float = -0.001, seeds: int = 2) -> dict[str
     return found | {"dial": pandas.DataFrame(dial | intervals), "gates": pandas.DataFrame(gates | bounds)}
 
 
-def row(found: pandas.DataFrame, claim: str, system: str = "mgt-dsn", part: str = "test") -> pandas.Series:
+def row(found: Table, claim: str, system: str = "mgt-dsn", part: str = "test") -> Row:
     rows = found[(found["claim"] == claim) & (found["system"] == system) & (found["set"] == part)]
     assert len(rows) == 1
     return rows.iloc[0]

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from dsn import stored
 from dsn.plots import ablations, tables, usage
+from dsn.statistics import Table
 
 
 def drawn(figure: Figure) -> bytes:
@@ -19,7 +20,7 @@ def drawn(figure: Figure) -> bytes:
 
 
 @pytest.fixture
-def used() -> pandas.DataFrame:
+def used() -> Table:
     rows = []
     for system, slope in (("dsn", 0.0), ("mgt-dsn", 0.02)):
         for seed in (0, 1):
@@ -31,35 +32,35 @@ def used() -> pandas.DataFrame:
     return pandas.DataFrame(rows, columns=["system", "seed", "by", "value", "gate", "activation_ratio"])
 
 
-def test_ratio_by_snr_has_a_line_per_seed_and_one_for_their_mean(used: pandas.DataFrame) -> None:
+def test_ratio_by_snr_has_a_line_per_seed_and_one_for_their_mean(used: Table) -> None:
     figure, text = usage.by_snr(used)
     assert len(figure.axes[0].lines) == 6
     assert "MGT-DSN: 0.65 at −5 dB, 0.15 at 20 dB" in text
     assert drawn(figure)
 
 
-def test_ratio_by_kind_is_sorted_and_marks_what_training_has_not(used: pandas.DataFrame) -> None:
+def test_ratio_by_kind_is_sorted_and_marks_what_training_has_not(used: Table) -> None:
     figure, text = usage.by_kind(used, ["typing"])
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["rain", "typing *"]
     assert "MGT-DSN runs least in rain (0.40), most in typing * (0.42)" in text
     assert drawn(figure)
 
 
-def test_ratio_by_presence_names_the_gates(used: pandas.DataFrame) -> None:
+def test_ratio_by_presence_names_the_gates(used: Table) -> None:
     figure, text = usage.by_presence(used[used["system"] == "mgt-dsn"])
     assert "T block 0.30 against 0.30, mean of all 0.30 against 0.30" in text
     assert drawn(figure)
 
 
 @pytest.fixture
-def differences() -> pandas.DataFrame:
+def differences() -> Table:
     rows = [("mgt-dsn", "dsn", 0.02, 0.01, 0.03), ("mgt-dsn", "mgt-dsn-frozen", 0.1, 0.05, 0.15)]
     rows += [("only-gru", "short-mgt-dsn", -0.02, -0.04, 0.0)]
     table = pandas.DataFrame(rows, columns=["system", "baseline", "mean", "low", "high"])
     return table.assign(set="test", metric="pesq_wb", seed=None, snr_db=math.nan, seeds=2, spread_seeds=0.01)
 
 
-def test_rivals_are_the_baselines(differences: pandas.DataFrame) -> None:
+def test_rivals_are_the_baselines(differences: Table) -> None:
     figure, text = usage.rivals(differences.iloc[:2])
     assert next(label.get_text() for label in figure.axes[0].get_yticklabels()) == "DSN"
     assert "MGT-DSN, gates at rounded means 0.100 (0.050 to 0.150)" in text
@@ -67,26 +68,26 @@ def test_rivals_are_the_baselines(differences: pandas.DataFrame) -> None:
 
 
 @pytest.fixture
-def means() -> pandas.DataFrame:
+def means() -> Table:
     names = ["noisy", "ftfnet", "ftfnet-narrow", "mgt-dsn", "short-mgt-dsn", "only-gru"]
     columns = {"pesq_wb": np.linspace(1.5, 2.5, 6), "stoi": 0.9, "mmacs_per_s": [0, 301.2, 220, 216, 216, 250]}
     cost = {"percent_of_ftfnet": [0, 100, 73, 72, 72, 83], "params": 135618, "activation_ratio": math.nan, "seeds": 2}
     return pandas.DataFrame(columns | cost, index=names).assign(pesq_wb_spread=[math.nan, *[0.01] * 5])
 
 
-def test_systems_have_spreads_costs_and_dashes(means: pandas.DataFrame) -> None:
+def test_systems_have_spreads_costs_and_dashes(means: Table) -> None:
     page = str(tables.systems(means, ["noisy", "ftfnet", "absent"], ("pesq_wb", "stoi")).data)
     assert "<td>1.70 ± 0.01</td>" in page and "<td>301.2</td>" in page and "<td>135.6</td>" in page
     noisy = page[page.index("<td>noisy</td>") : page.index("<td>FTF-Net</td>")]
     assert noisy.count(tables.DASH) == len(tables.COST_DIGITS) and "absent" not in page
 
 
-def test_nothing_measured_says_so(means: pandas.DataFrame) -> None:
+def test_nothing_measured_says_so(means: Table) -> None:
     assert tables.systems(means, ["absent"]) is tables.NOT_YET
     assert tables.interval(None, 2) == tables.DASH
 
 
-def test_differences_are_one_row_per_pair(differences: pandas.DataFrame) -> None:
+def test_differences_are_one_row_per_pair(differences: Table) -> None:
     page = str(tables.differences(differences).data)
     assert page.count("<tr>") == 3 and "0.020 (0.010 to 0.030)" in page and "<td>0.010</td>" in page
 
@@ -128,7 +129,7 @@ def test_every_planned_system_is_in_the_landscape() -> None:
     assert [name for name in stored.LABELS if ablations.family(name) is None] == ["noisy"]
 
 
-def test_landscape_has_the_families_the_dial_and_the_noisy_line(means: pandas.DataFrame) -> None:
+def test_landscape_has_the_families_the_dial_and_the_noisy_line(means: Table) -> None:
     dial = pandas.DataFrame({"mmacs_per_s": [200.0, 130.0], "pesq_wb": [2.0, 1.8]})
     figure, text = ablations.landscape(means, dial, "pesq_wb")
     _, labels = figure.axes[0].get_legend_handles_labels()
@@ -137,7 +138,7 @@ def test_landscape_has_the_families_the_dial_and_the_noisy_line(means: pandas.Da
     assert drawn(figure)
 
 
-def test_ablations_stand_beside_their_question(means: pandas.DataFrame, differences: pandas.DataFrame) -> None:
+def test_ablations_stand_beside_their_question(means: Table, differences: Table) -> None:
     page = str(ablations.ablation_tables(means, differences).data)
     assert "Which layers are dynamic?" in page and "−0.020 (−0.040 to 0.000)" in page
     assert "guided by SNR" not in page and "only GRUs dynamic" in page

@@ -7,11 +7,7 @@ import pandas
 import pytest
 from scipy.stats import norm
 
-from dsn.statistics import Interval, bootstrap_interval, paired_difference, pooled_difference, spearman
-
-
-def table(values: dict[str, float]) -> pandas.DataFrame:
-    return pandas.DataFrame({"file": list(values), "pesq_wb": list(values.values())})
+from dsn.statistics import Interval, bootstrap_interval, pooled_difference, spearman
 
 
 def test_interval_agrees_with_the_normal_theory_for_many_values() -> None:
@@ -69,41 +65,6 @@ def test_interval_knows_whether_it_holds_zero() -> None:
 def test_interval_refuses_settings_without_sense(options: dict[str, float], named: str) -> None:
     with pytest.raises(ValueError, match=named):
         bootstrap_interval([1.0, 2.0, 3.0], **options)  # type: ignore[arg-type]
-
-
-def test_pairs_are_matched_by_file_and_not_by_place() -> None:
-    ours = table({"a": 1.5, "b": 2.5, "c": 3.5, "d": 9.5})
-    base = table({"d": 9.0, "c": 3.0, "a": 1.0, "b": 2.0})
-    assert paired_difference(ours, base, "pesq_wb") == Interval(0.5, 0.5, 0.5, 4)
-
-
-def test_pairing_is_narrower_than_the_spread_of_the_files() -> None:
-    rng = np.random.default_rng(5)
-    hard = {f"file{k}": float(value) for k, value in enumerate(rng.normal(2, 1, 30))}
-    ours = {name: value + 0.1 + 0.01 * float(rng.standard_normal()) for name, value in hard.items()}
-    paired = paired_difference(table(ours), table(hard), "pesq_wb")
-    alone = bootstrap_interval(list(ours.values()))
-    assert paired.mean == pytest.approx(0.1, abs=0.01)
-    assert 20 * (paired.high - paired.low) < alone.high - alone.low
-
-
-def test_a_file_without_a_value_on_either_side_is_left_out() -> None:
-    ours = table({"a": 1.0, "b": math.nan, "c": 2.0, "d": 3.0, "e": 4.0})
-    base = table({"a": 0.0, "b": 1.0, "c": math.nan, "d": 2.0, "e": 3.0})
-    assert paired_difference(ours, base, "pesq_wb") == Interval(1.0, 1.0, 1.0, 3)
-
-
-@pytest.mark.parametrize(
-    "ours, column, named",
-    [
-        (table({"a": 1.0, "x": 2.0}), "pesq_wb", "'b'"),
-        (table({"a": 1.0, "b": 2.0}), "stoi", "no column"),
-        (pandas.DataFrame({"file": ["a", "a"], "pesq_wb": [1.0, 2.0]}), "pesq_wb", "'a' occurs more than once"),
-    ],
-)
-def test_tables_that_cannot_be_paired_are_refused(ours: pandas.DataFrame, column: str, named: str) -> None:
-    with pytest.raises(ValueError, match=named):
-        paired_difference(ours, table({"a": 1.0, "b": 2.0}), column)
 
 
 def test_rank_correlation_looks_at_order_alone() -> None:

@@ -7,9 +7,10 @@ import pandas
 import pytest
 
 from dsn import stored
+from dsn.statistics import Table
 
 
-def systems() -> pandas.DataFrame:
+def systems() -> Table:
     rows = [
         ("noisy", None, "test", None, 1.2, 0.0),
         ("new-row", 0, "test", None, 1.9, 100.0),
@@ -23,7 +24,7 @@ def systems() -> pandas.DataFrame:
     return table.astype({"seed": "Int64"})
 
 
-def differences() -> pandas.DataFrame:
+def differences() -> Table:
     columns = ["system", "baseline", "set", "snr_db", "seed", "metric", "mean"]
     rows = [
         ("mgt-dsn", "ftfnet", "test", None, None, "pesq_wb", 0.1),

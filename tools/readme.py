@@ -9,9 +9,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import pandas
-
 from dsn import stored
+from dsn.statistics import Row, Table
 
 ROOT = Path(__file__).resolve().parent.parent
 SETS = {
@@ -35,7 +34,7 @@ SPREAD = ("pesq_wb",)
 MARKS = ("<!-- results -->", "<!-- end of results -->")
 
 
-def cell(row: pandas.Series, column: str) -> str:
+def cell(row: Row, column: str) -> str:
     """One formatted figure; an en dash where there is none."""
     name, form = column.split(":")
     value = float(row[name])
@@ -45,7 +44,7 @@ def cell(row: pandas.Series, column: str) -> str:
     return format(value, form) + ("" if math.isnan(spread) else f" ± {spread:{form}}")
 
 
-def table(systems: pandas.DataFrame, name: str) -> str:
+def table(systems: Table, name: str) -> str:
     """Markdown table of one set: means over the seeds of the rows that are there. Empty if there are none."""
     means = stored.overall(systems, name)
     lines = [f"| {SETS[name]} | " + " | ".join(COLUMNS) + " | seeds |", "|---" * (2 + len(COLUMNS)) + "|"]
@@ -64,7 +63,7 @@ def commands(trained_by: Mapping[str, str]) -> str:
     return "\n".join(lines) if len(lines) > 2 else ""
 
 
-def filled(readme: str, systems: pandas.DataFrame, trained_by: Mapping[str, str]) -> str:
+def filled(readme: str, systems: Table, trained_by: Mapping[str, str]) -> str:
     """The README with fresh tables between its marks. Raises ValueError if the marks are missing."""
     pattern = re.compile("(?<=" + re.escape(MARKS[0]) + ").*?(?=" + re.escape(MARKS[1]) + ")", re.DOTALL)
     if not pattern.search(readme):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-import pandas
 from IPython.display import HTML
 from matplotlib.figure import Figure
 
 from .. import stored
+from ..statistics import Row, Table
 from .marks import DIGITS, METRIC_NAMES, number
 from .style import GREY, INK, SERIES, new_figure
 from .tables import cell, html, interval
@@ -44,13 +44,12 @@ def family(system: str) -> str | None:
     return next((name for name, (pattern, *_) in FAMILIES.items() if re.fullmatch(pattern, system)), None)
 
 
-def landscape(means: pandas.DataFrame, dial: pandas.DataFrame, metric: str) -> tuple[Figure, str]:
+def landscape(means: Table, dial: Table, metric: str) -> tuple[Figure, str]:
     """Quality against MMAC/s of every system, with the curve of the dial and the line of static widths."""
     figure, (axis,) = new_figure(4.4)
-    families = pandas.Series({name: family(str(name)) for name in means.index}, dtype=object)
     texts = []
     for name, (_, marker, colour) in FAMILIES.items():
-        part = means.loc[families.index[families == name]]
+        part = means.loc[[system for system in means.index if family(str(system)) == name]]
         if part.empty:
             continue
         axis.scatter(part["mmacs_per_s"], part[metric], marker=marker, color=colour, s=32, label=name, zorder=3)
@@ -69,12 +68,12 @@ def landscape(means: pandas.DataFrame, dial: pandas.DataFrame, metric: str) -> t
     return figure, f"{METRIC_NAMES[metric]} against cost. {'. '.join(texts) or 'Nothing has been measured yet'}."
 
 
-def _point(system: str, row: pandas.Series, metric: str) -> str:
+def _point(system: str, row: Row, metric: str) -> str:
     value = number(float(row[metric]), DIGITS.get(metric, 2))
     return f"{stored.label(system)} {value} at {number(float(row['mmacs_per_s']), 0)} MMAC/s"
 
 
-def ablation_tables(means: pandas.DataFrame, differences: pandas.DataFrame) -> HTML:
+def ablation_tables(means: Table, differences: Table) -> HTML:
     """One table for all questions: cost, quality, and the paired differences to the unchanged row."""
     rows = [_row("–", BASE, means, differences)] if BASE in means.index else []
     for question, names in QUESTIONS.items():
@@ -82,7 +81,7 @@ def ablation_tables(means: pandas.DataFrame, differences: pandas.DataFrame) -> H
     return html(rows)
 
 
-def _row(question: str, system: str, means: pandas.DataFrame, differences: pandas.DataFrame) -> dict[str, str]:
+def _row(question: str, system: str, means: Table, differences: Table) -> dict[str, str]:
     found = {"question": question, "row": stored.label(system)}
     for key, digits, head in (("percent_of_ftfnet", 1, "% of FTF-Net"), ("pesq_wb", 2, "PESQ-WB"), ("stoi", 3, "STOI")):
         found[head] = cell(float(means.loc[system, key]), digits)  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .. import stored
 from ..audio import SAMPLE_RATE, Wav
-from ..statistics import spearman
+from ..statistics import Table, spearman
 from .marks import (
     DIGITS,
     MARKERS,
@@ -30,7 +30,7 @@ DIALLED = "mgt-dsn"
 DYNAMIC_RANGE_DB = 70.0
 
 
-def pareto(points: pandas.DataFrame, metrics: Sequence[str] = ("pesq_wb", "si_sdr_db")) -> tuple[Figure, str]:
+def pareto(points: Table, metrics: Sequence[str] = ("pesq_wb", "si_sdr_db")) -> tuple[Figure, str]:
     """Quality against MMAC/s, one panel per metric, from the rows of `dsn.stored.points`.
 
     Models with several dials are drawn as a curve, the trained setting (dial 0) filled; the noisy input is a line.
@@ -46,7 +46,7 @@ def pareto(points: pandas.DataFrame, metrics: Sequence[str] = ("pesq_wb", "si_sd
     return figure, " ".join(_pareto_text(points, metric) for metric in metrics)
 
 
-def _pareto_model(axis: Axes, model: str, rows: pandas.DataFrame, metric: str) -> None:
+def _pareto_model(axis: Axes, model: str, rows: Table, metric: str) -> None:
     name, colour = stored.label(model), system_colour(model)
     if model == "noisy":
         axis.axhline(float(rows[metric].iloc[0]), color=colour, linestyle=":", label=name)
@@ -59,7 +59,7 @@ def _pareto_model(axis: Axes, model: str, rows: pandas.DataFrame, metric: str) -
     axis.scatter(trained["mmacs_per_s"], trained[metric], s=55, color=colour, marker=marker, zorder=3, label=name)
 
 
-def _pareto_text(points: pandas.DataFrame, metric: str) -> str:
+def _pareto_text(points: Table, metric: str) -> str:
     parts = []
     for model, rows in points.groupby("model", sort=False):
         name, digits = stored.label(str(model)), DIGITS.get(metric, 2)
@@ -75,7 +75,7 @@ def _pareto_text(points: pandas.DataFrame, metric: str) -> str:
     return f"{METRIC_NAMES[metric]} against cost: {'; '.join(parts)}."
 
 
-def by_snr(systems: pandas.DataFrame, names: Sequence[str], metrics: Sequence[str]) -> tuple[Figure, str]:
+def by_snr(systems: Table, names: Sequence[str], metrics: Sequence[str]) -> tuple[Figure, str]:
     """Means over seeds against the SNR of the test set, one panel per metric; `systems` is `dsn.stored`'s."""
     figure, axes = new_figure(0.4 + 2.2 * len(metrics), len(metrics), sharex=True)
     rows = systems[(systems["set"] == "test") & systems["snr_db"].notna()]
@@ -94,7 +94,7 @@ def by_snr(systems: pandas.DataFrame, names: Sequence[str], metrics: Sequence[st
     return figure, f"{'; '.join(texts)}."
 
 
-def usage(table: pandas.DataFrame, inputs: Sequence[str] = ("snr_db", "noisy_ovrl")) -> tuple[Figure, str]:
+def usage(table: Table, inputs: Sequence[str] = ("snr_db", "noisy_ovrl")) -> tuple[Figure, str]:
     """Activation ratio of each gate against properties of the input, one panel each: points are files, lines means.
 
     `table` is a `dsn.results.gate_table` with the columns `inputs`. The legend gives Spearman's correlation.
@@ -123,7 +123,7 @@ def usage(table: pandas.DataFrame, inputs: Sequence[str] = ("snr_db", "noisy_ovr
     return figure, f"Activation ratio and Spearman's correlation of each gate. {' '.join(texts)}"
 
 
-def differences(table: pandas.DataFrame) -> tuple[Figure, str]:
+def differences(table: Table) -> tuple[Figure, str]:
     """Mean differences to a baseline with their intervals, one panel per metric.
 
     `table` has the columns system, metric, mean, low, high; 0 is the baseline.

@@ -9,6 +9,7 @@ import pandas
 from IPython.display import HTML
 
 from .. import stored
+from ..statistics import Row, Table
 from .marks import DIGITS, METRIC_NAMES, number
 
 DASH = "–"
@@ -45,7 +46,7 @@ def html(rows: Sequence[Mapping[str, str]]) -> HTML:
 
 
 def systems(
-    means: pandas.DataFrame,
+    means: Table,
     names: Sequence[str],
     metrics: Sequence[str] = METRICS,
     spread: Sequence[str] = ("pesq_wb",),
@@ -54,7 +55,7 @@ def systems(
     return html([_system_row(name, means.loc[name], metrics, spread) for name in names if name in means.index])
 
 
-def _system_row(name: str, row: pandas.Series, metrics: Sequence[str], spread: Sequence[str]) -> dict[str, str]:
+def _system_row(name: str, row: Row, metrics: Sequence[str], spread: Sequence[str]) -> dict[str, str]:
     cells = {"system": stored.label(name)}
     for metric in metrics:
         wide = float(row[f"{metric}_spread"]) if metric in spread else math.nan
@@ -66,7 +67,7 @@ def _system_row(name: str, row: pandas.Series, metrics: Sequence[str], spread: S
     return cells
 
 
-def differences(table: pandas.DataFrame, metrics: Sequence[str] = ("pesq_wb", "stoi", "si_sdr_db")) -> HTML:
+def differences(table: Table, metrics: Sequence[str] = ("pesq_wb", "stoi", "si_sdr_db")) -> HTML:
     """Paired differences of `dsn.stored`, one row per system: mean, interval over files, spread over seeds."""
     rows = []
     for (system, baseline), part in table.groupby(["system", "baseline"], sort=False):
@@ -80,7 +81,7 @@ def differences(table: pandas.DataFrame, metrics: Sequence[str] = ("pesq_wb", "s
     return html(rows)
 
 
-def interval(row: pandas.Series | None, digits: int) -> str:
+def interval(row: Row | None, digits: int) -> str:
     """A mean and its interval in words; a dash for what was not measured."""
     if row is None:
         return DASH
@@ -88,7 +89,7 @@ def interval(row: pandas.Series | None, digits: int) -> str:
     return mean if low == DASH else f"{mean} ({low} to {high})"
 
 
-def claims(table: pandas.DataFrame) -> HTML:
+def claims(table: Table) -> HTML:
     """Every goal, its value and its verdict."""
     rows = []
     for row in table.to_dict("records"):
@@ -101,7 +102,7 @@ def claims(table: pandas.DataFrame) -> HTML:
     return html(rows)
 
 
-def gates(table: pandas.DataFrame) -> HTML:
+def gates(table: Table) -> HTML:
     """How much each gate moves and what it follows, means over the seeds, from `dsn.stored`'s gates."""
     heads = {"activation_ratio": "ratio", "variance_frames": "variance, frames", "variance_files": "variance, files"}
     heads |= {"spearman_ovrl": "ρ with OVRL", "spearman_snr": "ρ with SNR", "spearman_speech_presence": "ρ with speech"}

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pandas
 from matplotlib.figure import Figure
 
 from .. import stored
+from ..statistics import Table
 from ..usage import MEAN
 from .marks import DIGITS, METRIC_NAMES, number, system_colour
 from .spectrograms import block_name
 from .style import DYNAMIC, GREY, INK, SERIES, STATIC, new_figure
 
 
-def _rows(usage: pandas.DataFrame, by: str, gate: str = MEAN) -> pandas.DataFrame:
+def _rows(usage: Table, by: str, gate: str = MEAN) -> Table:
     return usage[(usage["by"] == by) & (usage["gate"] == gate)]
 
 
-def by_snr(usage: pandas.DataFrame) -> tuple[Figure, str]:
+def by_snr(usage: Table) -> tuple[Figure, str]:
     """Mean ratio against SNR, one line per system, thin ones per seed, from the usage of one set."""
     figure, (axis,) = new_figure(3.2)
     rows = _rows(usage, "snr_db").assign(value=lambda frame: frame["value"].astype(float))
@@ -36,7 +36,7 @@ def by_snr(usage: pandas.DataFrame) -> tuple[Figure, str]:
     return figure, f"Mean activation ratio against SNR. {'. '.join(parts)}."
 
 
-def by_kind(usage: pandas.DataFrame, unseen: Sequence[str] = ()) -> tuple[Figure, str]:
+def by_kind(usage: Table, unseen: Sequence[str] = ()) -> tuple[Figure, str]:
     """Mean ratio by kind of noise, one dot per system, sorted by the last system's; kinds in `unseen` are marked."""
     rows = _rows(usage, "kind")
     table = rows.pivot_table(index="value", columns="system", values="activation_ratio", sort=False)
@@ -55,7 +55,7 @@ def by_kind(usage: pandas.DataFrame, unseen: Sequence[str] = ()) -> tuple[Figure
     return figure, f"Activation ratio by noise. {text}, most in {names[-1]} ({number(float(last.iloc[-1]), 2)})."
 
 
-def by_presence(usage: pandas.DataFrame) -> tuple[Figure, str]:
+def by_presence(usage: Table) -> tuple[Figure, str]:
     """Ratio of each gate in frames with and without speech, for one system."""
     rows = usage[usage["by"] == "presence"]
     table = rows.pivot_table(index="gate", columns="value", values="activation_ratio", sort=False)
@@ -75,7 +75,7 @@ def by_presence(usage: pandas.DataFrame) -> tuple[Figure, str]:
     return figure, f"Activation ratio in frames with speech against those without: {listed}."
 
 
-def rivals(differences: pandas.DataFrame, metric: str = "pesq_wb") -> tuple[Figure, str]:
+def rivals(differences: Table, metric: str = "pesq_wb") -> tuple[Figure, str]:
     """What MGT-DSN gains over each of its controls: rows of `dsn.stored`'s differences, one per baseline."""
     rows = differences[differences["metric"] == metric]
     figure, (axis,) = new_figure(0.9 + 0.32 * max(len(rows), 1))
