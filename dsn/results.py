@@ -17,8 +17,8 @@ from .audio import Wav
 from .data import Corpus, default_folder, read_recipes, render
 from .model import DSN
 from .policy import OPEN
+from .pretrain import policy_logits
 from .statistics import Table
-from .stft import analyse, compress
 
 TEST_RECIPES = "test_recipes.jsonl"
 
@@ -69,8 +69,7 @@ def open_margin(model: DSN, noisy: Wav | Tensor) -> Tensor:
     wav = torch.as_tensor(noisy, dtype=torch.float32)[None]
     padded = nn.functional.pad(wav, (0, -wav.shape[-1] % hop + hop))
     with torch.no_grad():
-        spec, _ = analyse(padded, model.config.stft.n_fft)
-        logits, _ = model.policy(compress(spec, model.config.stft.compression).abs())
+        logits = policy_logits(model, padded)
     return logits[0, ..., OPEN] - logits[0, ..., 1 - OPEN]
 
 
