@@ -13,6 +13,7 @@ from tqdm.auto import tqdm
 
 from . import audio
 from .audio import Wav
+from .files import packaged
 
 SPLITS = ("train", "valid", "test")
 """Speakers and noise recordings of one split occur in no other."""
@@ -149,10 +150,4 @@ def _read_manifest(path: Path, label: str) -> pd.DataFrame:
 
 def default_folder() -> Path:
     """The small data set that comes with the package. Raises FileNotFoundError if this copy has none."""
-    here = Path(__file__).resolve().parent
-    for folder in (here / "_data", here.parent / "data"):
-        if (folder / "train_clean.csv").is_file():
-            return folder
-    raise FileNotFoundError(
-        f"no default data in {here / '_data'} or {here.parent / 'data'}; install dsn from its wheel or clone"
-    )
+    return packaged("data", "train_clean.csv")

@@ -32,6 +32,20 @@ def replacing(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def packaged(name: str, known_by: str) -> Path:
+    """The folder of `name`, such as "data", that comes with the package: dsn/_{name}, or {name} beside dsn in a clone.
+
+    It is the first of the two that holds the file `known_by`; raises FileNotFoundError if this copy has neither.
+    """
+    package = Path(__file__).resolve().parent
+    places = (package / f"_{name}", package.parent / name)
+    for place in places:
+        if (place / known_by).is_file():
+            return place
+    where = f"no {known_by} in {places[0]} or {places[1]}"
+    raise FileNotFoundError(f"this copy of dsn has no {name}: {where}; install dsn from its wheel or clone it")
+
+
 def sha256(path: str | Path) -> str:
     """SHA-256 of a file's content, in hexadecimal."""
     with open(path, "rb") as stream:

@@ -22,6 +22,7 @@ from typing import Any
 
 import pandas
 
+from .files import packaged
 from .statistics import Row, Table
 
 COMPRESSED = ("files",)
@@ -73,13 +74,7 @@ LABELS = {
 
 def folder() -> Path:
     """Where the results lie, in the package or beside it. Raises FileNotFoundError if this copy has none."""
-    here = Path(__file__).resolve().parent
-    for place in (here / "_results", here.parent / "results"):
-        if (place / "systems.csv").is_file():
-            return place
-    raise FileNotFoundError(
-        f"no results in {here / '_results'} or {here.parent / 'results'}; install dsn from its wheel"
-    )
+    return packaged("results", "systems.csv")
 
 
 def table(name: str, place: str | Path | None = None) -> Table:

@@ -425,10 +425,10 @@ def test_data_default(corpus_folder: Path, capsys: pytest.CaptureFixture[str], m
 
 def test_data_default_without_one(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     def missing() -> Path:
-        raise FileNotFoundError("no default data; install dsn from its wheel")
+        raise FileNotFoundError("this copy of dsn has no data; install it from its wheel")
 
     monkeypatch.setattr("dsn.data.default_folder", missing)
-    assert "no default data" in refused(capsys, "data", "default")
+    assert "has no data" in refused(capsys, "data", "default")
 
 
 def test_data_pool(corpus_folder: Path, corpus: Corpus, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dsn import audio, config, corpus, drawing, mixing
+from dsn import audio, config, drawing, files, mixing
 from dsn.data import Corpus, Noise, Piece, Recipe, Room, default_folder, draw, read_recipes, render, write_recipes
 from tests.corpora import make_corpus, speechlike, write_manifest
 
@@ -103,8 +103,8 @@ def test_a_file_shorter_than_its_manifest_is_named(tmp_path: Path) -> None:
 
 
 def test_default_data_is_found_or_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(corpus, "__file__", str(tmp_path / "dsn" / "corpus.py"))
-    with pytest.raises(FileNotFoundError, match="no default data"):
+    monkeypatch.setattr(files, "__file__", str(tmp_path / "dsn" / "files.py"))
+    with pytest.raises(FileNotFoundError, match="this copy of dsn has no data"):
         default_folder()
     make_corpus(tmp_path / "data")
     assert default_folder() == tmp_path / "data"

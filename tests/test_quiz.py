@@ -11,7 +11,7 @@ import pytest
 import soundfile
 from bs4 import BeautifulSoup
 
-from dsn import config, exercises
+from dsn import config, display, exercises
 from dsn.display import ASSETS
 from dsn.exercises import Option, quiz
 from dsn.model import DSN
@@ -208,7 +208,7 @@ def contrast(first: str, second: str) -> float:
 @pytest.mark.parametrize("name", ["quiz", "choice"])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_colours_can_be_told_apart(name, theme):
-    style = (ASSETS / f"{name}.css").read_text()
+    style = display._asset(name)[1]
     blocks = re.findall(r"^(html\[data-theme=\"dark\"\] )?\.dsn-\w+ \{(.*?)\}", style, re.MULTILINE | re.DOTALL)
     colours: dict[str, str] = {}
     for dark, block in blocks:

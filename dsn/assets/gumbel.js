@@ -1,4 +1,7 @@
 // Soft and hard gates that follow from noises drawn once, for a margin, a temperature, a noise scale and a dial.
+
+import { added } from "./page.mjs";
+
 const sigmoid = (x) => 1 / (1 + Math.exp(-x));
 
 const CONTROLS = [
@@ -22,19 +25,11 @@ export function gates(values, noises) {
   };
 }
 
-function element(parent, name, attributes = {}, text = "") {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.textContent = text;
-  parent.append(made);
-  return made;
-}
-
 function slider(parent, control, values, changed) {
-  const label = element(parent, "label");
-  const head = element(label, "span", {}, control.label);
-  const shown = element(head, "span"); // an output would take the label for itself
-  const input = element(label, "input", { type: "range", min: control.min, max: control.max, step: control.step });
+  const label = added(parent, "label");
+  const head = added(label, "span", {}, control.label);
+  const shown = added(head, "span"); // an output would take the label for itself
+  const input = added(label, "input", { type: "range", min: control.min, max: control.max, step: control.step });
   input.value = values[control.key];
   const show = () => {
     shown.textContent = Number(values[control.key]).toFixed(control.step < 0.1 ? 2 : 1);
@@ -48,10 +43,10 @@ function slider(parent, control, values, changed) {
 }
 
 /** Bars of soft gates in twenty steps from closed to open; returns what redraws them. */
-function drawing(parent) {
+function histogram(parent) {
   const places = Array.from({ length: 20 }, (_, k) => k);
   const rects = places.map((k) => `<rect x="${11 + 15 * k}" width="13" class="${k < 10 ? "closed" : "open"}"/>`);
-  const svg = element(parent, "div");
+  const svg = added(parent, "div");
   svg.innerHTML = `<svg viewBox="0 0 320 132" role="img" aria-label="Histogram of soft gates">${rects.join("")}
     <line x1="8" x2="312" y1="106" y2="106"/>
     <text x="10" y="124">0 closed</text>
@@ -75,14 +70,14 @@ function drawing(parent) {
 
 export function render(root, state) {
   const values = { margin: state.margin, tau: state.tau, scale: 1, dial: 0 };
-  const box = element(root, "div", { class: "dsn-gumbel" });
-  const controls = element(box, "div", { class: "controls" });
-  const draw = drawing(box);
-  const list = element(box, "dl", { "aria-live": "polite" });
+  const box = added(root, "div", { class: "dsn-panel dsn-gumbel" });
+  const controls = added(box, "div", { class: "controls" });
+  const draw = histogram(box);
+  const list = added(box, "dl", { "aria-live": "polite" });
   const rows = ["Probability of opening", "Sampled gates, open", "Mean gradient of the soft gate", "Deterministic gate"].map((name) => {
-    const row = element(list, "div");
-    element(row, "dt", {}, name);
-    return element(row, "dd");
+    const row = added(list, "div");
+    added(row, "dt", {}, name);
+    return added(row, "dd");
   });
   const update = () => {
     const found = gates(values, state.noises);

@@ -3,7 +3,7 @@
 
 import { Blind } from "./listen_blind.mjs";
 import { buildChoices, buildDial, buildNumbers, buildTransport } from "./listen_controls.mjs";
-import { element, number, percent } from "./listen_page.mjs";
+import { element, number, percent } from "./page.mjs";
 import { Stage } from "./listen_stage.mjs";
 
 const HERO_SIZES = { spectrogram: 120, row: 12, costs: 40 };

@@ -3,7 +3,7 @@
 
 import { chart } from "./listen_chart.mjs";
 import { buildChoices, buildDial, buildNumbers, buildTransport, headNames } from "./listen_controls.mjs";
-import { element, number, percent } from "./listen_page.mjs";
+import { element, number, percent } from "./page.mjs";
 import { Stage } from "./listen_stage.mjs";
 
 function build(root, state) {

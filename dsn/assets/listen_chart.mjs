@@ -1,6 +1,6 @@
 // Quality against cost: a dot for each dial position, a square for the static network.
 
-import { drawing, number, percent } from "./listen_page.mjs";
+import { drawing, number, percent } from "./page.mjs";
 
 const PLOT = { width: 300, height: 170, left: 40, right: 12, top: 24, bottom: 34 };
 

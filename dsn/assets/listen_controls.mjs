@@ -1,6 +1,6 @@
 // Controls of the listening displays: which version, where on the dial, play and seek; and rows of read-outs.
 
-import { element, percent } from "./listen_page.mjs";
+import { element, percent } from "./page.mjs";
 
 export function buildChoices(state, name) {
   const slim = state.dial[state.trained];

@@ -1,6 +1,6 @@
 // Spectrogram, gates and MACs of a version over time, with a play head; and what a version cost.
 
-import { number, percent } from "./listen_page.mjs";
+import { number, percent } from "./page.mjs";
 
 const SIZES = { left: 64, right: 10, top: 8, spectrogram: 190, row: 15, gap: 20, costs: 64, axis: 24 };
 

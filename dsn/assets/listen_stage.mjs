@@ -1,6 +1,6 @@
 // What every listening display does: one sentence in several versions, played, seen, and counted at the play head.
 
-import { number, percent } from "./listen_page.mjs";
+import { number, percent } from "./page.mjs";
 import { Picture, describe, frameMacs, spent } from "./listen_picture.mjs";
 import { Player } from "./listen_sound.mjs";
 

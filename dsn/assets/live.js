@@ -2,7 +2,7 @@
 // The state is described by live_state in dsn/plots/live.py. Nothing starts, and nothing is asked for, before a click.
 
 import { buildNumbers } from "./listen_controls.mjs";
-import { element, percent } from "./listen_page.mjs";
+import { element, percent } from "./page.mjs";
 import { Kernel, RATE, Spectra, Stopwatch } from "./live_engine.mjs";
 import { Scope } from "./live_scope.mjs";
 import { decode, keptOn, openMicrophone } from "./live_sources.mjs";

@@ -1,13 +1,8 @@
 // Listening quiz: hear an excerpt, guess how many gates the policy opened, then see them. Sound starts only on a click.
-const PICTURE = { width: 320, left: 62, right: 4, spectrogram: 110, row: 13, gap: 6 };
 
-function element(parent, name, attributes = {}, text = "") {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.textContent = text;
-  parent.append(made);
-  return made;
-}
+import { added } from "./page.mjs";
+
+const PICTURE = { width: 320, left: 62, right: 4, spectrogram: 110, row: 13, gap: 6 };
 
 const signed = (value) => String(value).replace("-", "−");
 
@@ -74,15 +69,15 @@ class Sound {
 }
 
 function build(root, state) {
-  const box = element(root, "div", { class: "dsn-quiz" });
-  const place = element(box, "p", { class: "place" });
-  const play = element(box, "button", { type: "button", class: "main" }, "Play");
-  const group = element(box, "fieldset");
-  element(group, "legend", {}, "How many of its gates did the policy open? (keys 1, 2, 3)");
-  const buttons = state.bands.map((band, k) => element(group, "button", { type: "button", "data-band": k, "aria-pressed": "false" }, band));
-  const told = element(box, "p", { role: "status" });
-  const drawn = element(box, "div", { class: "picture" });
-  const next = element(box, "button", { type: "button", class: "main" }, "Next excerpt");
+  const box = added(root, "div", { class: "dsn-panel dsn-quiz" });
+  const place = added(box, "p", { class: "place" });
+  const play = added(box, "button", { type: "button", class: "main" }, "Play");
+  const group = added(box, "fieldset");
+  added(group, "legend", {}, "How many of its gates did the policy open? (keys 1, 2, 3)");
+  const buttons = state.bands.map((band, k) => added(group, "button", { type: "button", "data-band": k, "aria-pressed": "false" }, band));
+  const told = added(box, "p", { role: "status" });
+  const drawn = added(box, "div", { class: "picture" });
+  const next = added(box, "button", { type: "button", class: "main" }, "Next excerpt");
   return { box, place, play, buttons, told, drawn, next };
 }
 
