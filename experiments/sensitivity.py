@@ -1,0 +1,129 @@
+"""What each kind of layer loses when it is made smaller, measured on FTF-Net: results/sensitivity.csv.
+
+Trained FTF-Net goes on for a few steps with the dynamic parts of one kind closed all the time, at one share, in one
+stage or everywhere; validation mixtures tell what is lost, and the cost table what is saved. The static shares in
+`experiments/rows.py` were chosen from this table. Each line takes about a minute on one CPU thread.
+
+Examples:
+    python experiments/sensitivity.py --pool POOL --valid VALID --runs RUNS
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas
+import torch
+from rows import BRANCH, LOSS, SHARE
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from dsn import weights
+from dsn.config import STAGES, Model, Share
+from dsn.evaluate import write_csv
+from dsn.losses import quality_loss
+from dsn.metrics import pesq_wb
+from dsn.model import DSN
+from dsn.pool import Pool
+from dsn.schedule import batch_indices, optimisers, update
+from dsn.train import warm_start
+
+STEPS = 100
+LEARNING_RATE = 1e-3
+FILES = 64
+BATCH = 8
+EVERYWHERE = "all"
+
+
+def variants() -> Iterator[tuple[str, Share, str]]:
+    """What is closed, how much of it is static, and in which stage."""
+    yield "nothing", Share.all(1), EVERYWHERE
+    for kind in ("gru", "attention", "conv", "fc"):
+        yield kind, Share.only(kind), EVERYWHERE
+    for kind, share in (("gru", 0.25), ("attention", 0.25), ("conv", 0.75), ("conv", 0.875)):
+        yield kind, Share.only(kind, share=share), EVERYWHERE  # type: ignore[arg-type]
+    for stage, kinds in STAGES["ftfnet"].items():
+        for kind in sorted({"gru", "attention", "conv"} & set(kinds)):
+            yield kind, Share.only(kind), stage  # type: ignore[arg-type]
+    yield "chosen", SHARE, EVERYWHERE
+
+
+def closed(model: DSN, stage: str) -> Tensor:
+    """Gates (n_gates,): 0 in the stage, or in all."""
+    return torch.tensor([float(stage not in (EVERYWHERE, name)) for name in model.gate_names])
+
+
+def slimmed(share: Share) -> DSN:
+    """An untrained network; without dynamic parts FTF-Net itself."""
+    return DSN(Model(static_share=share) if share.slim else Model.ftfnet())
+
+
+def forward(model: DSN, noisy: Tensor, gate: Tensor) -> Tensor:
+    """Enhanced signals, aligned with their input but for the last hop: (B, L) -> (B, L - hop)."""
+    hop = model.config.stft.hop_length
+    frames = noisy.shape[-1] // hop
+    gates = gate.expand(len(noisy), frames, -1) if gate.numel() else None
+    return model(noisy, gate=gates)[0].wav[:, hop:]
+
+
+def adapt(model: DSN, pool: Pool, gate: Tensor) -> None:
+    """Train the network, in place, with the same gates in every frame."""
+    train = replace(BRANCH, model=model.config, steps=STEPS, learning_rate=LEARNING_RATE, warmup=1)
+    steppers = optimisers(model, train)
+    for step in range(STEPS):
+        noisy, clean = map(torch.as_tensor, pool.batch(batch_indices(step, len(pool), train).numpy()))
+        enhanced = forward(model.train(), noisy, gate)
+        update(model, steppers, quality_loss(enhanced, clean[:, : enhanced.shape[-1]], LOSS), step, train)
+
+
+@torch.no_grad()
+def quality(model: DSN, valid: Pool, gate: Tensor) -> dict[str, float]:
+    """Quality loss and mean PESQ over the first validation mixtures."""
+    losses, scores = [], []
+    for start in range(0, min(FILES, len(valid)), BATCH):
+        noisy, clean = map(torch.as_tensor, valid.batch(range(start, start + BATCH)))
+        enhanced = forward(model.eval(), noisy, gate)
+        clean = clean[:, : enhanced.shape[-1]]
+        losses.append(float(quality_loss(enhanced, clean, LOSS)))
+        scores += [pesq_wb(y.numpy(), s.numpy()) for y, s in zip(enhanced, clean, strict=True)]
+    return {"quality_loss": float(np.mean(losses)), "pesq_wb": float(np.mean(scores))}
+
+
+def measure(start: DSN, share: Share, stage: str, pool: Pool, valid: Pool) -> dict[str, Any]:
+    """Adapt and rate one variant."""
+    torch.manual_seed(0)
+    model = slimmed(share)
+    warm_start(model, start)
+    gate = closed(model, stage)
+    adapt(model, pool, gate)
+    return {"mmacs_per_s": float(model.macs().mmacs_per_s(gate.tolist()))} | quality(model, valid, gate)
+
+
+def main() -> None:
+    """Measure every variant and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pool", type=Path, required=True, help="training mixtures")
+    parser.add_argument("--valid", type=Path, required=True, help="validation mixtures, made by `dsn data pool`")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="holds ftfnet/seed0/model.safetensors")
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    start = weights.load(arguments.runs / "ftfnet" / "seed0" / "model.safetensors")
+    pool, valid = Pool(arguments.pool), Pool(arguments.valid)
+    rows = []
+    for kind, share, stage in tqdm(list(variants())):
+        static = getattr(share, kind) if kind in share.slim else None
+        rows.append({"kind": kind, "static_share": static, "stage": stage} | measure(start, share, stage, pool, valid))
+    table = pandas.DataFrame(rows)
+    table["mmacs_saved"] = table["mmacs_per_s"].iloc[0] - table["mmacs_per_s"]
+    table["pesq_lost"] = table["pesq_wb"].iloc[0] - table["pesq_wb"]
+    write_csv(table.round(5), arguments.results / "sensitivity.csv")
+
+
+if __name__ == "__main__":
+    main()
