@@ -11,7 +11,7 @@ import nbformat
 import papermill
 import pytest
 
-from tools import chapters, notebooks
+from tools import chapters, dependencies, notebooks
 
 ROOT = chapters.ROOT
 NOTEBOOKS = [path.with_suffix(".ipynb") for path in notebooks.chapters(ROOT)]
@@ -85,14 +85,14 @@ def test_chapter_parameters_are_literals(path):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_chapter_runs_alone_from_the_wheel(runs, path):
-    assert runs[path].result() > 0
+    assert runs[path].result().seconds > 0
 
 
 def test_run_passes_parameters_starts_in_an_empty_folder_and_reports_cells(tmp_path):
     check = "import os\nassert quick is True and os.listdir() == []\nprint('fine')"
     notebook, cells = written(tmp_path / "a.ipynb", "quick = False", check, tags=["parameters"]), []
     output = tmp_path / "out" / "a.ipynb"
-    assert chapters.run(notebook, output, parameters={"quick": True}, advance=cells.append) > 0
+    assert chapters.run(notebook, output, parameters={"quick": True}, advance=cells.append).seconds > 0
     assert nbformat.read(output, as_version=4).cells[-1].outputs[0].text == "fine\n"
     assert sum(cells) == 4
 
@@ -107,26 +107,121 @@ def test_run_stops_a_chapter_that_hangs(tmp_path):
         chapters.run(written(tmp_path / "a.ipynb", "while True:\n    pass"), tmp_path / "out.ipynb", timeout=3)
 
 
-def test_cached_chapter_runs_again_only_when_its_inputs_change(tmp_path, monkeypatch):
-    monkeypatch.setattr(chapters, "run", lambda notebook, output, **options: float(output.write_text("") or 1))
-    monkeypatch.setattr(chapters, "inputs_hash", lambda notebook: notebook.read_text())
-    notebook, cached = tmp_path / "a.ipynb", []
-    for text in ("one", "one", "two"):
-        notebook.write_text(text)
-        (tmp_path / "runs").mkdir(exist_ok=True)
-        cached.append(chapters.run_cached(notebook, tmp_path / "runs")["cached"])
-    assert cached == [False, True, False]
+READER = "from pathlib import Path\nprint(Path(ROOT, 'results/a.csv').read_text())"
 
 
-def test_inputs_hash_follows_text_package_and_data(tmp_path):
-    for name in ("dsn/model.py", "data/train.csv", "requirements.lock", "book/01-a.ipynb", "dsn/__pycache__/x.pyc"):
+@pytest.fixture
+def repository(tmp_path):
+    """A small repository with a chapter that reads one of its two results."""
+    for name in ("book", "dsn", "results", "data"):
+        (tmp_path / name).mkdir()
+    for name in ("results/a.csv", "results/b.csv", "dsn/used.py", "dsn/other.py", "requirements.lock", "data/x.flac"):
+        (tmp_path / name).write_text("first = 1\n")
+    source = READER.replace("ROOT", repr(str(tmp_path)))
+    used = f"import sys\nsys.path.insert(0, {str(tmp_path / 'dsn')!r})\nimport used"
+    written(tmp_path / "book" / "a.ipynb", "seed = 0", used, source, tags=["parameters"])
+    return tmp_path
+
+
+def cached_run(root):
+    return chapters.run_cached(root / "book" / "a.ipynb", root / "runs", root=root)
+
+
+def edit_cell(root, number, source):
+    notebook = nbformat.read(root / "book" / "a.ipynb", as_version=4)
+    notebook.cells[number].source = source
+    nbformat.write(notebook, root / "book" / "a.ipynb")
+
+
+def test_a_chapter_runs_again_only_for_what_it_reads_and_says_why(repository):
+    first, again = cached_run(repository), cached_run(repository)
+    assert first["why"] == "run: no run of it is here" and first["cached"] is False
+    assert first["seconds"] > 0 and first["megabytes"] > 10
+    read = {path for path, digest in first["depends"].items() if digest}
+    assert read == {"results/a.csv", "dsn/used.py", "requirements.lock"}
+    assert again["why"] == "kept: nothing it reads has changed" and again["cached"] is True
+    for name in ("results/b.csv", "dsn/other.py", "data/x.flac"):
+        (repository / name).write_text("second = 2\n")
+    assert cached_run(repository)["why"] == "kept: nothing it reads has changed"
+    (repository / "dsn" / "used.py").write_text("second = 2\n")
+    assert cached_run(repository)["why"] == "run: dsn/used.py changed"
+
+
+def test_new_prose_is_shown_without_a_run_and_new_code_runs(repository):
+    cached_run(repository)
+    edit_cell(repository, 0, "# New title")
+    assert cached_run(repository)["why"] == "kept: only its text has changed"
+    executed = nbformat.read(repository / "runs" / "a.ipynb", as_version=4)
+    assert executed.cells[0].source == "# New title" and executed.cells[-1].outputs[0].text == "first = 1\n\n"
+    edit_cell(repository, 1, "seed = 1")
+    assert cached_run(repository)["why"] == "run: its code changed"
+
+
+def test_a_size_of_its_own_has_a_run_of_its_own(tmp_path):
+    notebook = written(tmp_path / "a.ipynb", 'size = "stored"', "print(size)", tags=["parameters"])
+    for size, shown in (("quick", "quick"), ("", "stored")):
+        chapters.run_cached(notebook, tmp_path / "runs", size, root=tmp_path)
+        output = nbformat.read(chapters.place("a", size, tmp_path / "runs"), as_version=4)
+        assert output.cells[-1].outputs[0].text == f"{shown}\n"
+        assert chapters.record("a", size, tmp_path / "runs") is not None
+    assert chapters.record("a", "full", tmp_path / "runs") is None
+
+
+def test_a_chapter_cannot_download(tmp_path):
+    code = "import urllib.request as r\nassert set(r.getproxies().values()) >= {'http://127.0.0.1:9'}, r.getproxies()"
+    assert chapters.run(written(tmp_path / "a.ipynb", code), tmp_path / "out.ipynb").seconds > 0
+
+
+FILES = {"dsn/a.py": "1", "dsn/weights.py": "2", "dsn/weights/x.safetensors": "3", "data/a.flac": "4"}
+FILES |= {"data/a.csv": "5", "results/a.csv": "6", "results/b.csv": "7", "requirements.lock": "8"}
+
+
+@pytest.mark.parametrize(
+    ("opened", "counted"),
+    [
+        ([], set(FILES)),
+        (["dsn/a.py"], {"dsn/a.py", "requirements.lock"}),
+        (["dsn/weights.py"], {"dsn/weights.py", "dsn/weights/x.safetensors", "requirements.lock"}),
+        (["dsn/a.py", "data/a.csv"], {"dsn/a.py", "data/a.csv", "data/a.flac", "requirements.lock"}),
+    ],
+)
+def test_what_the_trace_cannot_see_counts_as_a_whole(opened, counted):
+    depends = dependencies.depends(opened, FILES)
+    assert {path for path, digest in depends.items() if digest} == counted
+    assert {"results/a.csv", "results/b.csv"} <= set(depends)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"dsn/a.py": "x"}, "dsn/a.py changed"),
+        ({"dsn/a.py": None}, "dsn/a.py is gone"),
+        ({"results/c.csv": "x"}, "results/c.csv is new"),
+        ({"results/b.csv": None}, "results/b.csv is gone"),
+        ({"dsn/weights/y.safetensors": "x"}, "dsn/weights/y.safetensors is new"),
+        ({"dsn/a.py": "x", "results/a.csv": "x"}, "dsn/a.py changed, and 1 more"),
+        ({"results/b.csv": "x", "data/a.flac": "x", "dsn/new.py": "x"}, None),
+    ],
+)
+def test_changes_are_named(change, said):
+    before = dependencies.depends(["dsn/a.py", "dsn/weights.py", "results/a.csv"], FILES)
+    after = {path: digest for path, digest in (FILES | change).items() if digest is not None}
+    found = dependencies.changes(before, after)
+    assert (dependencies.summary(found) if found else None) == said
+
+
+def test_hashes_leave_out_bytecode_and_follow_content(tmp_path):
+    for name in ("dsn/model.py", "dsn/__pycache__/model.pyc", "results/.hidden", "README.md"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("first")
-    notebook, hashes = tmp_path / "book" / "01-a.ipynb", []
-    for change in ("README.md", "dsn/__pycache__/x.pyc", "dsn/model.py", "data/train.csv", "book/01-a.ipynb"):
-        (tmp_path / change).write_text("second")
-        hashes.append(chapters.inputs_hash(notebook, tmp_path))
-    assert hashes[0] == hashes[1] and len(set(hashes)) == 4
+    before = dependencies.hashes(tmp_path)
+    (tmp_path / "dsn" / "model.py").write_text("another")
+    assert list(before) == ["dsn/model.py"] and before != dependencies.hashes(tmp_path)
+
+
+def test_bytecode_stands_for_its_module(tmp_path):
+    opened = [tmp_path / "dsn/__pycache__/model.cpython-311.pyc", tmp_path.parent / "elsewhere.py"]
+    assert dependencies.within(opened, tmp_path) == {"dsn/model.py"}
 
 
 def test_presentable_drops_progress_bars_and_keeps_other_errors(tmp_path):

@@ -1,26 +1,37 @@
-"""Run chapters with papermill, the only runner: for the book as they stand, for the tests with quick parameters."""
+"""Run chapters with papermill, the only runner: for the book as they stand, for the tests in their quick size.
+
+    python -m tools.chapters 06-results --size quick
+
+runs one chapter in another size; the book then tells what that took.
+"""
 
 from __future__ import annotations
 
-import hashlib
+import argparse
 import json
 import os
+import platform
 import re
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import nbformat
 
+from dsn.files import replacing
+from tools import dependencies
+
 ROOT = Path(__file__).resolve().parent.parent
-INPUTS = ("dsn", "data", "results", "requirements.lock")
-"""What a chapter's result depends on besides its own text."""
+RUNS = ROOT / "_build" / "chapters"
+NOWHERE = "http://127.0.0.1:9"
 ENVIRONMENT = {
+    "http_proxy": NOWHERE,  # a chapter that downloads something fails, so that it runs without a network
+    "https_proxy": NOWHERE,
     "OMP_NUM_THREADS": "1",
     "JUPYTER_PREFER_ENV_PATH": "1",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
@@ -35,19 +46,12 @@ class ChapterError(RuntimeError):
     """A chapter failed or ran out of time; the message holds the end of its output."""
 
 
-def _files(paths: Iterable[Path]) -> Iterable[Path]:
-    for path in paths:
-        yield from sorted(path.rglob("*")) if path.is_dir() else [path]
+class Run(NamedTuple):
+    """What a run took: seconds, the memory of its largest process in MB, and the files that it opened."""
 
-
-def inputs_hash(notebook: Path, root: Path = ROOT) -> str:
-    """SHA-256 of everything that a chapter's result depends on: its text, the package, the data, the lock."""
-    digest = hashlib.sha256()
-    for path in _files([notebook, *(root / name for name in INPUTS)]):
-        if path.is_file() and "__pycache__" not in path.parts:
-            digest.update(f"{path.relative_to(root)} {path.stat().st_size}\n".encode())
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
+    seconds: float
+    megabytes: float
+    opened: frozenset[Path] = frozenset()
 
 
 def _follow(stream: IO[str], tail: list[str], advance: Callable[[int], None]) -> None:
@@ -64,6 +68,17 @@ def _follow(stream: IO[str], tail: list[str], advance: Callable[[int], None]) ->
                 done = int(match[1])
 
 
+def _wait(process: subprocess.Popen[str], deadline: float) -> float:
+    """Wait for a process; returns the memory in MB of the largest of it and its own. Raises TimeoutError."""
+    while time.monotonic() < deadline:
+        ended, status, used = os.wait4(process.pid, os.WNOHANG)
+        if ended:
+            process.returncode = os.waitstatus_to_exitcode(status)
+            return used.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e6 / 1024)
+        time.sleep(0.05)
+    raise TimeoutError
+
+
 def run(
     notebook: Path,
     output: Path,
@@ -71,8 +86,8 @@ def run(
     environment: Mapping[str, str] | None = None,
     timeout: float = 600,
     advance: Callable[[int], None] = lambda cells: None,
-) -> float:
-    """Execute a notebook in an empty folder and write the result to `output`; returns the seconds it took.
+) -> Run:
+    """Execute a notebook in an empty folder and write the result to `output`; returns what that took.
 
     `advance` is called with the number of cells finished since the last call. Raises ChapterError when a cell fails
     or when the whole chapter takes longer than `timeout` seconds.
@@ -82,48 +97,96 @@ def run(
     for name, value in (parameters or {}).items():
         command += ["--parameters", name, str(value)]
     started, tail = time.monotonic(), []
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as notes:
+        opened = Path(notes, "opened")
+        tracing = {"PYTHONSTARTUP": str(Path(__file__).with_name("trace.py")), "DSN_OPENED": str(opened)}
         process = subprocess.Popen(
             [*command, "--cwd", folder],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env=os.environ | ENVIRONMENT | dict(environment or {}),
+            env=os.environ | ENVIRONMENT | tracing | dict(environment or {}),
             cwd=folder,
         )
         reader = threading.Thread(target=_follow, args=(process.stdout, tail, advance), daemon=True)
         reader.start()
         try:
-            status = process.wait(timeout)
-        except subprocess.TimeoutExpired:
+            megabytes = _wait(process, started + timeout)
+        except TimeoutError:
             raise ChapterError(f"{notebook.name} took longer than {timeout:.0f} s and was stopped") from None
         finally:
             process.kill()  # its kernel notices and ends too
             process.wait()
             reader.join(10)
-    if status:
+        paths = frozenset(map(Path, opened.read_text().splitlines())) if opened.exists() else frozenset()
+    if process.returncode:
         reason = "".join(tail).rpartition("papermill.exceptions.PapermillExecutionError:")[2]
         raise ChapterError(f"{notebook.name} failed: {reason.strip()}")
-    return time.monotonic() - started
+    return Run(time.monotonic() - started, megabytes, paths)
 
 
-def run_cached(notebook: Path, folder: Path, **options: Any) -> dict[str, Any]:
-    """`run` into `folder` unless the result there came from the same inputs; returns its record.
+def place(name: str, size: str = "", folder: Path = RUNS) -> Path:
+    """Where a chapter's executed notebook lies; its record is beside it, as .json. `size` is one that was asked for."""
+    return folder / f"{name}{f'.{size}' if size else ''}.ipynb"
 
-    The record holds `inputs` (a hash), `seconds` and `date` of the run, and `cached`, true when it was not run now.
+
+def record(name: str, size: str = "", folder: Path = RUNS) -> dict[str, Any] | None:
+    """The record of a chapter's last run in a size; None if there is none.
+
+    It holds `seconds`, `megabytes`, `device` and `date` of the run, `code` (a hash), `depends` (hashes by path).
     """
-    output, record = folder / notebook.name, folder / f"{notebook.stem}.json"
-    inputs = inputs_hash(notebook)
-    if output.exists() and record.exists():
-        known = json.loads(record.read_text())
-        if known["inputs"] == inputs:
-            return known | {"cached": True}
-    record.unlink(missing_ok=True)
-    seconds = run(notebook, output, **options)
-    known = {"inputs": inputs, "seconds": seconds, "date": time.strftime("%Y-%m-%d %H:%M")}
-    record.write_text(json.dumps(known))
-    return known | {"cached": False}
+    path = place(name, size, folder)
+    known = json.loads(path.with_suffix(".json").read_text()) if path.with_suffix(".json").exists() else {}
+    return known if path.exists() and "depends" in known else None
+
+
+def outdated(notebook: Path, known: Mapping[str, Any] | None, root: Path = ROOT) -> str:
+    """Why a chapter must run again; empty if it need not."""
+    if known is None:
+        return "no run of it is here"
+    if known["code"] != dependencies.code_hash(notebook):
+        return "its code changed"
+    found = dependencies.changes(known["depends"], dependencies.hashes(root))
+    return dependencies.summary(found) if found else ""
+
+
+def _with_text_of(notebook: Path, output: Path) -> bool:
+    """Give an executed notebook the prose of the chapter; returns whether it had another. The code is the same."""
+    now, executed = (nbformat.read(path, as_version=4) for path in (notebook, output))
+    kept = iter([cell for cell in executed.cells if cell.cell_type == "code"])
+    before = [(cell.source, cell.metadata.get("tags", [])) for cell in executed.cells]
+    for cell in now.cells:
+        if cell.cell_type == "code":
+            cell.outputs = next(kept).outputs
+    changed = before != [(cell.source, cell.metadata.get("tags", [])) for cell in now.cells]
+    if changed:
+        with replacing(output) as temporary:
+            nbformat.write(now, temporary)
+    return changed
+
+
+def run_cached(notebook: Path, folder: Path, size: str = "", root: Path = ROOT, **options: Any) -> dict[str, Any]:
+    """`run` into `folder` unless nothing that the result there depends on has changed; returns its record.
+
+    To what `record` tells come `cached`, true when it was not run now, and `why`, a phrase for the reader. `size`
+    sets the parameter of that name.
+    """
+    output = place(notebook.stem, size, folder)
+    known = record(notebook.stem, size, folder)
+    reason = outdated(notebook, known, root)
+    if known is not None and not reason:
+        renewed = not size and _with_text_of(notebook, output)
+        why = "only its text has changed" if renewed else "nothing it reads has changed"
+        return known | {"cached": True, "why": f"kept: {why}"}
+    output.with_suffix(".json").unlink(missing_ok=True)
+    files, code = dependencies.hashes(root), dependencies.code_hash(notebook)
+    took = run(notebook, output, {"size": size} if size else None, **options)
+    depends = dependencies.depends(dependencies.within(took.opened, root), files)
+    known = {"code": code, "seconds": took.seconds, "megabytes": took.megabytes, "depends": depends}
+    known |= {"date": time.strftime("%Y-%m-%d %H:%M"), "device": f"{platform.machine()} CPU, {os.cpu_count()} cores"}
+    output.with_suffix(".json").write_text(json.dumps(known, indent=1))
+    return known | {"cached": False, "why": f"run: {reason}"}
 
 
 def _without_bars(text: str) -> str:
@@ -153,3 +216,20 @@ def presentable(notebook: nbformat.NotebookNode, banner: str) -> nbformat.Notebo
         if cell.cell_type == "code":
             _as_shown(cell)
     return notebook
+
+
+def main() -> None:
+    """Run one chapter in one size."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", help="name of the chapter, such as 06-results")
+    parser.add_argument("--size", default="", help="quick or full; without it, as in the book")
+    parser.add_argument("--timeout", type=float, default=1e6, help="seconds; default: none to speak of")
+    arguments = parser.parse_args()
+    notebook = ROOT / "book" / f"{arguments.name}.ipynb"
+    found = run_cached(notebook, RUNS, arguments.size, timeout=arguments.timeout)
+    where = place(arguments.name, arguments.size)
+    print(f"{found['why']}; {found['seconds']:.0f} s, {found['megabytes']:.0f} MB: {where}")
+
+
+if __name__ == "__main__":
+    main()
