@@ -19,8 +19,8 @@ from dsn.plots import enhanced, hero, unprocessed
 from dsn.plots.hero import STEP, frame_time, hero_state, stops
 from dsn.plots.listening import speech_gain
 from tests import node
-from tests.browser import CHROMIUM, Browser
 from tests.corpora import speechlike
+from tools.browser import CHROMIUM, Browser
 
 BENCH = pandas.DataFrame(
     [

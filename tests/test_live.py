@@ -17,8 +17,8 @@ from dsn.audio import SAMPLE_RATE, resample, write
 from dsn.model import DSN
 from dsn.plots import enhanced, unprocessed
 from dsn.plots.live import live, live_state
-from tests.browser import CHROMIUM, Browser
 from tests.corpora import speechlike
+from tools.browser import CHROMIUM, Browser
 
 HOP = 256
 TRIES = 3

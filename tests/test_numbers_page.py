@@ -3,7 +3,7 @@
 import pytest
 
 from dsn.sources import Number, Source
-from tests.browser import CHROMIUM, Browser
+from tools.browser import CHROMIUM, Browser
 from tools.chapters import ROOT
 
 ASSETS = ROOT / "book" / "assets"

@@ -17,7 +17,7 @@ from dsn.exercises import Option, quiz
 from dsn.model import DSN
 from dsn.results import Pair
 from tests import node
-from tests.browser import CHROMIUM, Browser
+from tools.browser import CHROMIUM, Browser
 
 SECONDS = 1.0
 OPTIONS = [Option("one", "Too few."), Option("two", "Both <b> of them.", True), Option("three", "Too many.")]

@@ -1,0 +1,105 @@
+"""Check how accessible rendered pages are, with axe-core in headless Chromium: wide in light, narrow in dark colours.
+
+Only what axe calls serious or critical counts: text that fades into its ground, a control or a picture without a name.
+`python -m tools.accessibility FOLDER` prints the findings and fails if there are any.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from tools.browser import CHROMIUM, Browser
+from tools.html_check import pages
+
+VIEWS = (("light", 1280), ("dark", 360))
+"""Colours and width in pixels that each page is checked in."""
+READY = """
+[...document.querySelectorAll(".dsn-display")].every((display) => "ready" in display.dataset)
+  && (window.MathJax?.startup?.promise ?? Promise.resolve()).then(() => true)
+"""
+CHECK = """
+axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) =>
+  violations.filter(({ impact }) => ["serious", "critical"].includes(impact)).map(({ id, nodes }) =>
+    ({ id, count: nodes.length, where: nodes[0].target.join(" "), why: nodes[0].failureSummary.split("\\n  ")[1] })))
+"""
+
+
+def missing() -> str:
+    """What the check lacks on this machine; empty if nothing."""
+    if CHROMIUM is None:
+        return "Chromium is not installed (`apt install chromium`)"
+    if importlib.util.find_spec("axe_core_python") is None:
+        return "the package axe-core-python is not installed (`pip install axe-core-python`)"
+    return ""
+
+
+def _axe() -> str:
+    package = importlib.util.find_spec("axe_core_python")
+    if package is None or package.origin is None:
+        raise ValueError(missing())
+    return Path(package.origin).with_name("axe.min.js").read_text(encoding="utf-8")
+
+
+def _look(browser: Browser, colours: str, width: int) -> None:
+    """Set the view that the pages opened next are seen in."""
+    browser.ask("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
+    media = {"prefers-color-scheme": colours, "prefers-reduced-motion": "reduce"}
+    features = [{"name": name, "value": value} for name, value in media.items()]
+    browser.ask("Emulation.setEmulatedMedia", features=features)
+
+
+def _violations(browser: Browser, page: Path, axe: str) -> list[dict[str, Any]]:
+    browser.open(page)
+    browser.wait(READY)
+    browser.value(f"{axe}; 0")
+    return browser.value(CHECK, timeout=300)
+
+
+def _found(browser: Browser, page: Path, axe: str) -> Iterator[str]:
+    for colours, width in VIEWS:
+        _look(browser, colours, width)
+        for fault in _violations(browser, page, axe):
+            more = f" and {fault['count'] - 1} more" if fault["count"] > 1 else ""
+            yield f"{fault['id']} ({colours}, {width} px): {fault['where']}{more}: {fault['why']}"
+
+
+def _check(paths: Sequence[Path], bar: tqdm) -> dict[Path, list[str]]:
+    axe, found = _axe(), {}
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile, Browser(Path(profile)) as browser:
+        for path in paths:
+            found[path] = list(_found(browser, path, axe))
+            bar.update()
+    return found
+
+
+def findings(folder: Path) -> list[str]:
+    """Serious and critical findings of every page in a folder, one line each.
+
+    Raises ValueError if there are no pages, or if what the check needs is missing.
+    """
+    paths = pages(folder.resolve())
+    if missing() or not paths:
+        raise ValueError(missing() or f"there are no pages in {folder}")
+    interval = 0.5 if sys.stderr.isatty() else 20
+    with ThreadPoolExecutor(2) as pool, tqdm(total=len(paths), unit="page", mininterval=interval) as bar:
+        halves = [pool.submit(_check, paths[first::2], bar) for first in (0, 1)]
+        found = {path: lines for half in halves for path, lines in half.result().items()}
+    return [f"{path.relative_to(folder.resolve())}: {line}" for path in paths for line in found[path]]
+
+
+def main() -> None:
+    """Check a folder given on the command line."""
+    found = findings(Path(sys.argv[1] if len(sys.argv) > 1 else "_build/html"))
+    sys.exit("\n".join(found) if found else 0)
+
+
+if __name__ == "__main__":
+    main()
