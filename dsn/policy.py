@@ -126,6 +126,19 @@ def random_gate(shape: Sequence[int], ratio: Ratio, generator: torch.Generator |
     return (torch.rand(tuple(shape), generator=generator, dtype=torch.float64) < _ratio(ratio)).float()
 
 
+def slimmable_gate(shape: Sequence[int], hold: int = 16) -> Tensor:
+    """Gates that make every part of a network useful with and without the others; shape (B, T, n_gates).
+
+    Each signal draws its ratio, nearly a quarter of them 1 and a tenth 0; each gate is drawn anew every `hold` frames
+    on average. The idea is that of slimmable networks (arXiv:1812.08928), the distribution our choice.
+    """
+    ratio = (1.5 * torch.rand(shape[0], 1, 1) - 0.15).clamp(0, 1)
+    drawn = (torch.rand(tuple(shape)) < ratio).float()
+    again = torch.rand(tuple(shape)) < 1 / hold
+    latest = torch.where(again, torch.arange(shape[1])[:, None], 0).cummax(dim=1).values
+    return drawn.gather(1, latest)
+
+
 def constant_gate(shape: Sequence[int], ratio: Ratio) -> Tensor:
     """Each gate open in all frames where its `ratio` is above 0.5, else in none; shape (B, T, n_gates).
 

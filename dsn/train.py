@@ -15,7 +15,7 @@ from . import config, weights
 from .files import replacing
 from .losses import quality_loss, ratio_loss, target_ratio
 from .model import DSN, Enhanced
-from .policy import activation_ratio, hard_gate, random_gate
+from .policy import activation_ratio, hard_gate, random_gate, slimmable_gate
 from .pretrain import pretrain
 from .schedule import Mixtures, batch_indices, gumbel_noise, optimisers, update
 
@@ -23,7 +23,7 @@ from .schedule import Mixtures, batch_indices, gumbel_noise, optimisers, update
 def batch_loss(model: DSN, noisy: Tensor, clean: Tensor, target: Tensor | None, step: int, train: config.Train) -> Any:
     """Loss of one batch and what to log: noisy, clean (B, L), target ratio (B,) or None without a ratio loss."""
     hop = model.config.stft.hop_length
-    gate = blind_gate(model, noisy, target) if train.loss.ratio == "random" and target is not None else None
+    gate = blind_gate(model, noisy, train.loss)
     enhanced, _ = model(noisy, gate=gate, tau=train.tau, noise=gumbel_noise(step, train))
     quality = quality_loss(enhanced.wav[:, hop:], clean[:, :-hop], train.loss)
     log = {"quality_loss": float(quality.detach())}
@@ -35,10 +35,12 @@ def batch_loss(model: DSN, noisy: Tensor, clean: Tensor, target: Tensor | None, 
     }
 
 
-def blind_gate(model: DSN, noisy: Tensor, target: Tensor) -> Tensor:
-    """Gates (B, T, n_gates) that open at the target ratio (B,) whatever the input (B, L): what a policy must beat."""
-    frames = noisy.shape[-1] // model.config.stft.hop_length
-    return random_gate((len(noisy), frames, model.config.n_gates), target[:, None, None]).to(noisy)
+def blind_gate(model: DSN, noisy: Tensor, loss: config.Loss) -> Tensor | None:
+    """Gates (B, T, n_gates) that know nothing of the input (B, L), or None where the policy decides."""
+    shape = (len(noisy), noisy.shape[-1] // model.config.stft.hop_length, model.config.n_gates)
+    if loss.ratio == "random":
+        return random_gate(shape, loss.target_ratio).to(noisy)
+    return slimmable_gate(shape).to(noisy) if loss.ratio == "slimmable" else None
 
 
 @torch.no_grad()
@@ -56,7 +58,7 @@ def gate_log(enhanced: Enhanced, target: Tensor) -> dict[str, float]:
 
 def targets(pool: Mixtures, loss: config.Loss) -> Tensor | None:
     """Target activation ratio of every mixture (N,), or None without a ratio loss."""
-    if loss.ratio == "none":
+    if loss.ratio in ("none", "slimmable"):
         return None
     if loss.ratio in ("fixed", "random"):
         return torch.full((len(pool),), loss.target_ratio)

@@ -12,7 +12,9 @@ from dsn import config
         config.Model.ftfnet(form="magnitude"),
         config.Train(loss=config.Loss(ratio="guided", guide=config.Guide(low=1.0, high=2.0))),
         config.Data(snr_db_min=0.0),
-        config.Model(slim=("gru",), closed_state="running"),
+        config.Model(static_share=config.Share.only("gru"), closed_state="running"),
+        config.Model(static_share=config.Share(gru=0.5, attention=0.25, conv=0.75, fc=1)),
+        config.Train(loss=config.Loss(ratio="slimmable")),
         config.Model(backbone="crn"),
     ],
 )
@@ -36,12 +38,25 @@ def test_unknown_keys_are_refused_at_any_depth():
         (lambda: config.Policy(hidden=0), "hidden is 0"),
         (lambda: config.Model.from_dict({"form": "real"}), "form is 'real'"),
         (lambda: config.Model(groups=5), "groups is 5"),
-        (lambda: config.Model(static_share=0.3), "static_share 0.3"),
+        (lambda: config.Model(static_share=config.Share(gru=0.3)), "static_share of gru is 0.3; it must cut 4 groups"),
+        (lambda: config.Model(static_share=config.Share(attention=0.4)), "attention is 0.4; it must cut 4 heads"),
+        (lambda: config.Model(static_share=config.Share(conv=0.1)), "conv is 0.1; it must cut 16 channels"),
+        (lambda: config.Model(static_share=config.Share(fc=0.1)), "fc is 0.1; it must cut 64 outputs"),
+        (lambda: config.Model.from_dict({"static_share": 0.3}), "static_share of gru is 0.3"),
+        (lambda: config.Model.from_dict({"static_share": None}), r"static_share is None; .* Share\.all\(0\.5\)"),
+        (lambda: config.Model(static_share=config.Share.all(1)), r"static_share leaves \(\) slim; ftfnet has no such"),
+        (lambda: config.Share(attention=0), r"share of attention is 0; it must lie in \(0, 1\]"),
+        (lambda: config.Share(conv=1.5), "share of conv is 1.5"),
+        (lambda: config.Share.all(-0.5), "share of gru is -0.5"),
+        (lambda: config.Share.from_dict({"lstm": 0.5}), "unknown Share setting.*lstm"),
         (lambda: config.Model(past_frames=0), "past_frames is 0"),
         (lambda: config.Model.from_dict({"backbone": "unet"}), "backbone is 'unet'"),
         (lambda: config.Model.from_dict({"channels": [16, 64]}), r"channels is \(16, 64\)"),
-        (lambda: config.Model(slim=()), r"slim is \(\)"),
-        (lambda: config.Model.from_dict({"slim": ["gru", "lstm"]}), "a kind in slim is 'lstm'"),
+        (
+            lambda: config.Model.from_dict({"static_share": 0.5, "slim": ["gru", "lstm"]}),
+            "a kind is 'lstm'; choose one of",
+        ),
+        (lambda: config.Model.from_dict({"slim": ["gru"]}), "unknown Model setting.*slim"),
         (lambda: config.Model.from_dict({"closed_state": "lost"}), "closed_state is 'lost'"),
         (lambda: config.Guide(low=3.0, high=2.0), "low 3.0"),
         (lambda: config.Guide(ratio_min=0.9, ratio_max=0.1), "ratio_min 0.9"),
@@ -49,6 +64,8 @@ def test_unknown_keys_are_refused_at_any_depth():
         (lambda: config.Data(snr_db_min=30.0), "snr_db_min 30.0"),
         (lambda: config.Data(babble=1.1), "babble is 1.1"),
         (lambda: config.Train(steps=0), "steps is 0"),
+        (lambda: config.Train(policy_steps=5, loss=config.Loss(ratio="slimmable")), "policy_steps need a ratio loss"),
+        (lambda: config.Train(model=config.Model.ftfnet(), loss=config.Loss(ratio="slimmable")), "needs a model"),
         (lambda: config.Train(model=config.Model.ftfnet(), loss=config.Loss(ratio="fixed")), "needs a model"),
     ],
 )
@@ -64,25 +81,42 @@ def test_derived_sizes():
     assert config.Model().static(64, "conv") == 32
 
 
-def test_kinds_left_out_of_slim_are_static_and_stages_without_dynamic_kinds_have_no_gate():
-    model = config.Model(slim=("gru", "fc"))
+def test_shares_of_all_kinds_and_of_some():
+    assert config.Share() == config.Share.all(0.5) and config.Share().slim == ("gru", "attention", "conv", "fc")
+    assert config.Share.all(0.25).to_dict() == {"gru": 0.25, "attention": 0.25, "conv": 0.25, "fc": 0.25}
+    assert config.Share.all(1).slim == ()
+    some = config.Share.only("attention", "fc", share=0.75)
+    assert some == config.Share(gru=1, attention=0.75, conv=1, fc=0.75) and some.slim == ("attention", "fc")
+    assert config.Share.only("gru") == config.Share(gru=0.5, attention=1, conv=1, fc=1)
+
+
+def test_every_kind_has_its_own_share():
+    model = config.Model(static_share=config.Share(gru=0.25, attention=0.5, conv=0.75, fc=0.375))
+    assert [model.static(64, kind) for kind in ("gru", "attention", "conv", "fc")] == [16, 32, 48, 24]
+
+
+def test_whole_kinds_are_static_and_stages_without_dynamic_kinds_have_no_gate():
+    model = config.Model(static_share=config.Share.only("gru", "fc"))
     assert model.static(4, "gru") == 2 and model.static(64, "conv") == 64 and model.static(4, "attention") == 4
     assert model.blocks == model.gate_names == ("frequency_1", "time", "frequency_2")
     assert model.gate_of_stage == (None, 0, 1, 2, None)
-    shared = config.Model(slim=("conv",), policy=config.Policy(gates="shared"))
+    shared = config.Model(static_share=config.Share.only("conv"), policy=config.Policy(gates="shared"))
     assert shared.gate_names == ("shared",) and shared.gate_of_stage == (0, None, None, None, 0)
 
 
 def test_backbones_have_their_own_stages_and_sizes():
     assert config.Model(backbone="hystnet").blocks == ("encoder", "block_1", "block_2", "block_3", "decoder")
     assert config.Model(backbone="crn").blocks == ("encoder", "recurrence", "decoder")
-    assert config.Model(backbone="crn", slim=("conv",)).gate_of_stage == (0, None, 1)
+    assert config.Model(backbone="crn", static_share=config.Share.only("conv")).gate_of_stage == (0, None, 1)
     assert config.Model(backbone="crn").encoder_channels == (16, 32, 64, 64)
-    with pytest.raises(ValueError, match="crn has no such layers"):
-        config.Model(backbone="crn", slim=("attention",))
+    with pytest.raises(ValueError, match=r"leaves \('attention',\) slim; crn has no such layers"):
+        config.Model(backbone="crn", static_share=config.Share.only("attention"))
 
 
 def test_configs_saved_before_new_settings_load_with_todays_behaviour():
     old = {"channels": [16, 32, 64], "static_share": 0.5, "policy": {"bands": 32, "hidden": 32, "gates": "block"}}
     assert config.Model.from_dict(old) == config.Model()
+    assert config.Train.from_dict({"model": old | {"static_share": 1.0, "policy": None}}).model == config.Model.ftfnet()
+    some = config.Model(static_share=config.Share.only("gru", "fc", share=0.25))
+    assert config.Model.from_dict(old | {"static_share": 0.25, "slim": ["gru", "fc"]}) == some
     assert config.Model().gate_names == config.BLOCKS and config.Model().gate_of_stage == (0, 1, 2, 3, 4)

@@ -23,7 +23,11 @@ CONFIGS = {
     "blocks": config.Model(**TINY),
     "shared": config.Model(**{**TINY, "policy": config.Policy(bands=8, hidden=4, gates="shared")}),
     "magnitude": config.Model(form="magnitude", **TINY),
-    "quarter": config.Model(**{**TINY, "channels": (4, 8, 16), "heads": 4}, static_share=0.25),
+    "quarter": config.Model(**{**TINY, "channels": (4, 8, 16), "heads": 4}, static_share=config.Share.all(0.25)),
+    "mixed": config.Model(**TINY, static_share=config.Share(gru=0.25, attention=0.5, conv=0.75, fc=0.375)),
+    "recurrence": config.Model(**{**TINY, "heads": 4}, static_share=config.Share(0.5, 0.25, conv=1, fc=1)),
+    "attention": config.Model(**TINY, static_share=config.Share.only("attention")),
+    "coder": config.Model(**TINY, static_share=config.Share.only("conv", share=0.75)),
     "static": config.Model.ftfnet(channels=(4, 8, 8)),
     "short": config.Model(**TINY, stft=config.Stft(n_fft=256)),
 }
@@ -107,7 +111,7 @@ def test_file(tmp_path: Path) -> None:
     onnx.checker.check_model(proto, full_check=True)
     assert proto.opset_import[0].version == OPSET and len(proto.opset_import) == 1
     about = json.loads(proto.metadata_props[0].value)
-    assert config.Model.from_dict(about["config"]) == model.config and about["gates"] == list(config.BLOCKS)
+    assert config.Model.from_dict(about["config"]) == model.config and about["gates"] == list(model.gate_names)
     inputs, outputs = ([value.name for value in values] for values in (proto.graph.input, proto.graph.output))
     assert inputs[:2] == ["spectrum", "dial"] and outputs[:3] == ["enhanced", "gate", "margin"]
     assert [f"{name}.next" for name in inputs[2:]] == outputs[3:]
@@ -128,8 +132,9 @@ def weight_sizes(proto: onnx.ModelProto, branch: str) -> int:
 
 
 def test_closed_branches_hold_the_static_layers_alone() -> None:
-    proto = build(weights.load("mgt-dsn"))
-    assert sum(node.op_type == "If" for node in proto.graph.node) == len(config.BLOCKS) + 1
+    shipped = weights.load("mgt-dsn")
+    assert sum(node.op_type == "If" for node in build(shipped).graph.node) == shipped.config.n_gates + 1
+    proto = build(DSN().eval())
     assert 0 < weight_sizes(proto, "else_branch") < 0.45 * weight_sizes(proto, "then_branch")
     static = build(weights.load("ftfnet"))
     assert not any(node.op_type == "If" for node in static.graph.node)

@@ -62,10 +62,14 @@ def test_other_backbones_cost_about_as_much(backbone, params, mmacs):
     assert model.macs().mmacs_per_s() == pytest.approx(mmacs, abs=0.051)
 
 
-VARIANTS = [{"slim": (kind,)} for kind in ("gru", "attention", "conv", "fc")]
-VARIANTS += [{"slim": ("attention", "fc")}, {"closed_state": "running"}, {"slim": ("gru",), "closed_state": "running"}]
+ONLY = config.Share.only
+MIXED = config.Share(gru=0.25, attention=0.5, conv=0.75, fc=0.375)
+SHARES = [*(ONLY(kind) for kind in ("gru", "attention", "conv", "fc")), ONLY("attention", "fc"), MIXED]
+SHARES.append(config.Share(gru=0.5, attention=0.25, conv=1, fc=1))
+VARIANTS: list[dict[str, Any]] = [{"static_share": share} for share in SHARES]
+VARIANTS += [{"closed_state": "running", "static_share": share} for share in (config.Share(), ONLY("gru"), MIXED)]
 VARIANTS += [{"backbone": "hystnet"}, {"backbone": "hystnet", "closed_state": "running"}]
-VARIANTS += [{"backbone": "crn", "slim": slim} for slim in (("gru", "conv", "fc"), ("fc",))]
+VARIANTS += [{"backbone": "crn", "static_share": share} for share in (ONLY("gru", "conv", "fc"), ONLY("fc"), MIXED)]
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=str)
@@ -88,14 +92,14 @@ def by_kind(table: macs.MacTable, part: str) -> dict[str, int]:
 @pytest.mark.parametrize("kind", ["gru", "attention", "conv"])
 def test_what_is_saved_by_one_dynamic_kind_alone(kind):
     """Its own dynamic share, and the columns of the fully connected layers that would read closed groups."""
-    alone, whole = (DSN(settings).macs() for settings in (config.Model(slim=(kind,)), config.Model()))
+    alone, whole = (DSN(settings).macs() for settings in (config.Model(static_share=ONLY(kind)), config.Model()))
     saved, most = by_kind(alone, "dynamic"), by_kind(whole, "dynamic")
     assert saved[kind] == most[kind]
     reading = {"gru": {"fc"}}.get(kind, set())
     assert {other for other, cost in saved.items() if cost} == {kind} | reading
     assert (
         alone.total() - whole.total()
-        == DSN(config.Model(slim=(kind,))).macs().rows[-1].macs.static - whole.rows[-1].macs.static
+        == DSN(config.Model(static_share=ONLY(kind))).macs().rows[-1].macs.static - whole.rows[-1].macs.static
     )
 
 

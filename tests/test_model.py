@@ -9,6 +9,7 @@ from dsn.model import DSN
 from dsn.policy import constant_gate, periodic_gate
 
 HOP = 256
+KINDS: tuple[config.Kind, ...] = ("gru", "attention", "conv", "fc")
 MODELS = {
     "ftfnet": config.Model.ftfnet(),
     "ftfnet-magnitude": config.Model.ftfnet(form="magnitude"),
@@ -17,7 +18,9 @@ MODELS = {
     "running": config.Model(closed_state="running"),
     "hystnet": config.Model(backbone="hystnet"),
     "crn": config.Model(backbone="crn"),
-    **{f"slim-{kind}": config.Model(slim=(kind,)) for kind in ("gru", "attention", "conv", "fc")},
+    "mixed": config.Model(static_share=config.Share(gru=0.25, attention=0.5, conv=0.75, fc=0.375)),
+    "recurrent": config.Model(static_share=config.Share(gru=0.5, attention=0.25, conv=1, fc=1)),
+    **{f"slim-{kind}": config.Model(static_share=config.Share.only(kind)) for kind in KINDS},
 }
 STREAMED = [name for name in MODELS if not name.startswith("slim")]
 
@@ -79,7 +82,7 @@ def test_policy_has_zero_look_ahead():
     assert wav.grad[:, (now + 1) * HOP :].abs().max() == 0
 
 
-@pytest.mark.parametrize("name", ["block", "shared", "running", "slim-gru", "slim-conv", "hystnet", "crn"])
+@pytest.mark.parametrize("name", ["block", "shared", "running", "mixed", "slim-gru", "slim-conv", "hystnet", "crn"])
 def test_all_gates_open_equals_the_static_network(name):
     slim = make(name)
     static = DSN(config.Model.ftfnet(backbone=slim.config.backbone)).double().eval()
@@ -90,14 +93,15 @@ def test_all_gates_open_equals_the_static_network(name):
     assert torch.allclose(opened.wav, expected.wav, atol=1e-11, rtol=0)
 
 
-@pytest.mark.parametrize("name", ["block", "slim-gru", "slim-attention", "slim-conv", "slim-fc", "hystnet", "crn"])
+@pytest.mark.parametrize("name", ["block", "mixed", "recurrent", *(f"slim-{kind}" for kind in KINDS), "hystnet", "crn"])
 def test_all_gates_closed_leaves_the_static_parts_of_dynamic_kinds(name):
     """All closed, the network is the static one with zeros where those kinds' dynamic parts would be read."""
     slim = make(name)
     static = DSN(config.Model.ftfnet(backbone=slim.config.backbone)).double().eval()
     weights = slim.network.state_dict()
-    for kind in slim.config.slim:
-        silence(kind, weights, last=f"decoder.layers.{len(slim.network.encoder.layers) - 1}")
+    for kind in slim.config.static_share.slim:
+        share = getattr(slim.config.static_share, kind)
+        silence(kind, share, weights, last=f"decoder.layers.{len(slim.network.encoder.layers) - 1}")
     static.network.load_state_dict(weights)
     with torch.no_grad():
         closed, _ = slim(signal(), gate=torch.zeros(2, 20, slim.config.n_gates).double())
@@ -109,15 +113,16 @@ COLUMNS = {"gru": "fc.linear.weight", "attention": "attention.out.weight"}
 ROWS = {"fc": ("fc.linear",), "conv": ("encoder.layers", "decoder.skips")}
 
 
-def silence(kind: str, weights: dict[str, torch.Tensor], last: str) -> None:
-    """Zero, in place, what the dynamic halves of one kind of layer put out, or the columns that read it."""
+def silence(kind: str, share: float, weights: dict[str, torch.Tensor], last: str) -> None:
+    """Zero, in place, what the dynamic parts of one kind of layer put out, or the columns that read it."""
     for name, values in weights.items():
         if kind in COLUMNS and name.endswith(COLUMNS[kind]):
-            values[:, values.shape[1] // 2 :] = 0
+            values[:, int(share * values.shape[1]) :] = 0
         if any(part in name for part in ROWS.get(kind, ())):
-            values[len(values) // 2 :] = 0
+            values[int(share * len(values)) :] = 0
         if kind == "conv" and "decoder.layers" in name and last not in name:
-            values.unflatten(1 if values.dim() > 1 else 0, (2, -1)).select(1 if values.dim() > 1 else 0, 1).zero_()
+            outputs = values.transpose(0, 1) if values.dim() > 1 else values
+            outputs[int(share * len(outputs)) :] = 0
 
 
 def test_dial_moves_from_all_closed_to_all_open():
@@ -197,4 +202,5 @@ def test_gate_names():
     assert make("shared").gate_names == ("shared",)
     assert make("block").gate_names == config.BLOCKS
     assert make("slim-conv").gate_names == ("encoder", "decoder")
+    assert make("recurrent").gate_names == ("frequency_1", "time", "frequency_2")
     assert make("crn").gate_names == ("encoder", "recurrence", "decoder")

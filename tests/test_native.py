@@ -21,16 +21,17 @@ MODELS = {
     "ftfnet": config.Model.ftfnet(),
     "magnitude": config.Model(form="magnitude"),
     "one gate": config.Model(policy=config.Policy(gates="shared")),
-    "a quarter static": config.Model(static_share=0.25),
-    "all static, with gates": config.Model(static_share=1.0),
+    "a quarter static": config.Model(static_share=config.Share.all(0.25)),
+    "a share of each kind": config.Model(static_share=config.Share(gru=0.5, attention=0.25, conv=0.75, fc=0.375)),
+    "recurrence and attention": config.Model(static_share=config.Share(gru=0.5, attention=0.25, conv=1, fc=1)),
     "narrow, groups of 13": config.Model(channels=(16, 32, 52)),
     "narrow, groups of 12": config.Model(channels=(16, 24, 48)),
     "narrow, groups of 10": config.Model(channels=(16, 32, 40)),
     "other groups and heads": config.Model(groups=2, heads=8, past_frames=7),
     "policy of odd sizes": config.Model(policy=config.Policy(bands=21, hidden=19)),
-    "slim convolutions": config.Model(slim=("conv",)),
-    "slim recurrence": config.Model(slim=("gru", "fc")),
-    "slim attention": config.Model(slim=("attention",)),
+    "slim convolutions": config.Model(static_share=config.Share.only("conv")),
+    "slim recurrence": config.Model(static_share=config.Share.only("gru", "fc")),
+    "slim attention": config.Model(static_share=config.Share.only("attention")),
 }
 
 
@@ -97,19 +98,21 @@ def test_shipped_models_on_a_minute_with_their_own_gates(shipped):
 
 
 def test_gates_follow_the_dial_and_what_is_forced(shipped):
-    stream = native.Kernel(shipped["mgt-dsn"]).stream()
+    gates, stream = shipped["mgt-dsn"].config.n_gates, native.Kernel(shipped["mgt-dsn"]).stream()
     hop = noise(0.05, seed=1).numpy()[:HOP]
     stream.push(hop, dial=1e6)
-    assert stream.gates.tolist() == [1] * 5
+    assert stream.gates.tolist() == [1] * gates
     stream.push(hop, dial=-1e6)
-    assert stream.gates.tolist() == [0] * 5
-    stream.push(hop, dial=-1e6, forced=[1, -1, 0, -1, 1])
-    assert stream.gates.tolist() == [1, 0, 0, 0, 1]
-    middle = float(np.sort(stream.margins)[2])
+    assert stream.gates.tolist() == [0] * gates
+    forced = [(1, -1, 0)[k % 3] for k in range(gates)]
+    stream.push(hop, dial=-1e6, forced=forced)
+    assert stream.gates.tolist() == [max(0, told) for told in forced]
+    stream.push(hop, dial=1e6, forced=forced)
+    assert stream.gates.tolist() == [abs(told) for told in forced]
     stream.reset()
     for _ in range(3):
         stream.push(hop)
-    middle = float(np.sort(stream.margins)[2])
+    middle = float(np.sort(stream.margins)[gates // 2])
     again = native.Kernel(shipped["mgt-dsn"]).stream()
     for dial in (0.0, 0.0, -middle):
         again.push(hop, dial)
@@ -118,7 +121,7 @@ def test_gates_follow_the_dial_and_what_is_forced(shipped):
 
 def test_cost_of_a_frame_is_that_of_the_table(shipped):
     kernel = native.Kernel(shipped["mgt-dsn"])
-    for gates in ([0, 0, 0, 0, 0], [1, 0, 1, 0, 1], [1, 1, 1, 1, 1]):
+    for gates in np.array([[0, 0, 0, 0, 0], [1, 0, 1, 0, 1], [1, 1, 1, 1, 1]])[:, : kernel.n_gates].tolist():
         assert kernel.frame_macs(np.array(gates)) == kernel.macs().total(gates)
     assert kernel.frame_macs() == kernel.macs().total()
     assert native.Kernel(shipped["ftfnet"]).frame_macs() == shipped["ftfnet"].macs().total()
@@ -193,12 +196,12 @@ def test_sizes_that_do_not_fit_are_refused(shipped):
     stream = kernel.stream()
     with pytest.raises(ValueError, match="takes 256 samples"):
         stream.push(np.zeros(255, dtype=np.float32))
-    with pytest.raises(ValueError, match="2 gates are forced; the model has 5"):
-        stream.push(np.zeros(HOP), forced=[1, 0])
+    with pytest.raises(ValueError, match=f"9 gates are forced; the model has {kernel.n_gates}"):
+        stream.push(np.zeros(HOP), forced=[1] * 9)
     with pytest.raises(ValueError, match="gates have shape"):
         kernel.frame_macs(np.array([1]))
     with pytest.raises(ValueError, match="this signal asks for"):
-        kernel.enhance(torch.zeros(HOP), gate=torch.ones(1, 1, 5))
+        kernel.enhance(torch.zeros(HOP), gate=torch.ones(1, 1, kernel.n_gates))
     with pytest.raises(ValueError, match="empty"):
         kernel.enhance(torch.zeros(0))
     with pytest.raises(ValueError, match="NaN"):

@@ -14,6 +14,7 @@ from dsn.policy import (
     periodic_gate,
     random_gate,
     sample_gate,
+    slimmable_gate,
     standardise,
 )
 
@@ -111,6 +112,41 @@ def test_random_gates_repeat_with_their_generator_and_take_one_ratio_per_utteran
     assert torch.equal(first, second)
     per_utterance = random_gate((2, 99, 5), torch.tensor([0.0, 1.0])[:, None, None])
     assert per_utterance[0].max() == 0 and per_utterance[1].min() == 1
+
+
+def test_slimmable_gates_have_all_ratios_and_are_held():
+    torch.manual_seed(0)
+    gate = slimmable_gate((2000, 400, 3))
+    assert gate.shape == (2000, 400, 3) and set(gate.unique().tolist()) == {0.0, 1.0}
+    ratios = gate.mean(dim=(1, 2))
+    assert (ratios == 1).double().mean().item() == pytest.approx(0.35 / 1.5, abs=0.03)
+    assert (ratios == 0).double().mean().item() == pytest.approx(0.1, abs=0.02)
+    assert ratios.mean().item() == pytest.approx(0.35 / 1.5 + 0.5 / 1.5, abs=0.03)
+    between = ratios[(ratios > 0) & (ratios < 1)]
+    assert between.histc(4, 0, 1).min() > 0.8 * len(between) / 4
+    changes = (gate.diff(dim=1) != 0).double().mean().item()
+    assert changes == pytest.approx(2 / 1.5 / 6 / 16, rel=0.05)  # 2 r (1 - r) of all draws change the gate
+
+
+def test_slimmable_gates_of_a_signal_share_its_ratio_and_no_more():
+    torch.manual_seed(0)
+    ratios = slimmable_gate((500, 2000, 2)).mean(dim=1)
+    assert torch.corrcoef(ratios.T)[0, 1] > 0.9 and not torch.equal(ratios[:, 0], ratios[:, 1])
+
+
+@pytest.mark.parametrize("hold", [1, 4, 64])
+def test_slimmable_gates_are_drawn_anew_every_hold_frames(hold):
+    torch.manual_seed(0)
+    changes = (slimmable_gate((4000, 200, 1), hold).diff(dim=1) != 0).double().mean().item()
+    assert changes == pytest.approx(2 / 1.5 / 6 / hold, rel=0.1)
+
+
+def test_slimmable_gates_repeat_with_the_seed():
+    def drawn(seed: int) -> torch.Tensor:
+        torch.manual_seed(seed)
+        return slimmable_gate((8, 50, 3))
+
+    assert torch.equal(drawn(1), drawn(1)) and not torch.equal(drawn(1), drawn(2))
 
 
 def test_constant_gates_are_the_rounded_means():

@@ -5,8 +5,9 @@ import torch
 
 from dsn import config, weights
 from dsn.model import DSN
+from dsn.policy import slimmable_gate
 from dsn.schedule import batch_indices, gumbel_noise, learning_rate, optimisers
-from dsn.train import Run, train, warm_start
+from dsn.train import Run, blind_gate, train, warm_start
 
 SAMPLES = 4096
 
@@ -93,6 +94,59 @@ def test_random_gates_ignore_the_input_and_teach_no_policy(tmp_path):
     fresh, trained = DSN().policy, weights.load(tmp_path / "model.safetensors").policy
     assert fresh is not None and trained is not None
     assert all(torch.equal(a, b) for a, b in zip(fresh.parameters(), trained.parameters(), strict=True))
+
+
+SLIMMABLE = replace(GUIDED, loss=config.Loss(ratio="slimmable", ratio_weight=5.0), steps=4, optimiser="muon")
+
+
+def test_a_slimmable_trunk_has_blind_gates_no_ratio_loss_and_teaches_no_policy(tmp_path, monkeypatch):
+    seen = []
+
+    def watched(shape):
+        seen.append(slimmable_gate(shape))
+        return seen[-1]
+
+    monkeypatch.setattr("dsn.train.slimmable_gate", watched)
+    log = train(SLIMMABLE, FakePool(), tmp_path, progress=False)
+    assert [gate.shape for gate in seen] == [(2, SAMPLES // 256, 5)] * 4
+    assert list(log.columns) == ["step", "loss", "quality_loss", "seconds"] and log.loss.equals(log.quality_loss)
+    torch.manual_seed(SLIMMABLE.seed)
+    fresh, trained = DSN(), weights.load(tmp_path / "model.safetensors")
+    before, after = fresh.state_dict(), trained.state_dict()
+    assert {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])} == {"network"}
+    assert any(name.startswith("policy.") for name in before)
+
+
+def test_gates_of_a_slimmable_trunk_know_nothing_of_the_input():
+    model, gates = DSN(), []
+    noisy, _ = FakePool().batch(torch.arange(2))
+    for wav in (noisy, torch.zeros_like(noisy)):
+        torch.manual_seed(0)
+        gates.append(blind_gate(model, wav, SLIMMABLE.loss))
+    assert torch.equal(*gates) and 0 < gates[0].mean() < 1
+    assert blind_gate(model, noisy, GUIDED.loss) is None
+
+
+def test_a_resumed_slimmable_trunk_equals_an_unbroken_one(tmp_path):
+    whole = train(SLIMMABLE, FakePool(), tmp_path / "whole", progress=False)
+    with pytest.raises(KilledError):
+        train(SLIMMABLE, DyingPool(3), tmp_path / "broken", progress=False)
+    resumed = train(SLIMMABLE, FakePool(), tmp_path / "broken", progress=False)
+    assert resumed.drop(columns="seconds").equals(whole.drop(columns="seconds"))
+
+
+def test_a_branch_starts_from_a_slimmable_trunk_of_other_shares_than_half(tmp_path):
+    model = config.Model(static_share=config.Share(gru=0.5, attention=0.25, conv=1, fc=1))
+    train(replace(SLIMMABLE, model=model), FakePool(), tmp_path / "trunk", progress=False)
+    trunk = weights.load(tmp_path / "trunk" / "model.safetensors")
+    branch = replace(MUON, model=model)
+    start = Run(branch, tmp_path / "branch", trunk, "cpu").model
+    assert all(torch.equal(value, start.state_dict()[name]) for name, value in trunk.state_dict().items())
+    log = train(branch, FakePool(), tmp_path / "branch", trunk, progress=False)
+    assert len(log) == branch.steps and log.ratio_loss.notna().all()
+    tuned = weights.load(tmp_path / "branch" / "model.safetensors")
+    assert tuned.gate_names == ("frequency_1", "time", "frequency_2") and tuned.config == model
+    assert not torch.equal(*(of.state_dict()["policy.out.weight"] for of in (tuned, trunk)))
 
 
 def test_checkpoint_of_another_config_is_refused(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -45,8 +46,7 @@ def sound(seconds: float) -> Array:
 
 def ungated(model: DSN) -> DSN:
     """The same network without policy and gates: what it costs to run everything, and nothing for the choice."""
-    settings = model.config.to_dict() | {"policy": None, "static_share": 1.0}
-    static = DSN(config.Model.from_dict(settings)).eval()
+    static = DSN(replace(model.config, policy=None, static_share=config.Share.all(1))).eval()
     static.network.load_state_dict(model.network.state_dict())
     return static
 

@@ -1,0 +1,25 @@
+"""Every setting of the model, the losses, the data and the training, as frozen dataclasses.
+
+`Model()` is the slim network of the paper, `Model.ftfnet()` its static baseline. A config travels as a plain
+dictionary (`to_dict`, `from_dict`) inside every checkpoint and every file of weights.
+"""
+
+from .model import BLOCKS as BLOCKS
+from .model import STAGES as STAGES
+from .model import Backbone as Backbone
+from .model import ClosedState as ClosedState
+from .model import Form as Form
+from .model import GateLayout as GateLayout
+from .model import Kind as Kind
+from .model import Model as Model
+from .model import Policy as Policy
+from .model import Share as Share
+from .model import Stft as Stft
+from .settings import Settings as Settings
+from .training import Data as Data
+from .training import Guide as Guide
+from .training import GuideMetric as GuideMetric
+from .training import Loss as Loss
+from .training import Optimiser as Optimiser
+from .training import RatioLoss as RatioLoss
+from .training import Train as Train

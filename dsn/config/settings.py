@@ -1,0 +1,48 @@
+"""What all configs have in common: frozen dataclasses that travel as plain dictionaries and refuse what cannot be."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import field
+from typing import Any, Self, get_args
+
+
+def check(condition: bool, message: str) -> None:
+    """Raise ValueError with this message unless the condition holds."""
+    if not condition:
+        raise ValueError(message)
+
+
+def one_of(name: str, value: object, choices: Any) -> None:
+    """Raise ValueError unless the value is one of a Literal's choices."""
+    allowed = get_args(choices)
+    check(value in allowed, f"{name} is {value!r}; choose one of {', '.join(map(repr, allowed))}")
+
+
+def nested(config: type, **default: Any) -> Any:
+    """A field that is a config itself, of this class; `default` as for `dataclasses.field`."""
+    return field(metadata={"config": config}, **default)
+
+
+class Settings:
+    """Base of all configs: conversion to and from plain dictionaries, unknown keys refused."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The config as nested dictionaries of plain values, ready for JSON."""
+        return dataclasses.asdict(self)  # type: ignore[call-overload]
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The config that `to_dict` described. Raises ValueError for an unknown key."""
+        known = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        unknown = sorted(set(values) - set(known))
+        check(not unknown, f"unknown {cls.__name__} setting {unknown}; known are {sorted(known)}")
+        kinds = {name: f.metadata["config"] for name, f in known.items() if "config" in f.metadata}
+        ready: dict[str, Any] = {}
+        for name, value in values.items():
+            if name in kinds and isinstance(value, dict):
+                value = kinds[name].from_dict(value)
+            elif name in kinds and value is not None:
+                check(isinstance(value, kinds[name]), f"{name} is {value!r}; it takes {kinds[name].__name__} settings")
+            ready[name] = tuple(value) if isinstance(value, list) else value
+        return cls(**ready)

@@ -1,0 +1,127 @@
+"""Settings of a training run: guide, losses, mixtures and schedule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from .model import Model
+from .settings import Settings, check, nested, one_of
+
+RatioLoss = Literal["none", "fixed", "guided", "random", "slimmable"]
+Optimiser = Literal["adamw", "muon"]
+GuideMetric = Literal["dnsmos_ovrl", "dnsmos_sig", "dnsmos_bak", "pesq_wb", "si_sdr_db", "snr_db"]
+
+
+@dataclass(frozen=True)
+class Guide(Settings):
+    """Target map of metric-guided training: the noisy input's metric to a target activation ratio.
+
+    At `low` and below the target is `ratio_max`, at `high` and above `ratio_min`, in between linear.
+    """
+
+    metric: GuideMetric = "dnsmos_ovrl"
+    low: float = 1.2
+    high: float = 2.8
+    ratio_min: float = 0.1
+    ratio_max: float = 0.9
+
+    def __post_init__(self) -> None:
+        one_of("metric", self.metric, GuideMetric)
+        check(self.low < self.high, f"low {self.low} must lie below high {self.high}")
+        ordered = 0 <= self.ratio_min <= self.ratio_max <= 1
+        check(ordered, f"ratio_min {self.ratio_min} and ratio_max {self.ratio_max} must be ordered within [0, 1]")
+
+
+@dataclass(frozen=True)
+class Loss(Settings):
+    """Multi-resolution compressed loss (arXiv:2608.30739) and the loss on the activation ratio.
+
+    "random" gates are drawn at `target_ratio` without a look at the input, the control of a policy; "slimmable" ones at
+    all ratios, before there is a policy (`dsn.policy.slimmable_gate`).
+    `snr_weight` adds the waveform's error, in units of loss per dB of output SNR (our choice; 0 is the papers' loss).
+    """
+
+    fft_sizes: tuple[int, ...] = (320, 512, 768)
+    compression: float = 0.3
+    complex_weight: float = 0.3
+    snr_weight: float = 0.0
+    ratio: RatioLoss = "none"
+    ratio_weight: float = 0.0
+    target_ratio: float = 0.5
+    guide: Guide = nested(Guide, default=Guide())
+
+    def __post_init__(self) -> None:
+        one_of("ratio", self.ratio, RatioLoss)
+        check(0 <= self.complex_weight <= 1, f"complex_weight is {self.complex_weight}; it must lie in [0, 1]")
+        check(self.snr_weight >= 0, f"snr_weight is {self.snr_weight}; it must not be negative")
+        check(0 <= self.target_ratio <= 1, f"target_ratio is {self.target_ratio}; it must lie in [0, 1]")
+
+
+@dataclass(frozen=True)
+class Data(Settings):
+    """How mixtures are drawn: length, level, SNR and the chance of each variation (our choice)."""
+
+    samples: int = 72192
+    snr_db_min: float = -5.0
+    snr_db_max: float = 20.0
+    level_db_min: float = -35.0
+    level_db_max: float = -15.0
+    babble: float = 0.1
+    coloured: float = 0.1
+    speech_shaped: float = 0.05
+    second_noise: float = 0.2
+    rumble: float = 0.0
+    tilt: float = 0.3
+    reverberation: float = 0.2
+
+    def __post_init__(self) -> None:
+        check(self.samples > 0, f"samples is {self.samples}; it must be positive")
+        check(self.snr_db_min <= self.snr_db_max, f"snr_db_min {self.snr_db_min} exceeds {self.snr_db_max}")
+        check(self.level_db_min <= self.level_db_max, f"level_db_min {self.level_db_min} exceeds {self.level_db_max}")
+        for name in ("babble", "coloured", "speech_shaped", "second_noise", "rumble", "tilt", "reverberation"):
+            check(0 <= getattr(self, name) <= 1, f"{name} is {getattr(self, name)}; a chance lies in [0, 1]")
+        sources = self.babble + self.coloured + self.speech_shaped
+        check(sources <= 1, f"babble, coloured and speech_shaped add up to {sources}; at most 1")
+
+
+@dataclass(frozen=True)
+class Train(Settings):
+    """One training run: model, loss, optimiser and schedule.
+
+    The learning rate rises over `warmup` steps and falls as a half cosine from the share `decay_from` of all steps to
+    the end. Gumbel noise falls linearly from 1 to 0 over the first share `noise_until` of the steps. Before all that
+    the policy trains alone for `policy_steps`, on the ratio loss (see `dsn.pretrain`).
+    """
+
+    model: Model = nested(Model, default=Model())
+    loss: Loss = nested(Loss, default=Loss())
+    steps: int = 2000
+    batch: int = 4
+    optimiser: Optimiser = "adamw"
+    learning_rate: float = 2e-3
+    warmup: int = 100
+    decay_from: float = 0.0
+    weight_decay: float = 1e-2
+    clip: float = 1.0
+    tau: float = 1.0
+    noise_until: float = 0.6
+    policy_steps: int = 0
+    seed: int = 0
+    checkpoint_every: int = 100
+
+    def __post_init__(self) -> None:
+        one_of("optimiser", self.optimiser, Optimiser)
+        for name in ("steps", "batch", "checkpoint_every"):
+            check(getattr(self, name) > 0, f"{name} is {getattr(self, name)}; it must be positive")
+        check(self.learning_rate > 0, f"learning_rate is {self.learning_rate}; it must be positive")
+        check(self.tau > 0, f"tau is {self.tau}; it must be positive")
+        check(0 <= self.decay_from <= 1, f"decay_from is {self.decay_from}; it must lie in [0, 1]")
+        check(0 <= self.noise_until <= 1, f"noise_until is {self.noise_until}; it must lie in [0, 1]")
+        check(self.policy_steps >= 0, f"policy_steps is {self.policy_steps}; it must not be negative")
+        slim = self.model.policy is not None
+        check(
+            self.policy_steps == 0 or self.loss.ratio not in ("none", "slimmable"),
+            "policy_steps need a ratio loss to train on",
+        )
+        check(slim or self.loss.ratio == "none", "a ratio loss needs a model with a policy")
