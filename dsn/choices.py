@@ -94,10 +94,10 @@ CHOICES = (
     Choice("Form of the mask", "complex: both parts in, complex ratio out", "N", "as in the authors' later paper"),
     Choice(
         "Which part of a layer is static",
-        "the first half of groups, heads and channels",
+        "two of four GRU groups and one of four heads; convolutions and FC outputs whole",
         "D",
-        "the simplest cut; all four kinds of layers are slim",
-        ("only-gru", "only-attention", "only-conv", "only-fc"),
+        "where a MAC saved costs least quality; the paper gives no split",
+        ("all-halved", "only-gru", "only-attention", "only-conv", "only-fc"),
     ),
     Choice("Outputs of a closed part", "zero", "D", "residual paths carry the frame on unchanged"),
     Choice(
@@ -109,7 +109,7 @@ CHOICES = (
     ),
     Choice(
         "Number of gates",
-        "one per block, five in all",
+        "one per block with dynamic parts, three in all",
         "D",
         "the 'gating vector' does not settle it",
         ("gate-shared",),
@@ -145,9 +145,9 @@ CHOICES = (
     ),
     Choice(
         "Start of the training",
-        "from a static trunk, the same for every row of a seed",
+        "slim rows from a trunk trained under random gates, static rows from a static one; equal updates",
         "D",
-        "the same further training for all",
+        "from a static trunk the whole network ended up no better than its half",
         ("short-ftfnet", "short-dsn"),
     ),
     Choice("What counts as a MAC", "one product and its sum; no biases, norms, activations, STFT", "D", "exact"),
