@@ -37,12 +37,12 @@ def cell(value: float, digits: int, spread: float = math.nan) -> str:
     return number(value, digits) + (f" ± {number(spread, digits)}" if math.isfinite(spread) else "")
 
 
-def html(rows: Sequence[Mapping[str, str]]) -> HTML:
-    """Rows of ready text as a table; without rows the page says that nothing has been measured yet."""
+def html(rows: Sequence[Mapping[str, str]], words: bool = False) -> HTML:
+    """Rows of ready text as a table, of words that wrap or of figures that do not; without rows the page says so."""
     if not rows:
         return NOT_YET
-    table = pandas.DataFrame(rows).to_html(index=False, border=0)
-    return HTML(table)
+    kind = "dsn-words" if words else None
+    return HTML(pandas.DataFrame(rows).to_html(index=False, border=0, classes=kind))
 
 
 def systems(
@@ -71,7 +71,7 @@ def differences(table: Table, metrics: Sequence[str] = ("pesq_wb", "stoi", "si_s
     """Paired differences of `dsn.stored`, one row per system: mean, interval over files, spread over seeds."""
     rows = []
     for (system, baseline), part in table.groupby(["system", "baseline"], sort=False):
-        row = {"system": stored.label(str(system)), "minus": stored.label(str(baseline))}
+        row = {"difference": f"{stored.label(str(system))} − {stored.label(str(baseline))}"}
         by_metric = part.set_index("metric")
         for metric in [name for name in metrics if name in by_metric.index]:
             row[SHORT_NAMES[metric]] = interval(by_metric.loc[metric], DIGITS.get(metric, 2) + 1)
@@ -99,7 +99,7 @@ def claims(table: Table) -> HTML:
         rows.append(
             about | {"value (95 % interval)": value, "wanted": row["goal"].replace("-", "−"), "met": row["met"]}
         )
-    return html(rows)
+    return html(rows, words=True)
 
 
 def gates(table: Table) -> HTML:
