@@ -10,7 +10,8 @@ BOX = "document.querySelector('.text_html')"
 ROW = "<tr>{}</tr>".format("".join(f"<td>figure {place}</td>" for place in range(12)))
 PAGE = f"""<!doctype html><html lang="en"><title>t</title><style>{{}}</style><script>{{}}</script>
 <body class="bd-content"><main class="bd-article"><section><h2>The main table<a href="#x">#</a></h2>
-<div class="cell_output"><div class="text_html"><table class="dataframe">{ROW}</table></div></div></section></main></body></html>"""
+<div class="cell_output"><div class="text_html"><table class="dataframe">{ROW}</table></div></div>
+</section></main></body></html>"""
 
 
 def seen(browser, width):

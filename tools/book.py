@@ -6,6 +6,7 @@ notebooks from _build/chapters, the other pages of book/, their assets, MathJax 
 
 from __future__ import annotations
 
+import html
 import importlib.util
 import os
 import shutil
@@ -19,7 +20,7 @@ from typing import Any
 import nbformat
 from tqdm import tqdm
 
-from tools import chapters, html_check, notebooks, slides
+from tools import chapters, html_check, notebooks, pages, provenance, sizes, slides
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "_build"
@@ -35,15 +36,16 @@ BANNER = """\
 Open in Colab
 ```
 Ran on {date} in {seconds:.0f} s on a CPU.
-::::"""
+::::
+
+{box}"""
 STATUS = """\
 # Build status
 
-Every chapter ran from its first to its last cell before this page was written, on a CPU, one thread per process. A
-chapter whose text, code, data and package versions have not changed keeps its last run.
+Every chapter ran from its first to its last cell before this page was written, one thread per process. The last column says
+what this build did: a chapter keeps its last run as long as its code and all that it reads, of the package, its models, its
+data, the stored results and the locked versions, are what they were.
 
-| chapter | run | seconds |
-|---|---|---|
 """
 
 
@@ -63,8 +65,8 @@ def execute() -> dict[Path, dict[str, Any]]:
         for job in as_completed(jobs):
             try:
                 record = records[jobs[job]] = job.result()
-                how = "unchanged, kept its last run" if record["cached"] else f"ran in {record['seconds']:.0f} s"
-                bar.write(f"{jobs[job].stem}: {how}")
+                took = "" if record["cached"] else f"; took {record['seconds']:.0f} s"
+                bar.write(f"{jobs[job].stem}: {record['why']}{took}")
             except chapters.ChapterError as error:
                 failures.append(str(error))
                 bar.write(f"{jobs[job].stem}: failed")
@@ -82,11 +84,27 @@ def _mathjax() -> Path:
 
 
 def _status_page(records: dict[Path, dict[str, Any]]) -> str:
+    heads = ("chapter", "last run", "seconds", "memory in MB", "this build")
     rows = [
-        f"| {{doc}}`{path.stem}` | {record['date']} | {record['seconds']:.0f} |"
+        (
+            f'<a href="{path.stem}.html">{html.escape(notebooks.title(path))}</a>',
+            record["date"],
+            f"{record['seconds']:.0f}",
+            f"{record['megabytes']:.0f}",
+            record["why"],
+        )
         for path, record in sorted(records.items())
     ]
-    return STATUS + "\n".join(rows) + "\n"
+    return STATUS + pages.table(heads, rows) + "\n"
+
+
+def _readers(records: dict[Path, dict[str, Any]]) -> dict[str, list[tuple[str, str]]]:
+    """The chapters that read each file, by the files that their runs opened."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for path, record in sorted(records.items()):
+        for name in [name for name, digest in record["depends"].items() if digest]:
+            found.setdefault(name, []).append((path.stem, notebooks.title(path)))
+    return found
 
 
 def stage(records: dict[Path, dict[str, Any]], source: Path) -> None:
@@ -101,9 +119,10 @@ def stage(records: dict[Path, dict[str, Any]], source: Path) -> None:
     settings = notebooks.settings(ROOT)
     for path, record in records.items():
         executed = nbformat.read(BUILD / "chapters" / path.name, as_version=4)
-        banner = BANNER.format(url=notebooks.colab_url(settings, path), **record)
+        banner = BANNER.format(url=notebooks.colab_url(settings, path), box=sizes.box(path, record), **record)
         nbformat.write(chapters.presentable(executed, banner), source / "book" / path.name)
     (source / "book" / "status.md").write_text(_status_page(records))
+    (source / "book" / "provenance.md").write_text(provenance.page(ROOT, _readers(records)))
     slides.write(source / "book")
 
 
@@ -119,13 +138,16 @@ def render(source: Path) -> None:
 
 def check() -> None:
     """Check the rendered pages, or stop with what is wrong with them."""
-    findings = html_check.findings(HTML)
+    lacking = accessibility.missing()
+    findings = html_check.findings(HTML) or ([] if lacking else accessibility.findings(HTML))
     if findings:
         sys.exit("\n".join(["The pages have faults:", *findings]))
     pages = html_check.weights(HTML)
     heaviest = max(pages, key=lambda page: pages[page])
     size = f"{pages[heaviest] / 1e6:.2f} MB"
     print(f"{len(pages)} pages, nothing missing, no outside request; heaviest: {heaviest}, {size}")
+    views = " and ".join(f"{colours} at {width} px" for colours, width in accessibility.VIEWS)
+    print(f"Accessibility not checked: {lacking}" if lacking else f"No serious finding of axe in {views}")
 
 
 def main() -> None:
