@@ -20,7 +20,7 @@ from typing import Any
 import nbformat
 from tqdm import tqdm
 
-from tools import chapters, html_check, notebooks, pages, provenance, sizes, slides
+from tools import accessibility, chapters, html_check, notebooks, pages, provenance, sizes, slides
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "_build"
