@@ -13,9 +13,6 @@ import pandas
 
 from . import stored
 
-BASE = "short-mgt-dsn"
-"""What ablations are compared with: the same, unchanged, with the same short schedule."""
-
 SETS = {"test": "mixtures", "voicebank": "VoiceBank+DEMAND"}
 """Test sets as the page calls them."""
 
@@ -233,7 +230,8 @@ def _tested(choice: Choice, differences: pandas.DataFrame | None) -> str:
     """PESQ difference of every row that tests a choice to the unchanged network, or that it is not measured yet."""
     told = []
     for name in choice.tested_by:
-        row = None if differences is None else stored.difference(differences, name, "pesq_wb", baseline=BASE)
+        base = stored.unchanged(name)
+        row = None if differences is None else stored.difference(differences, name, "pesq_wb", baseline=base)
         told.append(f"{name}: {'not measured yet' if row is None else _interval(row.to_dict(), 3)}")
     return "<br>".join(told) or "–"
 

@@ -7,6 +7,7 @@ dial         one trained MGT-DSN at several settings of its compute dial
 usage        activation ratios by property of the input
 gates        how much each gate moves, and what it follows
 inputs       what each noisy file is
+sensitivity  what closing each kind of layer loses and saves
 claims       every goal with its value and verdict
 default      the shipped models on the default data set, file by file
 """
@@ -58,6 +59,7 @@ LABELS = {
     "map-narrow": "target: half the range",
     "gate-shared": "one shared gate",
     "state-running": "states run on, outputs masked",
+    "all-halved": "every kind halved",
     "only-gru": "only GRUs dynamic",
     "only-attention": "only attention dynamic",
     "only-conv": "only convolutions dynamic",
@@ -121,6 +123,14 @@ def overall(systems: Table, name: str, snr_db: float = ALL) -> Table:
     spreads = groups.std(numeric_only=True).drop(columns="seed", errors="ignore").add_suffix("_spread")
     joined = means.join(spreads).assign(seeds=groups.size())
     return joined.loc[sorted(joined.index, key=order)]
+
+
+def unchanged(ablation: str) -> str:
+    """What an ablation is compared with: the same with the same short schedule, unchanged.
+
+    Kinds of layers are compared with the static network, since all of these start from its trunk.
+    """
+    return "short-ftfnet" if ablation.startswith(("only-", "all-")) else "short-mgt-dsn"
 
 
 def difference(

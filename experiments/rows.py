@@ -41,7 +41,7 @@ WIDTHS = {"": (16, 32, 52), "-60": (16, 24, 48), "-50": (16, 32, 40)}
 """Channels of static networks at 73, 60 and 51 % of FTF-Net's MACs."""
 
 GUIDES: dict[str, config.GuideMetric] = {"snr": "snr_db", "si-sdr": "si_sdr_db", "pesq": "pesq_wb"}
-KINDS = ("gru", "attention", "conv", "fc")
+KINDS: tuple[config.Kind, ...] = ("gru", "attention", "conv", "fc")
 BACKBONES = ("hystnet", "crn")
 POLICY_STEPS = 800
 RATIO_WEIGHT = 5.0
@@ -87,15 +87,10 @@ def guided(target: config.Guide) -> config.Loss:
     return replace(LOSS, ratio="guided", ratio_weight=RATIO_WEIGHT, guide=target)
 
 
-def slim(train: config.Train, loss: config.Loss, **model: Any) -> config.Train:
-    """The config of a network with gates; `model` are settings of `config.Model`."""
-    return replace(
-        train,
-        model=config.Model(**{"static_share": SHARE} | model),
-        loss=loss,
-        policy_steps=POLICY_STEPS,
-        noise_until=0.0,
-    )
+def slim(train: config.Train, loss: config.Loss, static_share: config.Share = SHARE, **model: Any) -> config.Train:
+    """The config of a network with gates; `model` are further settings of `config.Model`."""
+    network = config.Model(static_share=static_share, **model)
+    return replace(train, model=network, loss=loss, policy_steps=POLICY_STEPS, noise_until=0.0)
 
 
 def main_rows(pool: Pool) -> list[Row]:
@@ -121,7 +116,7 @@ def main_rows(pool: Pool) -> list[Row]:
 def ablation_rows(pool: Pool) -> list[Row]:
     """One change to MGT-DSN at a time, all with the short schedule, the unchanged one among them."""
     usual = guided(guide(pool, RATIOS[""]))
-    trains = {"short-ftfnet": SHORT, "short-mgt-dsn": slim(SHORT, usual), "short-dsn": slim(SHORT, fixed(RATIOS[""]))}
+    trains = {"short-mgt-dsn": slim(SHORT, usual), "short-dsn": slim(SHORT, fixed(RATIOS[""]))}
     for name, metric in GUIDES.items():
         if has_labels(pool, metric):
             trains[f"guide-{name}"] = slim(SHORT, guided(guide(pool, RATIOS[""], metric)))
@@ -129,8 +124,13 @@ def ablation_rows(pool: Pool) -> list[Row]:
     trains["state-running"] = slim(SHORT, usual, closed_state="running")
     trains["map-steep"] = slim(SHORT, guided(steep(usual.guide)))
     trains["map-narrow"] = slim(SHORT, guided(narrow(usual.guide)))
-    for kind in KINDS:
-        trains[f"only-{kind}"] = slim(SHORT, usual, static_share=config.Share.only(kind))
+    return [*kind_rows(usual), *(Row(name, train, "trunk-slim", 2) for name, train in trains.items())]
+
+
+def kind_rows(usual: config.Loss) -> list[Row]:
+    """Which kinds of layers are dynamic, half of each; all from the static trunk, which prefers none of them."""
+    trains = {"short-ftfnet": SHORT, "all-halved": slim(SHORT, usual, static_share=config.Share.all(0.5))}
+    trains |= {f"only-{kind}": slim(SHORT, usual, static_share=config.Share.only(kind)) for kind in KINDS}
     return [Row(name, train, "trunk", 2) for name, train in trains.items()]
 
 

@@ -41,7 +41,7 @@ CONTROLS = (*CONTROLLED, "mgt-dsn-shuffled")
 """What MGT-DSN itself is compared with, beside FTF-Net."""
 
 TARGETED = re.compile(r"mgt-dsn-\d+")
-ABLATION = re.compile(r"short-|guide-|gate-|state-|map-|only-")
+ABLATION = re.compile(r"short-|guide-|gate-|state-|map-|only-|all-")
 SHORT = ("short-ftfnet", "short-mgt-dsn")
 """What ablations are compared with: they have a shorter schedule than the main rows."""
 

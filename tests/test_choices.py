@@ -76,7 +76,7 @@ def test_rows_that_test_a_choice_are_in_the_plan(monkeypatch):
 
 def test_choices_show_what_their_ablation_gave():
     columns = ["system", "baseline", "set", "metric", "seed", "snr_db", "mean", "low", "high"]
-    row = ("gate-shared", choices.BASE, "test", "pesq_wb", None, None, -0.0123, -0.02, -0.004)
+    row = ("gate-shared", "short-mgt-dsn", "test", "pesq_wb", None, None, -0.0123, -0.02, -0.004)
     found = {line[0]: line[4] for line in rows(choices.choices_table(pandas.DataFrame([row], columns=columns)))}
     assert found["Number of gates"] == "gate-shared: −0.012 (−0.020 to −0.004)"
     assert found["Memory of a closed part"] == "state-running: not measured yet"

@@ -55,7 +55,7 @@ def test_ratio_by_presence_names_the_gates(used: Table) -> None:
 @pytest.fixture
 def differences() -> Table:
     rows = [("mgt-dsn", "dsn", 0.02, 0.01, 0.03), ("mgt-dsn", "mgt-dsn-frozen", 0.1, 0.05, 0.15)]
-    rows += [("only-gru", "short-mgt-dsn", -0.02, -0.04, 0.0)]
+    rows += [("only-gru", "short-ftfnet", -0.02, -0.04, 0.0)]
     table = pandas.DataFrame(rows, columns=["system", "baseline", "mean", "low", "high"])
     return table.assign(set="test", metric="pesq_wb", seed=None, snr_db=math.nan, seeds=2, spread_seeds=0.01)
 
@@ -143,3 +143,16 @@ def test_ablations_stand_beside_their_question(means: Table, differences: Table)
     assert "Which layers are dynamic?" in page and "−0.020 (−0.040 to 0.000)" in page
     assert "guided by SNR" not in page and "only GRUs dynamic" in page
     assert ablations.ablation_tables(means.iloc[:2], differences) is tables.NOT_YET
+
+
+def test_what_a_kind_of_layer_is_worth() -> None:
+    columns = ["kind", "static_share", "stage", "mmacs_saved", "pesq_lost"]
+    rows = [("nothing", None, "all", 0, 0), ("gru", 0.5, "all", 50, 0.1), ("gru", 0.5, "time", 12, 0.03)]
+    worth = pandas.DataFrame([*rows, ("chosen", None, "all", 145, 0.2)], columns=columns).astype(
+        {"static_share": float}
+    )
+    figure, alt = ablations.sensitivity(worth)
+    assert "gru 0.5: 0.100 for 50 MMAC/s" in alt and "chosen: 0.200" in alt and "time" not in alt
+    assert [text.get_text() for text in figure.axes[0].texts] == ["gru 0.5", "chosen"]
+    page = str(ablations.sensitivity_table(worth).data)
+    assert page.count("<tr") == 4 and "0.20" in page and "0.25" in page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from IPython.display import HTML
@@ -22,19 +23,18 @@ FAMILIES = {
         "x",
         SERIES[3],
     ),
-    "short schedule": (r"(short|guide|gate|state|map|only)-.*", "^", SERIES[2]),
+    "short schedule": (r"(short|guide|gate|state|map|only|all)-.*", "^", SERIES[2]),
     "other backbones": (r"(dsn-|mgt-dsn-)?(hystnet|crn)", "v", SERIES[4]),
 }
 """Families of systems: which names belong to them, marker and colour."""
 
-BASE = "short-mgt-dsn"
 QUESTIONS = {
-    "Is guidance worth it?": ("short-ftfnet", "short-dsn"),
+    "Is guidance worth it?": ("short-mgt-dsn", "short-dsn"),
     "What guides the policy?": ("guide-snr", "guide-si-sdr", "guide-pesq"),
     "How does the target fall?": ("map-steep", "map-narrow"),
-    "One gate or five?": ("gate-shared",),
+    "One gate, or one per block?": ("gate-shared",),
     "What does a closed gate leave behind?": ("state-running",),
-    "Which layers are dynamic?": ("only-gru", "only-attention", "only-conv", "only-fc"),
+    "Which layers are dynamic?": ("short-ftfnet", "all-halved", "only-gru", "only-attention", "only-conv", "only-fc"),
 }
 """What an ablation asks, and the rows that answer it."""
 
@@ -73,9 +73,43 @@ def _point(system: str, row: Row, metric: str) -> str:
     return f"{stored.label(system)} {value} at {number(float(row['mmacs_per_s']), 0)} MMAC/s"
 
 
+def sensitivity(table: Table) -> tuple[Figure, str]:
+    """PESQ lost against MMAC/s saved, by kind of layer: what each was worth before anything was trained to be slim.
+
+    `table` is results/sensitivity.csv; lines from 0 would join points that lose equally much per MAC.
+    """
+    figure, (axis,) = new_figure(3.6)
+    part = table[table["stage"] == "all"].iloc[1:]
+    texts = []
+    for k, (kind, rows) in enumerate(part.groupby("kind", sort=False)):
+        axis.scatter(rows["mmacs_saved"], rows["pesq_lost"], color=SERIES[k % len(SERIES)], label=str(kind), s=32)
+        for row in rows.itertuples():
+            share = "" if math.isnan(row.static_share) else f" {row.static_share:g}"
+            axis.annotate(f"{kind}{share}", (row.mmacs_saved, row.pesq_lost), xytext=(4, 4), textcoords="offset points")
+            texts.append(f"{kind}{share}: {number(row.pesq_lost, 3)} for {number(row.mmacs_saved, 0)} MMAC/s")
+    axis.axhline(0, color=GREY, linewidth=0.8)
+    axis.set(xlabel="saved, MMAC/s", ylabel="PESQ-WB lost")
+    axis.set_xlim(left=0)
+    return (
+        figure,
+        f"PESQ-WB lost and MMAC/s saved by closing one kind of layer, with its static share. {'; '.join(texts)}.",
+    )
+
+
+def sensitivity_table(table: Table) -> HTML:
+    """Every line of results/sensitivity.csv: what was closed, what that saved and lost, and the loss per MAC."""
+    rows = []
+    for row in table.iloc[1:].to_dict("records"):
+        found = {"closed": row["kind"], "static share": cell(row["static_share"], 3), "stage": row["stage"]}
+        found["saved, MMAC/s"] = cell(row["mmacs_saved"], 1)
+        found["PESQ-WB lost"] = cell(row["pesq_lost"], 3)
+        rows.append(found | {"lost per 100 MMAC/s": cell(100 * row["pesq_lost"] / row["mmacs_saved"], 2)})
+    return html(rows)
+
+
 def ablation_tables(means: Table, differences: Table) -> HTML:
-    """One table for all questions: cost, quality, and the paired differences to the unchanged row."""
-    rows = [_row("–", BASE, means, differences)] if BASE in means.index else []
+    """One table for all questions: cost, quality, and the paired differences to what `stored.unchanged` names."""
+    rows = []
     for question, names in QUESTIONS.items():
         rows += [_row(question, name, means, differences) for name in names if name in means.index]
     return html(rows)
@@ -86,6 +120,8 @@ def _row(question: str, system: str, means: Table, differences: Table) -> dict[s
     for key, digits, head in (("percent_of_ftfnet", 1, "% of FTF-Net"), ("pesq_wb", 2, "PESQ-WB"), ("stoi", 3, "STOI")):
         found[head] = cell(float(means.loc[system, key]), digits)  # type: ignore[arg-type]
     for metric in ("pesq_wb", "si_sdr_db", "dnsmos_ovrl"):
-        apart = stored.difference(differences, system, metric, str(differences["set"].iloc[0]), BASE)
+        apart = stored.difference(
+            differences, system, metric, str(differences["set"].iloc[0]), stored.unchanged(system)
+        )
         found[f"Δ {METRIC_NAMES[metric]}"] = interval(apart, DIGITS[metric] + 1)
     return found
