@@ -51,7 +51,17 @@ def shared_gate() -> DSN:
     return DSN(config.Model(form="magnitude", policy=config.Policy(gates="shared"))).eval()
 
 
-MODELS = {"mgt-dsn": lambda: weights.load("mgt-dsn"), "ftfnet": lambda: weights.load("ftfnet"), "shared": shared_gate}
+def own_share_of_each_kind() -> DSN:
+    torch.manual_seed(5)
+    return DSN(config.Model(static_share=config.Share(gru=0.5, attention=0.25, conv=0.75, fc=1))).eval()
+
+
+MODELS = {
+    "mgt-dsn": lambda: weights.load("mgt-dsn"),
+    "ftfnet": lambda: weights.load("ftfnet"),
+    "shared": shared_gate,
+    "shares": own_share_of_each_kind,
+}
 
 
 @node.needs_node
