@@ -18,7 +18,6 @@ from .data import Corpus, default_folder, read_recipes, render
 from .model import DSN
 from .policy import OPEN
 from .pretrain import policy_logits
-from .statistics import Table
 
 TEST_RECIPES = "test_recipes.jsonl"
 
@@ -107,29 +106,6 @@ def dial_settings(model: DSN, pairs: Sequence[Pair], ratios: Sequence[float]) ->
 def noisy_ovrl(pairs: Sequence[Pair]) -> list[float]:
     """DNSMOS OVRL of each noisy signal, the quality that metric-guided training goes by."""
     return [metrics.dnsmos(pair.noisy, p808=False).ovrl for pair in tqdm(pairs, "DNSMOS of the noisy signals")]
-
-
-CHECKED = ("pesq_wb", "stoi", "si_sdr_db")
-"""What a run of one's own is compared in."""
-
-BANDS = {"pesq_wb": 0.02, "stoi": 0.002, "si_sdr_db": 0.05}
-"""How far the mean over the same files may lie from the stored one: other processors round differently."""
-
-
-def check(measured: pandas.DataFrame, kept: pandas.DataFrame) -> pandas.DataFrame:
-    """Own measurements against stored ones of the same files: system, files, differences of the means, `within`.
-
-    Both tables have the columns system, file and `CHECKED`. Raises ValueError if a file is not among the stored ones.
-    """
-    joined: Table = measured.merge(kept, on=["system", "file"], suffixes=("", "_stored"), validate="1:1")
-    if len(joined) < len(measured):
-        raise ValueError(f"{len(measured) - len(joined)} of {len(measured)} files are not stored; use the default data")
-    rows = []
-    for system, part in joined.groupby("system", sort=False):
-        apart = {name: float((part[name] - part[f"{name}_stored"]).mean()) for name in CHECKED}
-        within = all(abs(value) <= BANDS[name] for name, value in apart.items())
-        rows.append({"system": system, "files": len(part), **apart, "within": within})
-    return pandas.DataFrame(rows)
 
 
 def provenance(names: Sequence[str]) -> pandas.DataFrame:

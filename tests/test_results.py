@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas
 import pytest
 import torch
 from corpora import make_corpus
@@ -114,25 +113,6 @@ def test_dials_open_the_shares_that_were_asked_for() -> None:
 def test_dials_for_impossible_shares_are_refused() -> None:
     with pytest.raises(ValueError, match=r"not \[1.5\]"):
         results.dial_settings(slim(), pairs(), (0.5, 1.5))
-
-
-def scores(pesq: list[float], system: str = "dsn") -> pandas.DataFrame:
-    columns = {"system": system, "file": [f"file{k}" for k in range(len(pesq))], "pesq_wb": pesq}
-    return pandas.DataFrame(columns | {"stoi": 0.9, "si_sdr_db": 10.0})
-
-
-def test_own_measurements_are_compared_with_those_of_the_same_files() -> None:
-    kept = pandas.concat([scores([1.0, 2.0, 5.0]), scores([3.0, 3.0, 3.0], "ftfnet")])
-    measured = pandas.concat([scores([1.01, 2.02]), scores([3.0, 3.1], "ftfnet")])
-    table = results.check(measured, kept)
-    assert table["system"].tolist() == ["dsn", "ftfnet"] and table["files"].tolist() == [2, 2]
-    assert table["pesq_wb"].tolist() == pytest.approx([0.015, 0.05])
-    assert table["within"].tolist() == [True, False]
-
-
-def test_own_measurements_of_other_files_are_refused() -> None:
-    with pytest.raises(ValueError, match="1 of 3 files are not stored"):
-        results.check(scores([1.0, 2.0, 3.0]), scores([1.0, 2.0]))
 
 
 def test_notes_become_a_table_and_a_guide(tmp_path: Path) -> None:
