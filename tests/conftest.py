@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ import torch
 
 from dsn.data import Corpus
 from tests.corpora import make_corpus
+from tools.chapters import ROOT
 
 torch.set_num_threads(1)  # the networks are small: more threads only wait for each other
 
@@ -19,3 +22,11 @@ def corpus_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def corpus(corpus_folder: Path) -> Corpus:
     return Corpus(corpus_folder)
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
+    subprocess.run(build, check=True, cwd=ROOT, capture_output=True)
+    return next(folder.glob("*.whl"))

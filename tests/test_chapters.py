@@ -30,14 +30,6 @@ def written(path, *sources, tags=()):
 
 
 @pytest.fixture(scope="session")
-def wheel(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
-    subprocess.run(build, check=True, cwd=ROOT, capture_output=True)
-    return next(folder.glob("*.whl"))
-
-
-@pytest.fixture(scope="session")
 def installed(wheel, tmp_path_factory):
     """Environment variables under which `import dsn` takes the package from the wheel."""
     folder = tmp_path_factory.mktemp("installed")
