@@ -42,9 +42,9 @@ Ran on {date} in {seconds:.0f} s on a CPU.
 STATUS = """\
 # Build status
 
-Every chapter ran from its first to its last cell before this page was written, one thread per process. The last column says
-what this build did: a chapter keeps its last run as long as its code and all that it reads, of the package, its models, its
-data, the stored results and the locked versions, are what they were.
+Every chapter ran from its first to its last cell before this page was written, one thread per process. The last column
+says what this build did: a chapter keeps its last run as long as its code and all that it reads, of the package, its
+models, its data, the stored results and the locked versions, are what they were.
 
 """
 

@@ -62,6 +62,11 @@ def colab_url(config: dict[str, Any], chapter: Path) -> str:
     return f"{COLAB}/github/{name}/blob/{repository['branch']}/book/{chapter.stem}.ipynb"
 
 
+def title(notebook: Path) -> str:
+    """The heading of a chapter's notebook."""
+    return nbformat.read(notebook, as_version=4).cells[0].source.partition("\n")[0].removeprefix("# ").strip()
+
+
 def tagged(notebook: nbformat.NotebookNode, tag: str) -> list[nbformat.NotebookNode]:
     """The cells that carry a tag."""
     return [cell for cell in notebook.cells if tag in cell.metadata.get("tags", [])]
