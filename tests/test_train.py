@@ -197,6 +197,23 @@ def test_warm_start_copies_the_network_and_leaves_the_policy():
         warm_start(slim, DSN(config.Model.ftfnet(form="magnitude")))
 
 
+def test_warm_start_takes_a_policy_of_the_same_shape_and_no_other():
+    trunk = DSN(config.Model(static_share=config.Share.only("gru", "attention")))
+    assert trunk.policy is not None
+    same, shared, more = (
+        DSN(trunk.config),
+        DSN(replace(trunk.config, policy=config.Policy(gates="shared"))),
+        DSN(replace(trunk.config, static_share=config.Share())),
+    )
+    for model in (same, shared, more):
+        assert model.policy is not None
+        before = {name: value.clone() for name, value in model.policy.state_dict().items()}
+        warm_start(model, trunk)
+        wanted = trunk.policy.state_dict() if model is same else before
+        assert all(torch.equal(value, wanted[name]) for name, value in model.policy.state_dict().items())
+        assert all(torch.equal(v, trunk.network.state_dict()[k]) for k, v in model.network.state_dict().items())
+
+
 def test_every_epoch_sees_every_mixture_once_in_its_own_order():
     settings = config.Train(batch=4)
     seen = torch.cat([batch_indices(step, 10, settings) for step in range(5)])
