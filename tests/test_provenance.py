@@ -65,15 +65,15 @@ def test_the_page_has_every_model_of_the_package_and_every_licence():
 def test_what_a_record_tells_is_on_the_page(results):
     section = provenance._section(provenance.MAKERS[0], results, READERS)
     for told in (
-        "- command: <code>python evaluate.py</code>",
-        "- measured: 2026-01-02",
-        "- commit: <code>0123456789ab</code>",
-        "- seeds: 0 of DSN; 0, 1 of FTF-Net",
-        "- device: that CPU",
-        "- time: 0 minutes, after 30 minutes of training",
-        f"- data: test <code>{'dd' * 6}</code>",
+        "<li>command: <code>python evaluate.py</code>",
+        "<li>measured: 2026-01-02",
+        '<li>commit: <code class="dsn-hash">0123456789ab</code>',
+        "<li>seeds: 0 of DSN; 0, 1 of FTF-Net",
+        "<li>device: that CPU",
+        "<li>time: 0 minutes, after 30 minutes of training",
+        f"<li>data: test {provenance._short('dd' * 32)}",
     ):
-        assert f"{told}\n" in section
+        assert f"{told}</li>\n" in section
     trained = read(provenance._trained(provenance.MAKERS[0].read(results)))[0]
     assert [(row["row"], row["seed"], row["time"]) for row in trained] == [
         ("FTF-Net", "0", "not recorded"),
@@ -85,7 +85,7 @@ def test_what_a_record_tells_is_on_the_page(results):
 def test_a_model_that_was_replaced_is_said_to_be():
     now = sha256(weights.locate("ftfnet"))
     told = provenance.shipped({"weights": {"ftfnet": now, "mgt-dsn": "ee" * 32}})["models"]
-    assert told == f"ftfnet <code>{now[:12]}</code>, mgt-dsn <code>{'ee' * 6}</code> (since replaced)"
+    assert told == f"ftfnet {provenance._short(now)}, mgt-dsn {provenance._short('ee' * 32)} (since replaced)"
     assert provenance.shipped({})["models"] == "not recorded"
 
 

@@ -51,9 +51,11 @@ def test_an_incomplete_comment_is_refused(tmp_path, comment):
 def test_the_box_of_a_chapter_of_one_size(root):
     notebook = chapter(root / "a.ipynb", "seed = 0")
     box = sizes.box(notebook, KNOWN | {"depends": {"results/systems.csv": ""}}, root / "runs", root)
-    assert "- **one size**: 7 s, 512 MB of memory, some CPU; last run 2026-01-02 03:04\n" in box
+    assert f"- **one size** (it reads stored results and runs no model): {sizes.taken(KNOWN)}\n" in box
     assert "quick" not in box and "behind the stored" not in box
     assert "- download: dsn with models and data, 2 MB" in box
+    box = sizes.box(notebook, KNOWN | {"depends": {"dsn/weights/a.safetensors": "ab"}}, root / "runs", root)
+    assert "- **one size** (it computes what it shows): 7 s" in box
 
 
 def test_the_box_names_sizes_that_were_not_run_and_what_is_behind_stored_results(root):
@@ -75,5 +77,6 @@ def test_the_box_tells_the_last_run_of_a_size_and_what_has_changed_since(root):
     assert f"{sizes.taken(ran)}; since then its code changed\n" in shown
 
 
-def test_long_runs_are_told_in_minutes():
+def test_what_a_run_took_is_told_in_one_line_long_ones_in_minutes():
+    assert sizes.taken(KNOWN) == "7 s, 512 MB of memory, some CPU; last run 2026-01-02 03:04"
     assert sizes.taken(KNOWN | {"seconds": 200}).startswith("3 min, ")

@@ -85,7 +85,7 @@ def _code(text: str) -> str:
 
 
 def _short(digest: str) -> str:
-    return _code(digest[:SHORT]) if digest else NOT_RECORDED
+    return f'<code class="dsn-hash">{html.escape(digest[:SHORT])}</code>' if digest else NOT_RECORDED
 
 
 def committed(paths: Iterable[Path]) -> tuple[str, str]:
@@ -222,7 +222,8 @@ MAKERS = (
 
 
 def _size(path: Path) -> str:
-    return f"{path.stat().st_size / 1000:,.0f} kB" if path.stat().st_size >= 1000 else f"{path.stat().st_size} B"
+    size = path.stat().st_size
+    return f"{size / 1000:,.0f}&nbsp;kB" if size >= 1000 else f"{size}&nbsp;B"
 
 
 def _links(found: Sequence[tuple[str, str]]) -> str:
@@ -240,8 +241,8 @@ def _section(maker: Maker, folder: Path, readers: Readers) -> str:
             rows.append((_code(name), html.escape(holds), _size(path), _short(sha256(path)), read_by))
     about, paths = maker.read(folder), [folder / name for name in maker.files]
     facts = {"command": _code(about["command"]) if about["command"] else ""} | _when(about, paths) | maker.facts(about)
-    listed = "\n".join(f"- {name}: {text}" for name, text in facts.items() if text)
-    return f"## {maker.title}\n\n{listed}\n\n{table(heads, rows)}\n" if rows else ""
+    listed = "\n".join(f"<li>{name}: {text}</li>" for name, text in facts.items() if text)
+    return f"## {maker.title}\n\n<ul>\n{listed}\n</ul>\n\n{table(heads, rows)}\n" if rows else ""
 
 
 def _trained(manifest: Record) -> str:

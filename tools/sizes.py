@@ -13,7 +13,6 @@ from dsn.rerun import SIZES
 from tools import chapters, dependencies, notebooks, provenance
 
 PARAMETER = re.compile(r'^size = "stored"  # (.+)$', re.MULTILINE)
-ONE = "one size"
 NOT_RUN = "not run in this build"
 COMMAND = "python -m tools.chapters {name} --size {size}"
 BOX = """\
@@ -75,7 +74,9 @@ def _experiments(known: Mapping[str, Any], folder: Path) -> list[str]:
 def box(notebook: Path, known: Mapping[str, Any], runs: Path = chapters.RUNS, root: Path = chapters.ROOT) -> str:
     """The box of a chapter, in MyST Markdown; `known` is the record of the run that the book shows."""
     told = sizes(notebook)
-    lines = [f"- **{ONE}**: {taken(known)}"]
+    models = any(digest and path.startswith("dsn/weights/") for path, digest in known["depends"].items())
+    how = "it computes what it shows" if models else "it reads stored results and runs no model"
+    lines = [f"- **one size** ({how}): {taken(known)}"]
     if told:
         lines = [f"- **stored**, as shown ({told['stored']}): {taken(known)}"]
         lines += [f"- **{size}** ({told[size]}): {_other(notebook, size, runs, root)}" for size in SIZES[1:]]
