@@ -1,4 +1,4 @@
-"""Chapters run alone: in an empty folder, in their quick size, from the built wheel instead of the repository."""
+"""Chapters run alone: in an empty folder, stored and quick, from the built wheel instead of the repository."""
 
 import ast
 import os
@@ -18,6 +18,15 @@ NOTEBOOKS = [path.with_suffix(".ipynb") for path in notebooks.chapters(ROOT)]
 TIMEOUT_S = 900
 STORED = {"05-metric-guided-training"}
 """Chapters whose quick size is a training of minutes, and whose stored size runs the same cells."""
+
+
+def sizes(path):
+    """A chapter as it stands, as on Colab, and in its quick size if it has one."""
+    sized = "size" in papermill.inspect_notebook(str(path)) and path.stem not in STORED
+    return ["stored", *(["quick"] if sized else [])]
+
+
+RUNS = [(path, size) for path in NOTEBOOKS for size in sizes(path)]
 
 
 def written(path, *sources, tags=()):
@@ -44,16 +53,15 @@ def installed(wheel, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def runs(installed, tmp_path_factory):
-    """Every chapter's run in its quick size, two at a time; one without sizes as it stands."""
+    """Every chapter's runs, two at a time."""
     folder = tmp_path_factory.mktemp("runs")
 
-    def run(path):
-        sized = "size" in papermill.inspect_notebook(str(path)) and path.stem not in STORED
-        parameters = {"size": "quick"} if sized else {}
-        return chapters.run(path, folder / path.name, parameters, installed, TIMEOUT_S)
+    def run(path, size):
+        parameters = {"size": "quick"} if size == "quick" else {}
+        return chapters.run(path, folder / size / path.name, parameters, installed, TIMEOUT_S)
 
     with ThreadPoolExecutor(2) as pool:
-        yield {path: pool.submit(run, path) for path in NOTEBOOKS}
+        yield {(path, size): pool.submit(run, path, size) for path, size in RUNS}
 
 
 def test_wheel_holds_the_package_with_weights_data_and_displays_only(wheel):
@@ -75,9 +83,9 @@ def test_chapter_parameters_are_literals(path):
         ast.literal_eval(parameter["default"])
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_chapter_runs_alone_from_the_wheel(runs, path):
-    assert runs[path].result().seconds > 0
+@pytest.mark.parametrize(("path", "size"), RUNS, ids=[f"{path.stem}-{size}" for path, size in RUNS])
+def test_chapter_runs_alone_from_the_wheel(runs, path, size):
+    assert runs[path, size].result().seconds > 0
 
 
 def test_run_passes_parameters_starts_in_an_empty_folder_and_reports_cells(tmp_path):
