@@ -1,8 +1,13 @@
 """The plan: every training run of the book by name, what it is trained with and where its first weights come from.
 
-All rows of one backbone share the protocol. A static trunk is trained at a constant learning rate; every row starts
-from the trunk of its seed and gets the same mixtures in the same order, the same number of updates and the same decay.
-A row differs from the others in its config alone, so the plan can be read as the list of questions.
+All rows of one backbone share the protocol: a trunk at a constant learning rate, then a branch with decay, and at every
+step the same mixtures in the same order for all. Static rows branch from a static trunk. Slim rows branch from one of
+the same length whose gates were drawn at random, so that the whole network and its parts have had the same training.
+Ablations have a shorter branch. A row differs from the others in its config alone, so the plan can be read as the list
+of questions.
+
+The mixtures (`rumble`: without low-frequency noise in training most of what is left of the error lies below 100 Hz):
+    python -m dsn data pool POOL --corpus CORPUS --mixtures 9600 --config experiments/mixing.json --label dnsmos_ovrl
 """
 
 from __future__ import annotations
