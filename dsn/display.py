@@ -106,6 +106,11 @@ def _asset(name: str) -> tuple[str, str]:
     return script, _bundled(style, ".css", set()) if style.is_file() else ""
 
 
+def stylesheet(name: str) -> str:
+    """The style of a display, with what it imports. Raises ValueError for an unknown one."""
+    return _asset(name)[1]
+
+
 def embed(script_name: str, state: Mapping[str, Any], fallback_html: str, height: int, label: str = "") -> HTML:
     """An interactive display: `dsn/assets/{script_name}.js` over `state`, at least `height` CSS pixels high.
 

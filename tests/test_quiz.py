@@ -208,7 +208,7 @@ def contrast(first: str, second: str) -> float:
 @pytest.mark.parametrize("name", ["quiz", "choice"])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_colours_can_be_told_apart(name, theme):
-    style = display._asset(name)[1]
+    style = display.stylesheet(name)
     blocks = re.findall(r"^(html\[data-theme=\"dark\"\] )?\.dsn-\w+ \{(.*?)\}", style, re.MULTILINE | re.DOTALL)
     colours: dict[str, str] = {}
     for dark, block in blocks:
