@@ -15,6 +15,8 @@ import argparse
 import json
 from pathlib import Path
 
+from record import made
+
 from dsn import weights
 from dsn.bench import FILES, collect
 from dsn.commands.bench import positive_seconds, text
@@ -33,8 +35,9 @@ def main() -> None:
     print(text(benchmark))
     for table, name in FILES.items():
         write_csv(getattr(benchmark, table), arguments.results / f"{name}.csv")
+    command = f"python experiments/bench.py --seconds {arguments.seconds:g} --model {arguments.model}"
     about = benchmark.hardware | {
-        "command": f"python experiments/bench.py --seconds {arguments.seconds:g} --model {arguments.model}",
+        **made(command),
         "weights": {name: sha256(weights.locate(name)) for name in ("ftfnet", arguments.model)},
     }
     with replacing(arguments.results / "bench.json") as temporary:

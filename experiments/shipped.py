@@ -1,20 +1,25 @@
 """Measure the shipped models on the default data set, file by file: what a reader's own run is compared with.
 
 Example:
-    python experiments/shipped.py      # writes results/default.csv
+    python experiments/shipped.py      # writes results/default.csv, and default.json, which says what made it
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import platform
+import time
 from pathlib import Path
 
 import pandas
 import torch
+from record import made
 from tables import METRICS, rounded
 
 from dsn import results, stored, weights
 from dsn.evaluate import evaluate, write_csv
+from dsn.files import replacing, sha256
 
 
 def main() -> None:
@@ -24,6 +29,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    started = time.monotonic()
     pairs, tables = results.mixtures(), []
     for name in ["noisy", *sorted(weights.names(), key=stored.order)]:
         model = None if name == "noisy" else weights.load(name)
@@ -32,6 +38,14 @@ def main() -> None:
     columns = ["system", "file", "snr_db", *METRICS, "activation_ratio", "mmacs_per_s"]
     whole = pandas.concat(tables, ignore_index=True).reindex(columns=columns)
     write_csv(rounded(whole), arguments.results / "default.csv")
+    about: dict[str, object] = {
+        **made("python experiments/shipped.py"),
+        "device": f"{platform.machine()} CPU, one thread",
+        "minutes": round((time.monotonic() - started) / 60, 2),
+        "weights": {name: sha256(weights.locate(name)) for name in weights.names()},
+    }
+    with replacing(arguments.results / "default.json") as temporary:
+        temporary.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

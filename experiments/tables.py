@@ -9,14 +9,13 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import subprocess
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas
+from record import made
 from systems import BASELINE, DIALLED, MODEL, NOISY, trained
 
 from dsn import config, stored, weights
@@ -205,7 +204,6 @@ def rounded(table: Table, digits: int = 5) -> Table:
 
 def manifest(cache: Path, runs: Path, results: Path) -> dict[str, Any]:
     """Where the numbers come from: commit, data, and for each run its record, config and hash of weights."""
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
     found: dict[str, Any] = {}
     for row, seeds in trained(runs).items():
         for seed in seeds:
@@ -215,9 +213,7 @@ def manifest(cache: Path, runs: Path, results: Path) -> dict[str, Any]:
         f"{path.parent.name}/{path.stem}": json.loads(path.read_text()) for path in sorted(cache.glob("*/seed*-*.json"))
     }
     return {
-        "command": "python experiments/evaluate.py --corpus CORPUS --runs RUNS",
-        "commit": commit,
-        "date": time.strftime("%Y-%m-%d"),
+        **made("python experiments/evaluate.py --corpus CORPUS --runs RUNS"),
         "test_recipes": sha256(results / "test_recipes.jsonl"),
         "commands": {row: TRAINED.format(row=row, seeds=" ".join(seeds)) for row, seeds in found.items()},
         "training": found,
