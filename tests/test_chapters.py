@@ -224,6 +224,15 @@ def test_bytecode_stands_for_its_module(tmp_path):
     assert dependencies.within(opened, tmp_path) == {"dsn/model.py"}
 
 
+def test_presentable_drops_widgets_and_keeps_what_stands_for_them(tmp_path):
+    notebook = nbformat.read(written(tmp_path / "a.ipynb", "x"), as_version=4)
+    notebook.metadata["widgets"] = {chapters.WIDGET: {}}
+    both = {chapters.WIDGET: {"model_id": "0"}, "text/html": "<p>page</p>"}
+    notebook.cells[1].outputs = [nbformat.v4.new_output("display_data", data=both)]
+    shown = chapters.presentable(notebook, "")
+    assert shown.cells[1].outputs[0].data == {"text/html": "<p>page</p>"} and "widgets" not in shown.metadata
+
+
 def test_presentable_drops_progress_bars_and_keeps_other_errors(tmp_path):
     notebook = nbformat.read(written(tmp_path / "a.ipynb", "x", "y"), as_version=4)
     bars = "steps:   0%|          | 0/6 [00:00<?, ?it/s]\rsteps: 100%|████| 6/6 [00:03<00:00]\n"

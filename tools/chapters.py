@@ -40,6 +40,8 @@ ENVIRONMENT = {
 }
 PROGRESS = re.compile(r"\|\s*(\d+)/(\d+) \[")
 BAR = re.compile(r"\d+%\|.*\||\d+it \[|^\s*$")
+WIDGET = "application/vnd.jupyter.widget-view+json"
+"""The form of an output that only a page with a kernel can show."""
 
 
 class ChapterError(RuntimeError):
@@ -195,7 +197,7 @@ def _without_bars(text: str) -> str:
 
 
 def _as_shown(cell: nbformat.NotebookNode) -> None:
-    """Hide what only a run needs, in every chapter alike, and drop progress bars."""
+    """Hide what only a run needs, in every chapter alike, and drop progress bars and what asks for a kernel."""
     tags = cell.metadata.setdefault("tags", [])
     if {"injected-parameters", "setup"} & set(tags):
         cell.metadata.tags = [*tags, "remove-cell"]
@@ -203,6 +205,7 @@ def _as_shown(cell: nbformat.NotebookNode) -> None:
         cell.metadata.tags = ["parameters", "hide-cell"]
         cell.metadata.mystnb = {"code_prompt_show": "Show the parameters", "code_prompt_hide": "Hide the parameters"}
     for output in cell.outputs:
+        output.get("data", {}).pop(WIDGET, None)
         if output.get("name") == "stderr":
             output.text = _without_bars(output.text)
     cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr" or output.text]
@@ -215,6 +218,7 @@ def presentable(notebook: nbformat.NotebookNode, banner: str) -> nbformat.Notebo
     for cell in notebook.cells:
         if cell.cell_type == "code":
             _as_shown(cell)
+    notebook.metadata.pop("widgets", None)
     return notebook
 
 
