@@ -23,7 +23,7 @@ DSN_EXPORT int dsn_cpu(void);
 /* 1 if `bytes` at `model` are a model that this build reads, else 0. Ask once, before anything else. */
 DSN_EXPORT int dsn_check(const void *model, size_t bytes);
 
-/* Gates of the model: 0 (static), 1 (shared) or 5 (encoder, frequency_1, time, frequency_2, decoder). */
+/* Gates of the model: 0 (static), 1 (shared), or one for each stage with dynamic parts, in the order of the stages. */
 DSN_EXPORT int dsn_gates(const void *model);
 
 /* Multiply-accumulates of a frame that ran with these gates; NULL: all open. */
