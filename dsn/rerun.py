@@ -65,7 +65,7 @@ class Checked:
     def verdict(self) -> str:
         """One sentence; it names what lies outside."""
         if self.within:
-            return f"As stored: {'all ' * (len(self.table) > 1)}{_figures(len(self.table))} within the band."
+            return f"As stored: {_figures(len(self.table))} within the band."
         out = [
             f"{row.figure} of {row.system}, {row.difference} (band {row.band})"
             for row in shown(self.table[~self.table["within"]]).itertuples()
@@ -80,7 +80,7 @@ class Checked:
 
 
 def _figures(count: int) -> str:
-    return f"{count} figures lie" if count > 1 else "the figure lies"
+    return {1: "the figure lies", 2: "both figures lie"}.get(count, f"all {count} figures lie")
 
 
 def _text(value: float, digits: int, sign: str = "") -> str:
@@ -98,7 +98,7 @@ def shown(table: Table) -> Table:
                 "system": stored.label(row["system"]),
                 "rows": str(row["rows"]),
                 "figure": band.label,
-                "this_run": _text(row["this_run"], band.digits),
+                "this run": _text(row["this_run"], band.digits),
                 "stored": _text(row["stored"], band.digits),
                 "difference": _text(row["difference"], band.digits, "+"),
                 "band": f"± {row['band']:g}" if row["band"] else "exact",
