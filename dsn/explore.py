@@ -36,11 +36,11 @@ class Explorer:
 
     def page(self) -> str:
         """HTML that needs no kernel: all settings, computed now. Without scripts it shows the one at `start`."""
-        names = [f"{setting:+.{self.digits}f}".replace("-", "−") for setting in self.settings]
+        names = [f"{setting:{'+' if setting else ''}.{self.digits}f}".replace("-", "−") for setting in self.settings]
         views = [self.follow(setting) for setting in self.settings]
         place = list(self.settings).index(self.start)
         state = {"label": self.label, "names": names, "views": views, "start": place}
-        still = f"<p>{html.escape(self.label)}: {names[place]}</p>{views[place]}"
+        still = f'<div class="dsn-steps"><p>{html.escape(self.label)}: {names[place]}</p>{views[place]}</div>'
         return str(embed("steps", state, still, height=200, label=self.label).data)
 
     def widgets(self) -> Any:

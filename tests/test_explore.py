@@ -75,8 +75,8 @@ def test_page_holds_every_setting_and_shows_the_first_without_scripts(no_ipywidg
     state = json.loads(one(soup, "script[type='application/json']").get_text())
     assert set(bundle) == {"text/html", "text/plain"}
     assert state["views"] == ["<b>-2.000</b>", "<b>0.000</b>", "<b>1.500</b>"] and state["start"] == 1
-    assert state["names"] == ["−2.0", "+0.0", "+1.5"]
-    assert one(soup, ".dsn-display > div").get_text() == "Dial: +0.00.000"
+    assert state["names"] == ["−2.0", "0.0", "+1.5"]
+    assert one(soup, ".dsn-display > div").get_text() == "Dial: 0.00.000"
 
 
 def test_kernel_follows_any_number_between_the_ends(ipywidgets):
