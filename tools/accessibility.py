@@ -58,7 +58,7 @@ def _look(browser: Browser, colours: str, width: int) -> None:
 
 def _violations(browser: Browser, page: Path, axe: str) -> list[dict[str, Any]]:
     browser.open(page)
-    browser.wait(READY)
+    browser.wait(READY, timeout=300)
     browser.value(f"{axe}; 0")
     return browser.value(CHECK, timeout=300)
 
