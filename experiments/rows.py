@@ -33,8 +33,8 @@ TRUNK = config.Train(
     checkpoint_every=200,
 )
 SHARE = config.Share(gru=0.5, attention=0.25, conv=1.0, fc=1.0)
-"""The static share of each kind: per MAC saved, halved convolutions and outputs of fully connected layers lost two to
-five times as much PESQ as grouped GRUs and attention (on the valid split, see `experiments/sensitivity.py`)."""
+"""The static share of each kind. Per MAC saved, slim convolutions and outputs of fully connected layers lost about
+three times as much PESQ as grouped GRUs and attention, or more (on the valid split: results/sensitivity.csv)."""
 
 SLIM_TRUNK = replace(TRUNK, model=config.Model(static_share=SHARE), loss=replace(LOSS, ratio="slimmable"))
 BRANCH = replace(TRUNK, steps=3000, decay_from=0.0)

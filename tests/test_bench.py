@@ -46,6 +46,8 @@ def test_paced_hops_wait_for_their_time(monkeypatch: pytest.MonkeyPatch) -> None
     np.testing.assert_allclose(times.seconds, 0.004)
     np.testing.assert_allclose(waits, 0.012)
     assert times.rtf() == pytest.approx(0.25) and times.microseconds == pytest.approx(4000)
+    mixed = timing.Times(np.array([1.0] * 6 + [2.0] * 3 + [90.0]), 4.0)
+    assert mixed.mean == pytest.approx((6 + 6 + 4) / 10) and mixed.rtf() == pytest.approx(0.25)
     with pytest.raises(ValueError, match="seconds is 0"):
         timing.measure([], 0, paced=True)
 

@@ -30,7 +30,7 @@ BENCH = pandas.DataFrame(
         ("native", "ftfnet", 301.2, 99.0, "paced"),
         ("torch", "mgt-dsn", 130.0, 999.0, "back-to-back"),
     ],
-    columns=["route", "system", "mmacs_per_s", "us_median", "pace"],
+    columns=["route", "system", "mmacs_per_s", "us_mean", "pace"],
 )
 BLIND = ASSETS / "listen_blind.mjs"
 X_IS_B = "Math.random = () => 0.9;"

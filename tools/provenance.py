@@ -181,14 +181,14 @@ def _tables() -> dict[str, str]:
     return {f"{name}.csv{'.gz' if name in stored.COMPRESSED else ''}": text for name, text in names.items()}
 
 
-DEFAULT = "default.csv"
+DEFAULT, SENSITIVITY, WEIGHTED = "default.csv", "sensitivity.csv", "time_weighted.csv"
 MAKERS = (
     Maker(
         "Quality, cost and use of the gates",
         "python experiments/evaluate.py --corpus CORPUS --runs RUNS",
         "manifest.json",
         evaluation,
-        {name: text for name, text in _tables().items() if name != DEFAULT}
+        {name: text for name, text in _tables().items() if name not in (DEFAULT, SENSITIVITY, WEIGHTED)}
         | {"manifest.json": "the record of this measurement and of the trainings before it"},
     ),
     Maker(
@@ -209,6 +209,20 @@ MAKERS = (
         "default.json",
         shipped,
         {DEFAULT: _tables()[DEFAULT], "default.json": "the record of this measurement"},
+    ),
+    Maker(
+        "What each kind of layer loses when it is slimmed",
+        "python experiments/sensitivity.py --pool POOL --valid VALID --runs RUNS",
+        "",
+        nothing,
+        {SENSITIVITY: _tables()[SENSITIVITY]},
+    ),
+    Maker(
+        "One dial per gate",
+        "python experiments/time_weighted.py --corpus CORPUS --valid VALID --runs RUNS",
+        "",
+        nothing,
+        {WEIGHTED: _tables()[WEIGHTED]},
     ),
     Maker(
         "The test set",

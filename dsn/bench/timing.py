@@ -14,6 +14,9 @@ Array = np.ndarray
 BLOCK_SECONDS = 0.4
 """Sound that a system enhances in one turn."""
 
+OUTLIER = 4.0
+"""Medians beyond which the mean does not follow a hop."""
+
 WARM_UP = 4
 """Hops at the start of a turn that are not counted, in which weights and state come back into the caches."""
 
@@ -33,9 +36,17 @@ class Times(NamedTuple):
     hop_seconds: float
 
     @property
+    def mean(self) -> float:
+        """Seconds of a hop on average; one that took over `OUTLIER` medians, being interrupted, counts as so many.
+
+        Frames with open and with closed gates take different times, and a median would tell of one kind alone.
+        """
+        return float(np.minimum(self.seconds, OUTLIER * np.median(self.seconds)).mean())
+
+    @property
     def microseconds(self) -> float:
-        """Median of a hop."""
-        return float(np.median(self.seconds)) * 1e6
+        """Mean of a hop."""
+        return 1e6 * self.mean
 
     def rtf(self, quantile: float = 0.5) -> float:
         """A quantile of the real-time factor: time spent over length of sound."""

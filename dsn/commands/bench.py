@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 ABOUT = """Time FTF-Net and a slim model on every route that runs here (torch: frame by frame in PyTorch; onnx; native),
 in turns and in one thread, back to back and paced at one hop per 16 ms. Real-time factors are time over length of
-sound, as median and 95th percentile over hops. `ungated` is the slim model's network without policy and gates. Other
+sound, as mean and 95th percentile over hops. `ungated` is the slim model's network without policy and gates. Other
 systems are timed beside them where they are installed (pip install "dsn[bench]"). Then: what a million MACs take
 behind each gate and in each kind of layer, and time as a line over cost. Close other programs for figures that hold."""
 
@@ -93,7 +93,7 @@ def _systems(table: pandas.DataFrame) -> str:
     ]
     for pair in zip(*sides, strict=True):
         row: Any = pair[0]
-        timed = "  ".join(f"{r.us_median:8.1f} {r.rtf_median:8.4f} {r.rtf_p95:8.4f}" for r in pair)  # type: ignore[attr-defined]
+        timed = "  ".join(f"{r.us_mean:8.1f} {r.rtf_mean:8.4f} {r.rtf_p95:8.4f}" for r in pair)  # type: ignore[attr-defined]
         lines.append(f"{row.route:7} {row.system:27} {_dial(row.dial):>7} {_number(row.percent_of_ftfnet):>12} {timed}")
     return "\n".join(lines)
 

@@ -55,12 +55,12 @@ def is_static(row: Record) -> bool:
 
 
 def factors(systems: pandas.DataFrame) -> tuple[Figure, str]:
-    """Real-time factor of every row, logarithmic: back to back and paced, median with a line to the 95th percentile."""
+    """Real-time factor of every row, logarithmic: back to back and paced, mean with a line to the 95th percentile."""
     sides = [records(systems, pace=pace) for pace in (BACK_TO_BACK, PACED)]
     figure, (ax,) = new_figure(0.23 * len(sides[0]) + 1.2)
     for side, (rows, colour, label) in enumerate(zip(sides, (STATIC, DYNAMIC), ("back to back", PACED), strict=True)):
         places = np.arange(len(rows)) + 0.3 * side - 0.15
-        middle, ends = ([row[column] for row in rows] for column in ("rtf_median", "rtf_p95"))
+        middle, ends = ([row[column] for row in rows] for column in ("rtf_mean", "rtf_p95"))
         ax.hlines(places, middle, ends, color=colour, linewidth=1)
         ax.scatter(middle, places, s=20, color=colour, marker="os"[side], label=label, zorder=3)
     names = [f"{system_name(row)} · {row['route']}" for row in sides[0]]
@@ -77,7 +77,7 @@ def factors_text(systems: pandas.DataFrame) -> str:
     """What `factors` shows."""
     said = []
     for route, name in ROUTES.items():
-        values = [row["rtf_median"] for row in records(systems, route=route, pace=BACK_TO_BACK) if is_gated(row)]
+        values = [row["rtf_mean"] for row in records(systems, route=route, pace=BACK_TO_BACK) if is_gated(row)]
         if values:
             said.append(f"{name} {min(values):.4f} to {max(values):.4f}")
     return f"Median real-time factors of the slim model over its settings, back to back: {'; '.join(said)}."
@@ -97,9 +97,9 @@ def time_against_cost(systems: pandas.DataFrame, lines: pandas.DataFrame) -> tup
             (is_gated, DYNAMIC, "o", "settings of the dial"),
             (is_static, INK, "s", "without gates"),
         ):
-            x, y = ([row[column] for row in ours if kind(row)] for column in ("mmacs_per_s", "us_median"))
+            x, y = ([row[column] for row in ours if kind(row)] for column in ("mmacs_per_s", "us_mean"))
             ax.scatter(x, y, color=colour, s=26, marker=marker, zorder=3, label=label)
-        ax.set(xlim=(0, right), ylim=(0, 1.15 * max(row["us_median"] for row in ours)), ylabel="µs per frame")
+        ax.set(xlim=(0, right), ylim=(0, 1.15 * max(row["us_mean"] for row in ours)), ylabel="µs per frame")
         ax.set_title(ROUTES[line["route"]], loc="left", fontsize=10)
     panels[-1].set_xlabel("MMAC/s")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
@@ -151,10 +151,10 @@ def systems_table(systems: pandas.DataFrame) -> pandas.DataFrame:
                 "route": first["route"],
                 "system": system_name(first),
                 "% of FTF-Net": _number(first["percent_of_ftfnet"], 0),
-                "µs per hop": _number(first["us_median"], 0),
-                "RTF": _number(first["rtf_median"], 4),
+                "µs per hop": _number(first["us_mean"], 0),
+                "RTF": _number(first["rtf_mean"], 4),
                 "RTF, 95 %": _number(first["rtf_p95"], 4),
-                "RTF paced": _number(second["rtf_median"], 4),
+                "RTF paced": _number(second["rtf_mean"], 4),
                 "RTF paced, 95 %": _number(second["rtf_p95"], 4),
             }
             for first, second in zip(*sides, strict=True)
@@ -214,14 +214,14 @@ def weighted_text(weighted: pandas.DataFrame) -> str:
     )
 
 
-def medians(systems: pandas.DataFrame, slim: str, percent: float = 73.0) -> dict[tuple[str, str], float]:
+def frame_seconds(systems: pandas.DataFrame, slim: str, percent: float = 73.0) -> dict[tuple[str, str], float]:
     """Seconds per hop of the slim model at the setting nearest to a cost in per cent, by route and pace."""
     found: dict[tuple[str, str], Record] = {}
     for row in records(systems, system=slim):
         key = row["route"], row["pace"]
         if key not in found or abs(row["percent_of_ftfnet"] - percent) < abs(found[key]["percent_of_ftfnet"] - percent):
             found[key] = row
-    return {key: row["us_median"] / 1e6 for key, row in found.items()}
+    return {key: row["us_mean"] / 1e6 for key, row in found.items()}
 
 
 def percent(share: float) -> str:

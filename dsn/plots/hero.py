@@ -51,7 +51,7 @@ def frame_time(bench: pandas.DataFrame, system: str, mmacs_per_s: float) -> floa
     if rows.empty or not math.isfinite(mmacs_per_s):
         return None
     rows = rows.sort_values("mmacs_per_s")
-    return round(float(np.interp(mmacs_per_s, rows["mmacs_per_s"], rows["us_median"])), 1)
+    return round(float(np.interp(mmacs_per_s, rows["mmacs_per_s"], rows["us_mean"])), 1)
 
 
 def _coarse(wav: NDArray[np.floating]) -> str:
