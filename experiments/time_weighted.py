@@ -48,7 +48,7 @@ def times_us(folder: Path, model: DSN) -> Array:
     return table.loc[list(model.gate_names), "microseconds"].to_numpy(dtype=float)
 
 
-def turned(model: DSN, dials: Sequence[float]) -> DSN:
+def turned(model: DSN, dials: Sequence[float] | Array) -> DSN:
     """The same network with a dial of its own for each gate, as a shift of the policy's bias."""
     model = copy.deepcopy(model)
     assert model.policy is not None
