@@ -89,18 +89,19 @@ def fake_times(monkeypatch: pytest.MonkeyPatch, cost: dict[str, float]) -> None:
 
 def test_parts_are_differences(monkeypatch: pytest.MonkeyPatch) -> None:
     model, hops = weights.load("mgt-dsn"), np.zeros((10, 256), np.float32)
-    worth = np.array([1, 2, 3, 4, 5]) * 1e-6
-    cost = {f"torch {key}": 1e-5 + float(np.array(key) @ worth) for key in parts.patterns(5)}
+    n_gates = model.config.n_gates
+    worth = np.arange(1, n_gates + 1) * 1e-6
+    cost = {f"torch {key}": 1e-5 + float(np.array(key) @ worth) for key in parts.patterns(n_gates)}
     cost |= {f"torch {kind} {gate}": 1e-5 + gate * 7e-6 for kind in parts.KINDS for gate in (0, 1)}
     fake_times(monkeypatch, cost)
     found = parts.by_gate(model, ["torch"], hops, 1.0)
     assert [part.name for part in found] == list(model.gate_names)
-    np.testing.assert_allclose([part.microseconds for part in found], [1, 2, 3, 4, 5])
+    np.testing.assert_allclose([part.microseconds for part in found], 1e6 * worth)
     np.testing.assert_allclose([part.macs for part in found], model.macs().by_gate()[1])
     kinds = parts.by_kind(["torch"], hops, 1.0)
     np.testing.assert_allclose([part.microseconds for part in kinds], 7)
     for kind in ("conv", "attention"):
-        dynamic = sum(row.macs.dynamic for row in model.macs().rows if row.kind == kind)
+        dynamic = sum(row.macs.dynamic for row in DSN(config.Model()).macs().rows if row.kind == kind)
         assert [part.macs for part in kinds if part.name == kind] == [dynamic]
     table = bench.part_table(found)
     np.testing.assert_allclose(table["us_per_mmac"] * table["macs"] / 1e6, table["microseconds"])
@@ -110,10 +111,10 @@ def test_line_through_exact_times() -> None:
     percent = np.array([40.0, 73.0, 100.0])
     mmacs = 3 * percent
     rows = [
-        ("onnx", "slim", 0.0, p, m, 10 + 20 * m / 62.5, 0.0, 0.0, "paced") for p, m in zip(percent, mmacs, strict=True)
+        ("onnx", "slim", 0.0, p, m, 10 + 20 * m / 62.5, 0.0, 0.0, 0.0, "paced") for p, m in zip(percent, mmacs, strict=True)
     ]
-    rows.append(("onnx", "slim ungated", 0.0, 100.0, 300.0, 10 + 20 * 300 / 62.5, 0.0, 0.0, "paced"))
-    rows.append(("native", "other", math.nan, 1.0, 1.0, 5.0, 0.0, 0.0, "paced"))
+    rows.append(("onnx", "slim ungated", 0.0, 100.0, 300.0, 10 + 20 * 300 / 62.5, 0.0, 0.0, 0.0, "paced"))
+    rows.append(("native", "other", math.nan, 1.0, 1.0, 5.0, 0.0, 0.0, 0.0, "paced"))
     table = bench.lines(pandas.DataFrame(rows, columns=bench.COLUMNS), "slim")
     assert len(table) == 1
     line = table.iloc[0]
