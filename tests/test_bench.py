@@ -111,7 +111,8 @@ def test_line_through_exact_times() -> None:
     percent = np.array([40.0, 73.0, 100.0])
     mmacs = 3 * percent
     rows = [
-        ("onnx", "slim", 0.0, p, m, 10 + 20 * m / 62.5, 0.0, 0.0, 0.0, "paced") for p, m in zip(percent, mmacs, strict=True)
+        ("onnx", "slim", 0.0, p, m, 10 + 20 * m / 62.5, 0.0, 0.0, 0.0, "paced")
+        for p, m in zip(percent, mmacs, strict=True)
     ]
     rows.append(("onnx", "slim ungated", 0.0, 100.0, 300.0, 10 + 20 * 300 / 62.5, 0.0, 0.0, 0.0, "paced"))
     rows.append(("native", "other", math.nan, 1.0, 1.0, 5.0, 0.0, 0.0, 0.0, "paced"))
