@@ -144,7 +144,7 @@ CHOICES = (
         "Start of the training",
         "slim rows from a trunk trained under random gates, static rows from a static one; equal updates",
         "D",
-        "from a static trunk the whole network ended up no better than its half",
+        "whole and parts have then been trained for as long as the static network",
         ("short-ftfnet", "short-dsn"),
     ),
     Choice("What counts as a MAC", "one product and its sum; no biases, norms, activations, STFT", "D", "exact"),
