@@ -61,7 +61,7 @@ def _coarse(wav: NDArray[np.floating]) -> str:
 
 def _about(dial: Sequence[Version], seconds: float, timed: bool) -> str:
     """The small print below the display."""
-    time = " Time: the compiled kernel, one thread, on average, as the benchmark of this book measured it." if timed else ""
+    time = " Time: the compiled kernel, one thread, mean, as the benchmark of this book measured it." if timed else ""
     return (
         "MACs in per cent of the static network's. Blue: what always runs. Orange: what runs behind an open gate. "
         f"Computed when this page was made, {dial[0].name} at {len(dial)} dial settings; the speech is equally loud in "
