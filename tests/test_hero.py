@@ -3,7 +3,6 @@ import io
 import json
 import math
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas
@@ -20,7 +19,7 @@ from dsn.plots.hero import STEP, frame_time, hero_state, stops
 from dsn.plots.listening import speech_gain
 from tests import node
 from tests.corpora import speechlike
-from tools.browser import CHROMIUM, Browser
+from tests.shown import shown
 
 BENCH = pandas.DataFrame(
     [
@@ -147,14 +146,9 @@ def test_chance_is_the_tail_of_a_binomial_distribution():
 
 @pytest.fixture(scope="module")
 def browser(versions, tmp_path_factory):
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed (`apt install chromium`)")
-    folder: Path = tmp_path_factory.mktemp("hero")
     display = str(hero(*versions, bench=BENCH).data)
     page = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>t</title>{display}</html>'
-    (folder / "hero.html").write_text(page, encoding="utf-8")
-    with Browser(folder / "profile") as opened:
-        opened.open(folder / "hero.html")
+    with shown(page, tmp_path_factory.mktemp("hero")) as opened:
         opened.wait("document.querySelector('.hero canvas')?.ariaLabel !== null")
         yield opened
 

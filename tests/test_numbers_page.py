@@ -3,7 +3,7 @@
 import pytest
 
 from dsn.sources import Number, Source
-from tools.browser import CHROMIUM, Browser
+from tests.shown import shown
 from tools.chapters import ROOT
 
 ASSETS = ROOT / "book" / "assets"
@@ -13,15 +13,10 @@ NOTE = "document.querySelector('.dsn-source')"
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed (`apt install chromium`)")
-    folder = tmp_path_factory.mktemp("numbers")
     style, script = ((ASSETS / name).read_text() for name in ("book.css", "numbers.js"))
     page = f'<p style="margin: 9rem">It is {NUMBER:.2f}, or <a href="#x">more</a>.</p>'
     head = f'<!doctype html><html lang="en"><title>t</title><style>{style}</style><script>{script}</script>'
-    (folder / "page.html").write_text(f"{head}{page}</html>", encoding="utf-8")
-    with Browser(folder / "profile") as opened:
-        opened.open(folder / "page.html")
+    with shown(f"{head}{page}</html>", tmp_path_factory.mktemp("numbers")) as opened:
         opened.wait(f"{NOTE} !== null")
         yield opened
 

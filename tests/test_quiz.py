@@ -17,11 +17,10 @@ from dsn.exercises import Option, quiz
 from dsn.model import DSN
 from dsn.results import Pair
 from tests import node
-from tools.browser import CHROMIUM, Browser
+from tests.shown import shown
 
 SECONDS = 1.0
 OPTIONS = [Option("one", "Too few."), Option("two", "Both <b> of them.", True), Option("three", "Too many.")]
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (`apt install chromium`)")
 
 
 @cache
@@ -131,15 +130,11 @@ def test_question_says_why():
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("browser")
-    (folder / "page.html").write_text(page(), encoding="utf-8")
-    with Browser(folder / "profile") as opened:
-        opened.open(folder / "page.html")
+    with shown(page(), tmp_path_factory.mktemp("browser")) as opened:
         opened.wait("document.querySelector('.dsn-quiz') !== null && document.querySelector('.dsn-choice') !== null")
         yield opened
 
 
-@needs_chromium
 def test_quiz_is_played_by_keyboard_from_disk(browser):
     for number, entry in enumerate(state()["rounds"]):
         place = browser.value("document.querySelector('.dsn-quiz .place').textContent")
@@ -160,7 +155,6 @@ def test_quiz_is_played_by_keyboard_from_disk(browser):
     assert browser.errors() == [] and all(url.startswith(("file:", "data:")) for url in browser.requests())
 
 
-@needs_chromium
 def test_quiz_plays_only_on_a_click_and_stops_with_the_next(browser):
     button = "document.querySelector('.dsn-quiz .main')"
     assert browser.value(f"{button}.textContent") == "Play"
@@ -170,7 +164,6 @@ def test_quiz_plays_only_on_a_click_and_stops_with_the_next(browser):
     assert browser.errors() == []
 
 
-@needs_chromium
 def test_question_is_answered_in_the_page(browser):
     told = "document.querySelector('.dsn-choice [role=status]').textContent"
     browser.value("document.querySelector('.dsn-choice button').click()")
@@ -182,7 +175,6 @@ def test_question_is_answered_in_the_page(browser):
     assert browser.value(told) == "Right. Both <b> of them."
 
 
-@needs_chromium
 def test_everything_that_takes_input_has_a_name_and_room_for_a_finger(browser):
     buttons = "[...document.querySelectorAll('.dsn-quiz button:not([hidden]), .dsn-choice button')]"
     assert min(browser.value(f"{buttons}.map((button) => button.getBoundingClientRect().height)")) >= 44

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tools.browser import CHROMIUM, Browser
+from tests.shown import shown
 from tools.chapters import ROOT
 
 ASSETS = ROOT / "book" / "assets"
@@ -23,13 +23,8 @@ def seen(browser, width):
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed (`apt install chromium`)")
-    folder = tmp_path_factory.mktemp("tables")
     style, script = ((ASSETS / name).read_text() for name in ("book.css", "tables.js"))
-    (folder / "page.html").write_text(PAGE.format(style, script), encoding="utf-8")
-    with Browser(folder / "profile") as opened:
-        opened.open(folder / "page.html")
+    with shown(PAGE.format(style, script), tmp_path_factory.mktemp("tables")) as opened:
         yield opened
 
 
