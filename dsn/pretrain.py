@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import Tensor
 from tqdm.auto import tqdm
@@ -15,13 +16,15 @@ from tqdm.auto import tqdm
 from . import config
 from .losses import ratio_loss
 from .model import DSN
-from .policy import sample_gate
+from .policy import sample_gate, standardise
 from .schedule import Mixtures, batch_indices, gumbel_noise, optimisers, update
 from .stft import analyse, compress
 
 BATCH = 16
 LEARNING_RATE = 1e-2
 NOISE_UNTIL = 0.3
+STANDARD = 200
+"""Mixtures that set the unit of the dial."""
 
 
 def pretrain(model: DSN, pool: Mixtures, wanted: Tensor, train: config.Train, progress: bool = True) -> float:
@@ -39,13 +42,28 @@ def pretrain(model: DSN, pool: Mixtures, wanted: Tensor, train: config.Train, pr
         noisy = torch.as_tensor(pool.batch(indices.numpy())[0]).to(next(model.parameters()).device)
         gate = sample_gate(policy_logits(model, noisy), own.tau, gumbel_noise(step, own))
         loss = ratio_loss(gate, wanted[indices].to(gate.device))
-        update(model.policy, steppers, loss, step, own)
+        update([model.policy], steppers, loss, step, own)
     return float(loss.detach())
 
 
 def policy_logits(model: DSN, noisy: Tensor) -> Tensor:
     """Logits (B, T, n_gates, 2) of whole signals (B, L), without the network."""
     assert model.policy is not None
-    spec, _ = analyse(noisy, model.config.stft.n_fft)
-    logits, _ = model.policy(compress(spec, model.config.stft.compression).abs())
+    logits, _ = model.policy(magnitude(model, noisy))
     return logits
+
+
+def magnitude(model: DSN, noisy: Tensor) -> Tensor:
+    """What the policy sees (B, F, T) of whole signals (B, L)."""
+    spec, _ = analyse(noisy, model.config.stft.n_fft)
+    return compress(spec, model.config.stft.compression).abs()
+
+
+def set_dial_unit(model: DSN, pool: Mixtures) -> None:
+    """Give the compute dial of a trained model its unit, in place, over the first mixtures of the pool.
+
+    See `dsn.policy.standardise`; a static model stays as it is.
+    """
+    if model.policy is not None:
+        noisy = torch.as_tensor(pool.batch(np.arange(min(STANDARD, len(pool))))[0])
+        standardise(model.policy, magnitude(model, noisy.to(next(model.parameters()).device)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -67,12 +67,23 @@ def optimisers(model: nn.Module, train: config.Train) -> list[torch.optim.Optimi
 
 
 def update(
-    model: nn.Module, optimisers: Sequence[torch.optim.Optimizer], loss: Tensor, step: int, train: config.Train
+    parts: Iterable[nn.Module],
+    optimisers: Sequence[torch.optim.Optimizer],
+    loss: Tensor,
+    step: int,
+    train: config.Train,
 ) -> None:
-    """One step down the gradient of a loss, at the learning rate of that step."""
-    model.zero_grad()
+    """One step down the gradient of a loss, at the learning rate of that step.
+
+    The gradient of each part is clipped by itself: the ratio loss's into the policy is up to ten times the network's,
+    and would shorten its steps.
+    """
+    parts = list(parts)
+    for part in parts:
+        part.zero_grad()
     loss.backward()
-    torch.nn.utils.clip_grad_norm_(model.parameters(), train.clip)
+    for part in parts:
+        torch.nn.utils.clip_grad_norm_(part.parameters(), train.clip)
     for optimiser in optimisers:
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(step, train)

@@ -16,7 +16,7 @@ from .files import replacing
 from .losses import quality_loss, ratio_loss, target_ratio
 from .model import DSN, Enhanced
 from .policy import activation_ratio, hard_gate, random_gate, slimmable_gate
-from .pretrain import pretrain
+from .pretrain import pretrain, set_dial_unit
 from .schedule import Mixtures, batch_indices, gumbel_noise, optimisers, update
 
 
@@ -140,7 +140,8 @@ def train(
     run = Run(train, folder, start, device)
     wanted = targets(pool, train.loss)
     model = run.model.train()
-    if wanted is not None and train.policy_steps and not run.path.exists():
+    taught = train.loss.ratio in ("fixed", "guided")
+    if taught and train.policy_steps and not run.path.exists():
         pretrain(model, pool, wanted, train, progress)
         run.save()
     for step in tqdm(range(run.step, train.steps), initial=run.step, total=train.steps, disable=not progress):
@@ -152,11 +153,13 @@ def train(
         loss, log = batch_loss(model, noisy, clean, target, step, train)
         if not torch.isfinite(loss):
             raise FloatingPointError(f"the loss is {loss.item()} at step {step}; lower the learning rate")
-        update(model, run.optimisers, loss, step, train)
+        update(model.children(), run.optimisers, loss, step, train)
         run.log.append({"step": step, "loss": float(loss.detach())} | log | {"seconds": time.perf_counter() - began})
         run.step = step + 1
         if run.step % train.checkpoint_every == 0 or run.step == train.steps:
             run.save()
+    if taught:
+        set_dial_unit(model, pool)
     log = pandas.DataFrame(run.log)
     notes = {
         "train": train.to_dict(),

@@ -78,7 +78,7 @@ def adapt(model: DSN, pool: Pool, gate: Tensor) -> None:
     for step in range(STEPS):
         noisy, clean = map(torch.as_tensor, pool.batch(batch_indices(step, len(pool), train).numpy()))
         enhanced = forward(model.train(), noisy, gate)
-        update(model, steppers, quality_loss(enhanced, clean[:, : enhanced.shape[-1]], LOSS), step, train)
+        update(model.children(), steppers, quality_loss(enhanced, clean[:, : enhanced.shape[-1]], LOSS), step, train)
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Copy the weights of seed 0 into the package, with where they come from, and give the dial of slim models its unit.
+"""Copy the weights of seed 0 into the package, with where they come from.
 
 Seed 0 is shipped because it is the first, not because it is the best; the tables have all seeds.
 
@@ -13,20 +13,15 @@ import platform
 from pathlib import Path
 from typing import Any
 
-import torch
 from rows import Row, plan
 from training import MODEL, folder
 
 from dsn import weights
 from dsn.audio import SAMPLE_RATE
-from dsn.policy import standardise
 from dsn.pool import Pool, key
-from dsn.stft import analyse, compress
 
 SHIPPED = ("ftfnet", "ftfnet-narrow", "dsn", "mgt-dsn", "mgt-dsn-60")
 SEED = 0
-STANDARD = 200
-"""Mixtures that set the dial's unit."""
 
 
 def lineage(rows: dict[str, Row], name: str, runs: Path) -> list[dict[str, Any]]:
@@ -39,10 +34,6 @@ def ship(rows: dict[str, Row], name: str, pool: Pool, runs: Path) -> None:
     """Copy one model."""
     path = folder(runs, name, SEED) / MODEL
     model = weights.load(path)
-    if model.policy is not None:
-        noisy = torch.as_tensor(pool.batch(range(STANDARD))[0])
-        spec, _ = analyse(noisy, model.config.stft.n_fft)
-        standardise(model.policy, compress(spec, model.config.stft.compression).abs())
     data = {
         "mixtures": len(pool),
         "hours_of_mixtures": round(len(pool) * pool.recipes[0].samples / SAMPLE_RATE / 3600, 2),

@@ -5,8 +5,9 @@ import torch
 
 from dsn import config, weights
 from dsn.model import DSN
-from dsn.policy import slimmable_gate
-from dsn.schedule import batch_indices, gumbel_noise, learning_rate, optimisers
+from dsn.policy import hard_gate, slimmable_gate
+from dsn.pretrain import policy_logits
+from dsn.schedule import batch_indices, gumbel_noise, learning_rate, optimisers, update
 from dsn.train import Run, blind_gate, train, warm_start
 
 SAMPLES = 4096
@@ -83,6 +84,25 @@ def test_ratio_loss_pulls_the_deterministic_gates_to_the_target(tmp_path):
     log = train(settings, FakePool(), tmp_path, progress=False)
     assert log.activation_ratio.iloc[-10:].mean() == pytest.approx(0.25, abs=0.15)
     assert log.sampled_ratio.iloc[-1] == pytest.approx(log.activation_ratio.iloc[-1], abs=1e-6)
+
+
+def test_a_trained_policy_has_a_dial_in_standard_deviations_and_the_gates_of_its_checkpoint(tmp_path):
+    train(GUIDED, FakePool(), tmp_path, progress=False)
+    shipped, run = weights.load(tmp_path / "model.safetensors"), Run(GUIDED, tmp_path, None, "cpu")
+    noisy, _ = FakePool().batch(torch.arange(10))
+    with torch.no_grad():
+        before, after = policy_logits(run.model, noisy), policy_logits(shipped, noisy)
+    margin = after[..., 1] - after[..., 0]
+    assert margin.flatten(0, 1).std(dim=0).tolist() == pytest.approx([1.0] * 5, rel=1e-4)
+    assert torch.equal(hard_gate(after), hard_gate(before))
+
+
+def test_the_gradient_of_the_policy_does_not_shorten_the_steps_of_the_network():
+    parts = [torch.nn.Linear(1, 1, bias=False) for _ in range(2)]
+    torch.nn.init.zeros_(parts[0].weight)
+    loss = 0.5 * parts[0].weight.sum() + 100 * parts[1].weight.sum()
+    update(parts, [], loss, 0, config.Train(clip=1.0))
+    assert [float(part.weight.grad) for part in parts] == pytest.approx([0.5, 1.0], rel=1e-5)
 
 
 def test_random_gates_ignore_the_input_and_teach_no_policy(tmp_path):
