@@ -44,7 +44,7 @@ LABELS = {
     "dsn-open": "DSN, all gates open",
     "mgt-dsn": "MGT-DSN",
     "mgt-dsn-60": "MGT-DSN (60 %)",
-    "mgt-dsn-50": "MGT-DSN (50 %)",
+    "mgt-dsn-50": "MGT-DSN (51 %)",
     "random-gate": "MGT-DSN, random gates",
     "random-gate-trained": "random gates, trained so",
     "mgt-dsn-frozen": "MGT-DSN, gates at rounded means",
