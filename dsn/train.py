@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import pandas
 import torch
@@ -18,15 +18,30 @@ from .model import DSN, Enhanced
 from .policy import activation_ratio, hard_gate, random_gate, slimmable_gate
 from .pretrain import pretrain, set_dial_unit
 from .schedule import Mixtures, batch_indices, gumbel_noise, optimisers, update
+from .teacher import Taught
 
 
-def batch_loss(model: DSN, noisy: Tensor, clean: Tensor, target: Tensor | None, step: int, train: config.Train) -> Any:
-    """Loss of one batch and what to log: noisy, clean (B, L), target ratio (B,) or None without a ratio loss."""
-    hop = model.config.stft.hop_length
-    gate = blind_gate(model, noisy, train.loss)
-    enhanced, _ = model(noisy, gate=gate, tau=train.tau, noise=gumbel_noise(step, train))
-    quality = quality_loss(enhanced.wav[:, hop:], clean[:, :-hop], train.loss)
+class Batch(NamedTuple):
+    """What a step sees: signals (B, L); target ratios (B,) with a ratio loss; a teacher's output (B, L) with one."""
+
+    noisy: Tensor
+    clean: Tensor
+    target: Tensor | None = None
+    taught: Tensor | None = None
+
+
+def batch_loss(model: DSN, batch: Batch, step: int, train: config.Train) -> tuple[Tensor, dict[str, float]]:
+    """Loss of one batch and what to log."""
+    hop, target = model.config.stft.hop_length, batch.target
+    gate = blind_gate(model, batch.noisy, train.loss)
+    enhanced, _ = model(batch.noisy, gate=gate, tau=train.tau, noise=gumbel_noise(step, train))
+    on_time = enhanced.wav[:, hop:]
+    quality = quality_loss(on_time, batch.clean[:, :-hop], train.loss)
     log = {"quality_loss": float(quality.detach())}
+    if batch.taught is not None:
+        apart = quality_loss(on_time, batch.taught[:, :-hop], train.loss)
+        quality = torch.lerp(quality, apart, train.loss.teacher_weight)
+        log["teacher_loss"] = float(apart.detach())
     if target is None:
         return quality, log
     ratio = ratio_loss(enhanced.gate, target)
@@ -63,6 +78,17 @@ def targets(pool: Mixtures, loss: config.Loss) -> Tensor | None:
     if loss.ratio in ("fixed", "random"):
         return torch.full((len(pool),), loss.target_ratio)
     return target_ratio(torch.as_tensor(pool.labels(loss.guide.metric), dtype=torch.float32), loss.guide)
+
+
+def drawn(pool: Mixtures, indices: Tensor, wanted: Tensor | None, loss: config.Loss, device: str) -> Batch:
+    """The batch of these mixtures; `wanted` are the target ratios of all. Raises ValueError for a missing teacher."""
+    noisy, clean = (torch.as_tensor(part).to(device) for part in pool.batch(indices.numpy()))
+    target = None if wanted is None else wanted[indices].to(device)
+    if not loss.teacher_weight:
+        return Batch(noisy, clean, target)
+    if not isinstance(pool, Taught):
+        raise ValueError(f"teacher_weight is {loss.teacher_weight}; give the pool a teacher with dsn.teacher.Taught")
+    return Batch(noisy, clean, target, torch.as_tensor(pool.taught(indices.numpy())).to(device))
 
 
 class Run:
@@ -148,9 +174,7 @@ def train(
         began = time.perf_counter()
         torch.manual_seed((train.seed + 1) * 1_000_003 + step)
         indices = batch_indices(step, len(pool), train)
-        noisy, clean = (torch.as_tensor(part).to(device) for part in pool.batch(indices.numpy()))
-        target = None if wanted is None else wanted[indices].to(device)
-        loss, log = batch_loss(model, noisy, clean, target, step, train)
+        loss, log = batch_loss(model, drawn(pool, indices, wanted, train.loss, device), step, train)
         if not torch.isfinite(loss):
             raise FloatingPointError(f"the loss is {loss.item()} at step {step}; lower the learning rate")
         update(model.children(), run.optimisers, loss, step, train)

@@ -3,8 +3,9 @@
 All rows of one backbone share the protocol: a trunk at a constant learning rate, then a branch with decay, and at every
 step the same mixtures in the same order for all. Static rows branch from a static trunk. Slim rows branch from one of
 the same length whose gates were drawn at random, so that the whole network and its parts have had the same training.
-Ablations have a shorter branch. A row differs from the others in its config alone, so the plan can be read as the list
-of questions.
+Slim rows, and the static ones that they are to beat, learn from FTF-Net's output beside the clean signal; FTF-Net
+itself learns from the clean signal alone, and as `ftfnet-taught` from both. Ablations have a shorter branch. A row
+differs from the others in its config alone, so the plan can be read as the list of questions.
 
 The mixtures (`rumble`: without low-frequency noise in training most of what is left of the error lies below 100 Hz):
     python -m dsn data pool POOL --corpus CORPUS --mixtures 9600 --config experiments/mixing.json --label dnsmos_ovrl
@@ -22,6 +23,10 @@ from dsn.losses import fit_guide
 from dsn.pool import Pool
 
 LOSS = config.Loss(snr_weight=0.002)
+TEACHER = "ftfnet"
+"""The row whose output of the same seed is the second target of the slim rows and of the narrow static ones."""
+
+TAUGHT = replace(LOSS, teacher_weight=0.75)
 TRUNK = config.Train(
     model=config.Model.ftfnet(),
     loss=LOSS,
@@ -89,12 +94,12 @@ def guide(pool: Pool, ratio: float, metric: config.GuideMetric = "dnsmos_ovrl") 
 
 def fixed(ratio: float) -> config.Loss:
     """Loss of DSN: one ratio for every mixture."""
-    return replace(LOSS, ratio="fixed", ratio_weight=RATIO_WEIGHT, target_ratio=ratio)
+    return replace(TAUGHT, ratio="fixed", ratio_weight=RATIO_WEIGHT, target_ratio=ratio)
 
 
 def guided(target: config.Guide) -> config.Loss:
     """Loss of MGT-DSN: a ratio that falls with the metric of the input."""
-    return replace(LOSS, ratio="guided", ratio_weight=RATIO_WEIGHT, guide=target)
+    return replace(TAUGHT, ratio="guided", ratio_weight=RATIO_WEIGHT, guide=target)
 
 
 def slim(train: config.Train, loss: config.Loss, static_share: config.Share = SHARE, **model: Any) -> config.Train:
@@ -105,11 +110,11 @@ def slim(train: config.Train, loss: config.Loss, static_share: config.Share = SH
 
 def slim_trunk(share: config.Share) -> config.Train:
     """A trunk of the usual length under random gates."""
-    return replace(TRUNK, model=config.Model(static_share=share), loss=replace(LOSS, ratio="slimmable"))
+    return replace(TRUNK, model=config.Model(static_share=share), loss=replace(TAUGHT, ratio="slimmable"))
 
 
 def main_rows(pool: Pool) -> list[Row]:
-    """The main table: FTF-Net, DSN, MGT-DSN, lower targets, random gates, and narrower static networks."""
+    """The main table: FTF-Net, DSN, MGT-DSN, other targets, random gates, static networks with the same teacher."""
     rows = [
         Row("trunk", TRUNK, None, 3),
         Row("ftfnet", BRANCH, "trunk", 3),
@@ -119,18 +124,22 @@ def main_rows(pool: Pool) -> list[Row]:
     for ending, ratio in RATIOS.items():
         loss = guided(guide(pool, ratio))
         rows.append(Row(f"mgt-dsn{ending}", slim(BRANCH, loss), "trunk-slim", 2 if ending else 3))
-    blind = replace(LOSS, ratio="random", target_ratio=RATIOS[""])
-    rows.append(
-        Row("random-gate-trained", replace(BRANCH, model=config.Model(static_share=SHARE), loss=blind), "trunk-slim", 2)
-    )
+    blind = replace(TAUGHT, ratio="random", target_ratio=RATIOS[""])
+    random = replace(BRANCH, model=config.Model(static_share=SHARE), loss=blind)
+    rows.append(Row("random-gate-trained", random, "trunk-slim", 2))
+    for ending, channels in WIDTHS.items():
+        rows += taught_rows(f"narrow{ending}", config.Model.ftfnet(channels=channels), 2)
+    rows += taught_rows("taught", config.Model.ftfnet(), 1)
     loss = guided(guide(pool, RATIO_50))
     rows.append(Row("trunk-slim-50", slim_trunk(NARROW_SHARE), None, 1))
     rows.append(Row("mgt-dsn-50", slim(BRANCH, loss, NARROW_SHARE), "trunk-slim-50", 1))
-    for ending, channels in WIDTHS.items():
-        static = replace(TRUNK, model=config.Model.ftfnet(channels=channels))
-        rows.append(Row(f"trunk-narrow{ending}", static, None, 2))
-        rows.append(Row(f"ftfnet-narrow{ending}", replace(BRANCH, model=static.model), f"trunk-narrow{ending}", 2))
     return rows
+
+
+def taught_rows(name: str, model: config.Model, seeds: int) -> list[Row]:
+    """A static network with the slim rows' teacher, and its trunk."""
+    trunk, branch = (replace(part, model=model, loss=TAUGHT) for part in (TRUNK, BRANCH))
+    return [Row(f"trunk-{name}", trunk, None, seeds), Row(f"ftfnet-{name}", branch, f"trunk-{name}", seeds)]
 
 
 def ablation_rows(pool: Pool) -> list[Row]:
@@ -148,7 +157,8 @@ def ablation_rows(pool: Pool) -> list[Row]:
 
 
 def kind_rows(usual: config.Loss) -> list[Row]:
-    """Which kinds of layers are dynamic, half of each; all from the static trunk, which prefers none of them."""
+    """Which kinds of layers are dynamic, half of each; all from the static trunk, and with no teacher."""
+    usual = replace(usual, teacher_weight=0.0)
     trains = {"short-ftfnet": SHORT, "all-halved": slim(SHORT, usual, static_share=config.Share.all(0.5))}
     trains |= {f"only-{kind}": slim(SHORT, usual, static_share=config.Share.only(kind)) for kind in KINDS}
     return [Row(name, train, "trunk", 2) for name, train in trains.items()]
@@ -176,16 +186,15 @@ def has_labels(pool: Pool, metric: config.GuideMetric) -> bool:
 
 
 def backbone_rows(pool: Pool) -> list[Row]:
-    """Static, fixed-ratio and metric-guided on two other backbones."""
-    rows, target = [], guide(pool, RATIOS[""])
+    """Static, fixed-ratio and metric-guided on two other backbones, with no teacher."""
+    rows, ratio = [], RATIOS[""]
+    losses = [replace(loss, teacher_weight=0.0) for loss in (fixed(ratio), guided(guide(pool, ratio)))]
     for backbone in BACKBONES:
         static = replace(TRUNK, model=config.Model.ftfnet(backbone=backbone), steps=2000)
-        rows += [
-            Row(f"trunk-{backbone}", static, None, 1),
-            Row(backbone, replace(SHORT, model=static.model), f"trunk-{backbone}", 1),
-            Row(f"dsn-{backbone}", slim(SHORT, fixed(RATIOS[""]), backbone=backbone), f"trunk-{backbone}", 1),
-            Row(f"mgt-dsn-{backbone}", slim(SHORT, guided(target), backbone=backbone), f"trunk-{backbone}", 1),
-        ]
+        trunk = f"trunk-{backbone}"
+        rows += [Row(trunk, static, None, 1), Row(backbone, replace(SHORT, model=static.model), trunk, 1)]
+        for name, loss in zip(("dsn", "mgt-dsn"), losses, strict=True):
+            rows.append(Row(f"{name}-{backbone}", slim(SHORT, loss, backbone=backbone), trunk, 1))
     return rows
 
 

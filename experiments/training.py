@@ -1,4 +1,4 @@
-"""Train the rows of `experiments/rows.py`, each after the row that it starts from; interrupted, the same call goes on.
+"""Train the rows of `experiments/rows.py`, each after its start and teacher; interrupted, the same call goes on.
 
 RUNS/<row>/seed<k> gets `checkpoint.pt`, `log.csv` and, at the end, `model.safetensors`. Two calls with one thread each
 use two cores better than one call with two; give them different rows or seeds.
@@ -16,10 +16,11 @@ import json
 from pathlib import Path
 
 import torch
-from rows import Row, plan
+from rows import TEACHER, Row, plan
 
 from dsn import weights
 from dsn.pool import Pool
+from dsn.teacher import Taught
 from dsn.train import train
 
 MODEL = "model.safetensors"
@@ -37,9 +38,15 @@ def run(rows: dict[str, Row], name: str, seed: int, pool: Pool, runs: Path, devi
         row, start = rows[name], None
         if row.start is not None:
             start = weights.load(run(rows, row.start, seed, pool, runs, device))
+        mixtures = taught(rows, seed, pool, runs, device) if row.train.loss.teacher_weight else pool
         print(f"{name}, seed {seed}: {row.train.steps} steps in {place}", flush=True)
-        train(row.seeded(seed), pool, place, start=start, device=device)
+        train(row.seeded(seed), mixtures, place, start=start, device=device)
     return place / MODEL
+
+
+def taught(rows: dict[str, Row], seed: int, pool: Pool, runs: Path, device: str) -> Taught:
+    """The pool with the output of the teacher of this seed."""
+    return Taught(pool, run(rows, TEACHER, seed, pool, runs, device), folder(runs, TEACHER, seed))
 
 
 def progress(rows: dict[str, Row], runs: Path) -> str:

@@ -40,12 +40,15 @@ class Loss(Settings):
     "random" gates are drawn at `target_ratio` without a look at the input, the control of a policy; "slimmable" ones at
     all ratios, before there is a policy (`dsn.policy.slimmable_gate`).
     `snr_weight` adds the waveform's error, in units of loss per dB of output SNR (our choice; 0 is the papers' loss).
+    `teacher_weight` is the share of the distance to a teacher's output in the loss, beside that to the clean signal
+    (see `dsn.teacher`; our choice).
     """
 
     fft_sizes: tuple[int, ...] = (320, 512, 768)
     compression: float = 0.3
     complex_weight: float = 0.3
     snr_weight: float = 0.0
+    teacher_weight: float = 0.0
     ratio: RatioLoss = "none"
     ratio_weight: float = 0.0
     target_ratio: float = 0.5
@@ -55,6 +58,7 @@ class Loss(Settings):
         one_of("ratio", self.ratio, RatioLoss)
         check(0 <= self.complex_weight <= 1, f"complex_weight is {self.complex_weight}; it must lie in [0, 1]")
         check(self.snr_weight >= 0, f"snr_weight is {self.snr_weight}; it must not be negative")
+        check(0 <= self.teacher_weight <= 1, f"teacher_weight is {self.teacher_weight}; it must lie in [0, 1]")
         check(0 <= self.target_ratio <= 1, f"target_ratio is {self.target_ratio}; it must lie in [0, 1]")
 
 

@@ -1,0 +1,123 @@
+"""A teacher's output beside the mixtures of a pool, and training on it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from dsn import config, teacher, weights
+from dsn.data import Corpus, Pool, draw
+from dsn.losses import quality_loss
+from dsn.model import DSN
+from dsn.teacher import Taught
+from dsn.train import Batch, batch_loss, train
+
+DATA = config.Data(samples=4096)
+TRAIN = config.Train(
+    model=config.Model.ftfnet(), loss=config.Loss(teacher_weight=0.75), steps=2, batch=2, warmup=1, checkpoint_every=1
+)
+
+
+@pytest.fixture(scope="module")
+def pool(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Pool:
+    recipes = [draw(corpus, "train", seed, DATA) for seed in range(4)]
+    return Pool.make(tmp_path_factory.mktemp("taught") / "pool", corpus, recipes)
+
+
+@pytest.fixture(scope="module")
+def master(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("master") / "model.safetensors"
+    torch.manual_seed(1)
+    weights.save(DSN(config.Model.ftfnet()), path)
+    return path
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The folders that were rendered into."""
+    real, done = teacher._render, []
+
+    def render(folder: Path, *rest: object) -> None:
+        done.append(folder)
+        real(folder, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(teacher, "_render", render)
+    return done
+
+
+def test_mixtures_have_the_output_of_the_teacher_in_time_with_the_clean_signal(
+    pool: Pool, master: Path, tmp_path: Path
+) -> None:
+    mixtures = Taught(pool, master, tmp_path, progress=False)
+    noisy, clean = mixtures.batch(np.array([3, 1]))
+    np.testing.assert_array_equal(clean, pool.batch([3, 1])[1])
+    expected = weights.load(master).enhance(torch.as_tensor(noisy)).wav.numpy()
+    given = mixtures.taught(np.array([3, 1]))
+    assert len(mixtures) == 4 and given.dtype == np.float32 and given.shape == clean.shape
+    np.testing.assert_allclose(given, expected, atol=1e-3 * float(np.abs(expected).max()))
+
+
+def test_the_output_is_rendered_once_for_a_teacher_and_a_pool(
+    pool: Pool, master: Path, tmp_path: Path, counted: list[Path]
+) -> None:
+    first = Taught(pool, master, tmp_path / "kept", progress=False).taught(np.arange(4))
+    again = Taught(pool, master, tmp_path / "kept", progress=False).taught(np.arange(4))
+    np.testing.assert_array_equal(first, again)
+    assert len(counted) == 1
+    other = tmp_path / "other.safetensors"
+    torch.manual_seed(2)
+    weights.save(DSN(config.Model.ftfnet()), other)
+    assert not np.array_equal(Taught(pool, other, tmp_path / "kept", progress=False).taught(np.arange(4)), first)
+    assert len(counted) == 2
+
+
+@pytest.mark.parametrize("damage", ["short", "unreadable", "interrupted"])
+def test_a_damaged_output_is_rendered_again(
+    pool: Pool, master: Path, tmp_path: Path, counted: list[Path], damage: str
+) -> None:
+    whole = Taught(pool, master, tmp_path, progress=False).taught(np.arange(4))
+    if damage == "short":
+        (tmp_path / teacher.SAMPLES).write_bytes(b"\0" * 100)
+    elif damage == "unreadable":
+        (tmp_path / teacher.ABOUT).write_text("{")
+    else:
+        (tmp_path / teacher.ABOUT).unlink()
+    np.testing.assert_array_equal(Taught(pool, master, tmp_path, progress=False).taught(np.arange(4)), whole)
+    assert len(counted) == 2 and json.loads((tmp_path / teacher.ABOUT).read_text())["pool"]
+
+
+def test_the_loss_mixes_the_distances_to_both_targets() -> None:
+    torch.manual_seed(0)
+    model, hop = DSN(TRAIN.model).train(), TRAIN.model.stft.hop_length
+    noisy, clean, taught = 0.1 * torch.randn(3, 2, 4096)
+    on_time = model(noisy)[0].wav.detach()[:, hop:]
+    near, far = (float(quality_loss(on_time, wav[:, :-hop], TRAIN.loss)) for wav in (taught, clean))
+    loss, log = batch_loss(model, Batch(noisy, clean, taught=taught), 0, TRAIN)
+    assert float(loss.detach()) == pytest.approx(0.25 * far + 0.75 * near, rel=1e-5)
+    assert log == pytest.approx({"quality_loss": far, "teacher_loss": near}, rel=1e-5)
+    alone, _ = batch_loss(model, Batch(noisy, clean), 0, TRAIN)
+    assert float(alone.detach()) == pytest.approx(far, rel=1e-5)
+
+
+def test_training_reads_the_teacher_of_the_drawn_mixtures(pool: Pool, master: Path, tmp_path: Path) -> None:
+    mixtures = Taught(pool, master, tmp_path / "taught", progress=False)
+    whole = replace(TRAIN, loss=replace(TRAIN.loss, teacher_weight=1.0))
+    log = train(whole, mixtures, tmp_path / "run", start=weights.load(master), progress=False)
+    assert log.teacher_loss.iloc[0] < 1e-4 < log.quality_loss.iloc[0]  # it starts as its own teacher
+    assert log.loss.tolist() == pytest.approx(log.teacher_loss.tolist())
+
+
+def test_a_pool_without_a_teacher_is_refused(pool: Pool, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"teacher_weight is 0\.75; give the pool a teacher"):
+        train(TRAIN, pool, tmp_path, progress=False)
+
+
+@pytest.mark.parametrize("weight", [-0.1, 1.5])
+def test_a_weight_outside_the_unit_interval_is_refused(weight: float) -> None:
+    with pytest.raises(ValueError, match=f"teacher_weight is {weight}"):
+        config.Loss(teacher_weight=weight)
