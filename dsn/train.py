@@ -166,8 +166,7 @@ def train(
     run = Run(train, folder, start, device)
     wanted = targets(pool, train.loss)
     model = run.model.train()
-    taught = train.loss.ratio in ("fixed", "guided")
-    if taught and train.policy_steps and not run.path.exists():
+    if wanted is not None and train.policy_steps and not run.path.exists():
         pretrain(model, pool, wanted, train, progress)
         run.save()
     for step in tqdm(range(run.step, train.steps), initial=run.step, total=train.steps, disable=not progress):
@@ -182,7 +181,7 @@ def train(
         run.step = step + 1
         if run.step % train.checkpoint_every == 0 or run.step == train.steps:
             run.save()
-    if taught:
+    if train.loss.ratio in ("fixed", "guided"):
         set_dial_unit(model, pool)
     log = pandas.DataFrame(run.log)
     notes = {
