@@ -11,6 +11,7 @@ ROW = "<tr>{}</tr>".format("".join(f"<td>figure {place}</td>" for place in range
 PAGE = f"""<!doctype html><html lang="en"><title>t</title><style>{{}}</style><script>{{}}</script>
 <body class="bd-content"><main class="bd-article"><section><h2>The main table<a href="#x">#</a></h2>
 <div class="cell_output"><div class="text_html"><table class="dataframe">{ROW}</table></div></div>
+<div class="cell_output"><div class="text_html"><table class="dataframe">{ROW}</table></div></div>
 </section></main></body></html>"""
 
 
@@ -30,6 +31,8 @@ def browser(tmp_path_factory):
 
 def test_a_table_wider_than_its_page_is_a_named_region_with_focus(browser):
     assert seen(browser, 360) == ["0", "region", "Table, scrolls sideways: The main table"]
+    second = "document.querySelectorAll('.text_html')[1].getAttribute('aria-label')"
+    assert browser.value(second) == "Table, scrolls sideways: The main table, 2"
     assert browser.value("document.documentElement.scrollWidth <= innerWidth") is True
     assert seen(browser, 1400) == [None, None, None]
 

@@ -1,6 +1,7 @@
-"""Check how accessible rendered pages are, with axe-core in headless Chromium: wide in light, narrow in dark colours.
+"""Look at rendered pages in headless Chromium: with axe-core, wide in light and narrow in dark colours, then on paper.
 
-Only what axe calls serious or critical counts: text that fades into its ground, a control or a picture without a name.
+What axe calls moderate or worse counts: text that fades into its ground, a control or a picture without a name, words
+outside of every landmark; and what `tools.paper` finds.
 `python -m tools.accessibility FOLDER` prints the findings and fails if there are any.
 """
 
@@ -16,6 +17,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from tools import paper
 from tools.browser import CHROMIUM, Browser
 from tools.html_check import pages
 
@@ -27,7 +29,7 @@ READY = """
 """
 CHECK = """
 axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) =>
-  violations.filter(({ impact }) => ["serious", "critical"].includes(impact)).map(({ id, nodes }) =>
+  violations.filter(({ impact }) => ["moderate", "serious", "critical"].includes(impact)).map(({ id, nodes }) =>
     ({ id, count: nodes.length, where: nodes[0].target.join(" "), why: nodes[0].failureSummary.split("\\n  ")[1] })))
 """
 
@@ -69,6 +71,7 @@ def _found(browser: Browser, page: Path, axe: str) -> Iterator[str]:
         for fault in _violations(browser, page, axe):
             more = f" and {fault['count'] - 1} more" if fault["count"] > 1 else ""
             yield f"{fault['id']} ({colours}, {width} px): {fault['where']}{more}: {fault['why']}"
+    yield from paper.faults(browser)
 
 
 def _check(paths: Sequence[Path], bar: tqdm) -> dict[Path, list[str]]:
@@ -81,7 +84,7 @@ def _check(paths: Sequence[Path], bar: tqdm) -> dict[Path, list[str]]:
 
 
 def findings(folder: Path) -> list[str]:
-    """Serious and critical findings of every page in a folder, one line each.
+    """What is wrong with every page in a folder, one line each.
 
     Raises ValueError if there are no pages, or if what the check needs is missing.
     """

@@ -2,11 +2,12 @@
 
 const BOXES = ".bd-article :is(div.text_html, .pst-scrollable-table-container):has(> table)";
 
-/** The words above a table: its own caption, or the heading of its section. */
+/** The words above a table: its own caption, or the heading of its section and which of its tables this is. */
 function title(box) {
-  const heading = box.closest("section")?.querySelector("h1, h2, h3, h4");
-  const words = box.querySelector("caption") ?? heading;
-  return words ? words.textContent.replace(/#$/, "").trim() : document.title;
+  const section = box.closest("section");
+  const words = box.querySelector("caption") ?? section?.querySelector("h1, h2, h3, h4");
+  const place = section ? [...section.querySelectorAll(BOXES)].indexOf(box) : 0;
+  return `${words ? words.textContent.replace(/#$/, "").trim() : document.title}${place > 0 ? `, ${place + 1}` : ""}`;
 }
 
 function follow(box) {
