@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import io
+import itertools
 import math
 
 import numpy as np
 import pandas
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from dsn import stored
@@ -88,15 +90,20 @@ def test_nothing_measured_says_so(means: Table) -> None:
 
 
 def test_differences_are_one_row_per_pair(differences: Table) -> None:
-    page = str(tables.differences(differences).data)
-    assert page.count("<tr>") == 3 and "0.020 (0.010 to 0.030)" in page and "<td>0.010</td>" in page
+    page = str(tables.differences(differences).data).replace("\u00a0", " ")
+    assert (
+        page.count("<tr>") == 3
+        and tables.SEEDS_APART in page
+        and "0.020 (0.010 to 0.030)" in page
+        and "<td>0.010</td>" in page
+    )
 
 
 def test_claims_have_real_minus_signs_and_verdicts() -> None:
     row = {"claim": "PESQ-WB difference to FTF-Net", "set": "test", "system": "mgt-dsn", "value": -0.02, "low": -0.04}
     page = str(
         tables.claims(pandas.DataFrame([row | {"high": 0.01, "goal": "interval above -0.05", "met": "yes"}])).data
-    )
+    ).replace("\u00a0", " ")
     assert "−0.020 (−0.040 to 0.010)" in page and "interval above −0.05" in page and "<td>yes</td>" in page
 
 
@@ -139,10 +146,22 @@ def test_landscape_has_the_families_the_dial_and_the_noisy_line(means: Table) ->
 
 
 def test_ablations_stand_beside_their_question(means: Table, differences: Table) -> None:
-    page = str(ablations.ablation_tables(means, differences).data)
+    page = str(ablations.ablation_tables(means, differences).data).replace("\u00a0", " ")
     assert "Which layers are dynamic?" in page and "−0.020 (−0.040 to 0.000)" in page
     assert "guided by SNR" not in page and "only GRUs dynamic" in page
     assert ablations.ablation_tables(means.iloc[:2], differences) is tables.NOT_YET
+
+
+def test_one_seed_has_no_column_for_its_spread(differences: Table) -> None:
+    page = str(tables.differences(differences.assign(spread_seeds=math.nan)).data)
+    assert tables.SEEDS_APART not in page and 'class="dataframe dsn-intervals"' in page
+
+
+def test_notes_on_the_stored_shares_do_not_run_into_each_other() -> None:
+    figure, _ = ablations.sensitivity(stored.table("sensitivity"))
+    FigureCanvasAgg(figure).draw()
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts if text.get_text()]
+    assert len(boxes) > 2 and not any(one.overlaps(two) for one, two in itertools.combinations(boxes, 2))
 
 
 def test_what_a_kind_of_layer_is_worth() -> None:
@@ -153,6 +172,8 @@ def test_what_a_kind_of_layer_is_worth() -> None:
     )
     figure, alt = ablations.sensitivity(worth)
     assert "gru 0.5: 0.100 for 50 MMAC/s" in alt and "chosen: 0.200" in alt and "time" not in alt
-    assert [text.get_text() for text in figure.axes[0].texts] == ["gru 0.5", "chosen"]
+    axis = figure.axes[0]
+    assert [text.get_text() for text in axis.texts] == ["0.5", ""]
+    assert [points.get_label() for points in axis.collections] == ["gru", "chosen"]
     page = str(ablations.sensitivity_table(worth).data)
     assert page.count("<tr") == 4 and "0.20" in page and "0.25" in page

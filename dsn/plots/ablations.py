@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from typing import Any
 
 from IPython.display import HTML
 from matplotlib.figure import Figure
@@ -11,11 +12,11 @@ from matplotlib.figure import Figure
 from .. import stored
 from ..statistics import Row, Table
 from .marks import DIGITS, METRIC_NAMES, number
-from .style import GREY, INK, SERIES, new_figure
+from .style import GREY, INK, KINDS, SERIES, new_figure
 from .tables import cell, html, interval
 
 FAMILIES = {
-    "static": (r"ftfnet(-narrow.*)?", "D", INK),
+    "static": (r"ftfnet(-narrow.*|-taught)?", "D", INK),
     "metric-guided": (r"mgt-dsn(-\d+)?", "o", SERIES[0]),
     "fixed ratio": (r"dsn", "s", SERIES[1]),
     "gates not the policy's own": (
@@ -37,6 +38,9 @@ QUESTIONS = {
     "Which layers are dynamic?": ("short-ftfnet", "all-halved", "only-gru", "only-attention", "only-conv", "only-fc"),
 }
 """What an ablation asks, and the rows that answer it."""
+
+ABOVE: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "fontsize": 9}
+"""Where a note on a point stands."""
 
 
 def family(system: str) -> str | None:
@@ -76,20 +80,22 @@ def _point(system: str, row: Row, metric: str) -> str:
 def sensitivity(table: Table) -> tuple[Figure, str]:
     """PESQ lost against MMAC/s saved, by kind of layer: what each was worth before anything was trained to be slim.
 
-    `table` is results/sensitivity.csv; lines from 0 would join points that lose equally much per MAC.
+    `table` is results/sensitivity.csv. A number is the static share of a kind.
     """
     figure, (axis,) = new_figure(3.6)
-    part = table[table["stage"] == "all"].iloc[1:]
+    part = table[table["stage"] == "all"].iloc[1:].sort_values("mmacs_saved")
     texts = []
-    for k, (kind, rows) in enumerate(part.groupby("kind", sort=False)):
-        axis.scatter(rows["mmacs_saved"], rows["pesq_lost"], color=SERIES[k % len(SERIES)], label=str(kind), s=32)
+    for kind, rows in part.groupby("kind", sort=False):
+        colour = KINDS.get(str(kind), INK)
+        axis.scatter(rows["mmacs_saved"], rows["pesq_lost"], color=colour, label=str(kind), s=32)
         for row in rows.itertuples():
-            share = "" if math.isnan(row.static_share) else f" {row.static_share:g}"
-            axis.annotate(f"{kind}{share}", (row.mmacs_saved, row.pesq_lost), xytext=(4, 4), textcoords="offset points")
-            texts.append(f"{kind}{share}: {number(row.pesq_lost, 3)} for {number(row.mmacs_saved, 0)} MMAC/s")
+            share = "" if math.isnan(row.static_share) else f"{row.static_share:g}"
+            axis.annotate(share, (row.mmacs_saved, row.pesq_lost), (0, 6), color=colour, **ABOVE)
+            texts.append(f"{kind} {share}".strip() + f": {number(row.pesq_lost, 3)} for {row.mmacs_saved:.0f} MMAC/s")
     axis.axhline(0, color=GREY, linewidth=0.8)
     axis.set(xlabel="saved, MMAC/s", ylabel="PESQ-WB lost")
     axis.set_xlim(left=0)
+    figure.legend(loc="outside upper center", ncols=5, frameon=False)
     return (
         figure,
         f"PESQ-WB lost and MMAC/s saved by closing one kind of layer, with its static share. {'; '.join(texts)}.",
@@ -112,7 +118,7 @@ def ablation_tables(means: Table, differences: Table) -> HTML:
     rows = []
     for question, names in QUESTIONS.items():
         rows += [_row(question, name, means, differences) for name in names if name in means.index]
-    return html(rows)
+    return html(rows, "dsn-intervals")
 
 
 def _row(question: str, system: str, means: Table, differences: Table) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import pandas
 from IPython.display import HTML
@@ -27,6 +28,7 @@ SHORT_NAMES = {**METRIC_NAMES, "si_sdr_db": "SI-SDR dB", "dnsmos_ovrl": "OVRL"} 
     "seeds": "seeds",
 }
 CLAIM_DIGITS = {"MACs": 1, "cost": 1, "steps": 0, "SI-SDR": 1, "PESQ-WB, mean": 2, "STOI": 4}
+SEEDS_APART = "PESQ-WB, spread"
 COST_DIGITS = {"params": 1, "mmacs_per_s": 1, "percent_of_ftfnet": 1, "activation_ratio": 2, "seeds": 0}
 
 
@@ -37,11 +39,13 @@ def cell(value: float, digits: int, spread: float = math.nan) -> str:
     return number(value, digits) + (f" ± {number(spread, digits)}" if math.isfinite(spread) else "")
 
 
-def html(rows: Sequence[Mapping[str, str]], words: bool = False) -> HTML:
-    """Rows of ready text as a table, of words that wrap or of figures that do not; without rows the page says so."""
+def html(rows: Sequence[Mapping[str, str]], kind: Literal["dsn-words", "dsn-intervals"] | None = None) -> HTML:
+    """Rows of ready text as a table; without rows the page says so.
+
+    Figures do not wrap, unless the table is one of words, or of intervals, which may stand below their means.
+    """
     if not rows:
         return NOT_YET
-    kind = "dsn-words" if words else None
     return HTML(pandas.DataFrame(rows).to_html(index=False, border=0, classes=kind))
 
 
@@ -68,7 +72,7 @@ def _system_row(name: str, row: Row, metrics: Sequence[str], spread: Sequence[st
 
 
 def differences(table: Table, metrics: Sequence[str] = ("pesq_wb", "stoi", "si_sdr_db")) -> HTML:
-    """Paired differences of `dsn.stored`, one row per system: mean, interval over files, spread over seeds."""
+    """Paired differences of `dsn.stored`, one row per system: mean, interval over files, spread over seeds if any."""
     rows = []
     for (system, baseline), part in table.groupby(["system", "baseline"], sort=False):
         row = {"difference": f"{stored.label(str(system))} − {stored.label(str(baseline))}"}
@@ -76,9 +80,10 @@ def differences(table: Table, metrics: Sequence[str] = ("pesq_wb", "stoi", "si_s
         for metric in [name for name in metrics if name in by_metric.index]:
             row[SHORT_NAMES[metric]] = interval(by_metric.loc[metric], DIGITS.get(metric, 2) + 1)
         row["seeds"] = str(int(part["seeds"].iloc[0]))
-        row["spread over seeds, PESQ-WB"] = cell(float(by_metric["spread_seeds"].get("pesq_wb", math.nan)), 3)
+        row[SEEDS_APART] = cell(float(by_metric["spread_seeds"].get("pesq_wb", math.nan)), 3)
         rows.append(row)
-    return html(rows)
+    apart = any(row[SEEDS_APART] != DASH for row in rows)
+    return html(rows if apart else [{k: row[k] for k in row if k != SEEDS_APART} for row in rows], "dsn-intervals")
 
 
 def interval(row: Row | None, digits: int) -> str:
@@ -86,7 +91,7 @@ def interval(row: Row | None, digits: int) -> str:
     if row is None:
         return DASH
     mean, low, high = (cell(float(row[key]), digits) for key in ("mean", "low", "high"))
-    return mean if low == DASH else f"{mean} ({low} to {high})"
+    return mean if low == DASH else f"{mean} ({low}\u00a0to\u00a0{high})"
 
 
 def claims(table: Table) -> HTML:
@@ -99,7 +104,7 @@ def claims(table: Table) -> HTML:
         rows.append(
             about | {"value (95 % interval)": value, "wanted": row["goal"].replace("-", "−"), "met": row["met"]}
         )
-    return html(rows, words=True)
+    return html(rows, "dsn-words")
 
 
 def gates(table: Table) -> HTML:
