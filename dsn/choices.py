@@ -147,13 +147,6 @@ CHOICES = (
         "whole and parts have then been trained for as long as the static network",
         ("short-ftfnet", "short-dsn"),
     ),
-    Choice(
-        "Target of the training",
-        "the clean signal for FTF-Net; three quarters FTF-Net's output for slim rows and their static rivals",
-        "D",
-        "less noise in the gradient: the same updates left the slim networks further behind without it",
-        ("ftfnet-taught", "ftfnet-narrow"),
-    ),
     Choice("What counts as a MAC", "one product and its sum; no biases, norms, activations, STFT", "D", "exact"),
 )  # fmt: skip
 """Questions and what was chosen."""

@@ -35,11 +35,11 @@ ALL = math.nan
 
 LABELS = {
     "noisy": "noisy",
+    "teacher": "FTF-Net, no teacher",
     "ftfnet": "FTF-Net",
     "ftfnet-narrow": "FTF-Net, narrow (73 %)",
     "ftfnet-narrow-60": "FTF-Net, narrow (60 %)",
     "ftfnet-narrow-50": "FTF-Net, narrow (51 %)",
-    "ftfnet-taught": "FTF-Net, taught by FTF-Net",
     "dsn": "DSN",
     "dsn-closed": "DSN, all gates closed",
     "dsn-open": "DSN, all gates open",

@@ -3,9 +3,9 @@
 All rows of one backbone share the protocol: a trunk at a constant learning rate, then a branch with decay, and at every
 step the same mixtures in the same order for all. Static rows branch from a static trunk. Slim rows branch from one of
 the same length whose gates were drawn at random, so that the whole network and its parts have had the same training.
-Slim rows, and the static ones that they are to beat, learn from FTF-Net's output beside the clean signal; FTF-Net
-itself learns from the clean signal alone, and as `ftfnet-taught` from both. Ablations have a shorter branch. A row
-differs from the others in its config alone, so the plan can be read as the list of questions.
+All, static and slim, learn from the clean signal and from the output of one teacher, an FTF-Net that was trained before
+them on the clean signal alone (row `teacher`). Ablations have a shorter branch. A row differs from the others in its
+config alone, so the plan can be read as the list of questions.
 
 The mixtures (`rumble`: without low-frequency noise in training most of what is left of the error lies below 100 Hz):
     python -m dsn data pool POOL --corpus CORPUS --mixtures 9600 --config experiments/mixing.json --label dnsmos_ovrl
@@ -22,11 +22,11 @@ from dsn import config
 from dsn.losses import fit_guide
 from dsn.pool import Pool
 
-LOSS = config.Loss(snr_weight=0.002)
-TEACHER = "ftfnet"
-"""The row whose output of the same seed is the second target of the slim rows and of the narrow static ones."""
+LOSS = config.Loss(snr_weight=0.002, teacher_weight=0.75)
+CLEAN = replace(LOSS, teacher_weight=0.0)
+TEACHER = "teacher"
+"""The row whose output all others learn from, beside the clean signal: FTF-Net, trained on the clean signal alone."""
 
-TAUGHT = replace(LOSS, teacher_weight=0.75)
 TRUNK = config.Train(
     model=config.Model.ftfnet(),
     loss=LOSS,
@@ -94,12 +94,12 @@ def guide(pool: Pool, ratio: float, metric: config.GuideMetric = "dnsmos_ovrl") 
 
 def fixed(ratio: float) -> config.Loss:
     """Loss of DSN: one ratio for every mixture."""
-    return replace(TAUGHT, ratio="fixed", ratio_weight=RATIO_WEIGHT, target_ratio=ratio)
+    return replace(LOSS, ratio="fixed", ratio_weight=RATIO_WEIGHT, target_ratio=ratio)
 
 
 def guided(target: config.Guide) -> config.Loss:
     """Loss of MGT-DSN: a ratio that falls with the metric of the input."""
-    return replace(TAUGHT, ratio="guided", ratio_weight=RATIO_WEIGHT, guide=target)
+    return replace(LOSS, ratio="guided", ratio_weight=RATIO_WEIGHT, guide=target)
 
 
 def slim(train: config.Train, loss: config.Loss, static_share: config.Share = SHARE, **model: Any) -> config.Train:
@@ -110,12 +110,14 @@ def slim(train: config.Train, loss: config.Loss, static_share: config.Share = SH
 
 def slim_trunk(share: config.Share) -> config.Train:
     """A trunk of the usual length under random gates."""
-    return replace(TRUNK, model=config.Model(static_share=share), loss=replace(TAUGHT, ratio="slimmable"))
+    return replace(TRUNK, model=config.Model(static_share=share), loss=replace(LOSS, ratio="slimmable"))
 
 
 def main_rows(pool: Pool) -> list[Row]:
-    """The main table: FTF-Net, DSN, MGT-DSN, other targets, random gates, static networks with the same teacher."""
+    """The main table: FTF-Net, DSN, MGT-DSN, other targets, random gates, narrower static networks."""
     rows = [
+        Row("trunk-teacher", replace(TRUNK, loss=CLEAN), None, 1),
+        Row(TEACHER, replace(BRANCH, loss=CLEAN), "trunk-teacher", 1),
         Row("trunk", TRUNK, None, 3),
         Row("ftfnet", BRANCH, "trunk", 3),
         Row("trunk-slim", slim_trunk(SHARE), None, 3),
@@ -124,22 +126,17 @@ def main_rows(pool: Pool) -> list[Row]:
     for ending, ratio in RATIOS.items():
         loss = guided(guide(pool, ratio))
         rows.append(Row(f"mgt-dsn{ending}", slim(BRANCH, loss), "trunk-slim", 2 if ending else 3))
-    blind = replace(TAUGHT, ratio="random", target_ratio=RATIOS[""])
+    blind = replace(LOSS, ratio="random", target_ratio=RATIOS[""])
     random = replace(BRANCH, model=config.Model(static_share=SHARE), loss=blind)
     rows.append(Row("random-gate-trained", random, "trunk-slim", 2))
     for ending, channels in WIDTHS.items():
-        rows += taught_rows(f"narrow{ending}", config.Model.ftfnet(channels=channels), 2)
-    rows += taught_rows("taught", config.Model.ftfnet(), 1)
+        static, trunk = replace(TRUNK, model=config.Model.ftfnet(channels=channels)), f"trunk-narrow{ending}"
+        rows.append(Row(trunk, static, None, 2))
+        rows.append(Row(f"ftfnet-narrow{ending}", replace(BRANCH, model=static.model), trunk, 2))
     loss = guided(guide(pool, RATIO_50))
     rows.append(Row("trunk-slim-50", slim_trunk(NARROW_SHARE), None, 1))
     rows.append(Row("mgt-dsn-50", slim(BRANCH, loss, NARROW_SHARE), "trunk-slim-50", 1))
     return rows
-
-
-def taught_rows(name: str, model: config.Model, seeds: int) -> list[Row]:
-    """A static network with the slim rows' teacher, and its trunk."""
-    trunk, branch = (replace(part, model=model, loss=TAUGHT) for part in (TRUNK, BRANCH))
-    return [Row(f"trunk-{name}", trunk, None, seeds), Row(f"ftfnet-{name}", branch, f"trunk-{name}", seeds)]
 
 
 def ablation_rows(pool: Pool) -> list[Row]:
@@ -157,8 +154,7 @@ def ablation_rows(pool: Pool) -> list[Row]:
 
 
 def kind_rows(usual: config.Loss) -> list[Row]:
-    """Which kinds of layers are dynamic, half of each; all from the static trunk, and with no teacher."""
-    usual = replace(usual, teacher_weight=0.0)
+    """Which kinds of layers are dynamic, half of each; all from the static trunk, which prefers none of them."""
     trains = {"short-ftfnet": SHORT, "all-halved": slim(SHORT, usual, static_share=config.Share.all(0.5))}
     trains |= {f"only-{kind}": slim(SHORT, usual, static_share=config.Share.only(kind)) for kind in KINDS}
     return [Row(name, train, "trunk", 2) for name, train in trains.items()]
@@ -186,9 +182,9 @@ def has_labels(pool: Pool, metric: config.GuideMetric) -> bool:
 
 
 def backbone_rows(pool: Pool) -> list[Row]:
-    """Static, fixed-ratio and metric-guided on two other backbones, with no teacher."""
+    """Static, fixed-ratio and metric-guided on two other backbones."""
     rows, ratio = [], RATIOS[""]
-    losses = [replace(loss, teacher_weight=0.0) for loss in (fixed(ratio), guided(guide(pool, ratio)))]
+    losses = fixed(ratio), guided(guide(pool, ratio))
     for backbone in BACKBONES:
         static = replace(TRUNK, model=config.Model.ftfnet(backbone=backbone), steps=2000)
         trunk = f"trunk-{backbone}"

@@ -38,15 +38,15 @@ def run(rows: dict[str, Row], name: str, seed: int, pool: Pool, runs: Path, devi
         row, start = rows[name], None
         if row.start is not None:
             start = weights.load(run(rows, row.start, seed, pool, runs, device))
-        mixtures = taught(rows, seed, pool, runs, device) if row.train.loss.teacher_weight else pool
+        mixtures = taught(rows, pool, runs, device) if row.train.loss.teacher_weight else pool
         print(f"{name}, seed {seed}: {row.train.steps} steps in {place}", flush=True)
         train(row.seeded(seed), mixtures, place, start=start, device=device)
     return place / MODEL
 
 
-def taught(rows: dict[str, Row], seed: int, pool: Pool, runs: Path, device: str) -> Taught:
-    """The pool with the output of the teacher of this seed."""
-    return Taught(pool, run(rows, TEACHER, seed, pool, runs, device), folder(runs, TEACHER, seed))
+def taught(rows: dict[str, Row], pool: Pool, runs: Path, device: str) -> Taught:
+    """The pool with the output of the teacher, one for all seeds."""
+    return Taught(pool, run(rows, TEACHER, 0, pool, runs, device), folder(runs, TEACHER, 0))
 
 
 def progress(rows: dict[str, Row], runs: Path) -> str:

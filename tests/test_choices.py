@@ -68,7 +68,6 @@ def test_rows_that_test_a_choice_are_in_the_plan(monkeypatch):
     source = (ROOT / "experiments" / "rows.py").read_text()
     planned = importlib.import_module("rows")
     names = {f"guide-{name}" for name in planned.GUIDES} | {f"only-{kind}" for kind in planned.KINDS}
-    names |= {f"ftfnet-{name}" for name in ("taught", *(f"narrow{ending}" for ending in planned.WIDTHS))}
     sys.modules.pop("rows")
     for choice in choices.CHOICES:
         for name in choice.tested_by:

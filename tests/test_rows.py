@@ -70,13 +70,11 @@ def test_slim_rows_of_the_main_table_differ_in_their_loss_alone() -> None:
     assert [PLAN[name].train.loss.ratio for name in names] == ["fixed", "guided", "guided"]
 
 
-def test_slim_rows_and_their_static_rivals_have_the_same_teacher_and_ftfnet_has_none() -> None:
+def test_all_rows_have_the_same_teacher_and_the_teacher_has_none() -> None:
     weight = {name: row.train.loss.teacher_weight for name, row in PLAN.items()}
-    main = ["trunk-slim", "dsn", "mgt-dsn", "mgt-dsn-60", "mgt-dsn-50", "random-gate-trained", "short-mgt-dsn"]
-    rivals = [f"{kind}{ending}" for ending in rows.WIDTHS for kind in ("trunk-narrow", "ftfnet-narrow")]
-    assert {weight[name] for name in (*main, *rivals, "ftfnet-taught")} == {rows.TAUGHT.teacher_weight}
-    assert {weight[name] for name in ("trunk", rows.TEACHER, "all-halved", "only-gru", "mgt-dsn-crn")} == {0.0}
-    assert rows.TAUGHT.teacher_weight > 0 and PLAN[rows.TEACHER].seeds >= PLAN["dsn"].seeds
+    assert weight.pop("trunk-teacher") == weight.pop(rows.TEACHER) == 0
+    assert set(weight.values()) == {rows.LOSS.teacher_weight} and rows.LOSS.teacher_weight > 0
+    assert list(PLAN)[1] == rows.TEACHER and PLAN[rows.TEACHER].train.model == config.Model.ftfnet()
 
 
 @pytest.mark.parametrize("name,percent", [("dsn", 73), ("mgt-dsn", 73), ("mgt-dsn-60", 60), ("mgt-dsn-50", 51)])
