@@ -34,9 +34,16 @@ class Explorer:
         if list(self.settings) != sorted(set(self.settings)) or self.start not in self.settings:
             raise ValueError(f"start {self.start} must be one of the settings, which must ascend: {self.settings}")
 
+    @property
+    def _sign(self) -> str:
+        """A plus before a setting says something only where others are negative."""
+        return "+" if self.settings[0] < 0 else ""
+
     def page(self) -> str:
         """HTML that needs no kernel: all settings, computed now. Without scripts it shows the one at `start`."""
-        names = [f"{setting:{'+' if setting else ''}.{self.digits}f}".replace("-", "−") for setting in self.settings]
+        names = [
+            f"{setting:{self._sign if setting else ''}.{self.digits}f}".replace("-", "−") for setting in self.settings
+        ]
         views = [self.follow(setting) for setting in self.settings]
         place = list(self.settings).index(self.start)
         state = {"label": self.label, "names": names, "views": views, "start": place}
@@ -52,7 +59,7 @@ class Explorer:
 
         low, high = self.settings[0], self.settings[-1]
         options = {"min": low, "max": high, "step": 10**-self.digits, "value": self.start, "description": self.label}
-        slider = ipywidgets.FloatSlider(**options, readout_format=f"+.{self.digits}f")
+        slider = ipywidgets.FloatSlider(**options, readout_format=f"{self._sign}.{self.digits}f")
         view = ipywidgets.HTML(self._styled(self.start))
         slider.observe(lambda change: setattr(view, "value", self._styled(change["new"])), names="value")
         return ipywidgets.VBox([slider, view])

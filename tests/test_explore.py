@@ -79,6 +79,11 @@ def test_page_holds_every_setting_and_shows_the_first_without_scripts(no_ipywidg
     assert one(soup, ".dsn-display > div").get_text() == "Dial: 0.00.000"
 
 
+def test_a_plus_stands_only_where_there_is_a_minus(no_ipywidgets):
+    state = BeautifulSoup(explorer(settings=(0.0, 1.5)).page(), "html.parser").select_one("script[type]")
+    assert state is not None and json.loads(state.get_text())["names"] == ["0.0", "1.5"]
+
+
 def test_kernel_follows_any_number_between_the_ends(ipywidgets):
     shown = explorer()
     slider, view = shown.widgets().children

@@ -1,11 +1,9 @@
 """Figures of the policy show the gates and ratios that they are given, and their texts name them."""
 
-import json
-import re
-
 import numpy as np
 import pytest
 import torch
+from bs4 import BeautifulSoup
 from matplotlib.patches import Rectangle
 
 from dsn.plots import gates
@@ -79,13 +77,15 @@ def test_ratio_by_noise_names_the_largest_gap():
     assert "on average 0.45, deterministic 0.20" in text and "largest gap is 0.40 (loud)" in text
 
 
-def test_explorer_holds_the_noises_and_a_table_without_scripts():
-    noises = torch.tensor([-1.0, 0.5, 2.0])
-    page = str(gates.explorer(noises, margin=1.0, tau=0.5, taus=(1.0,)).data)
-    found = re.search(r'type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL)
-    assert found and json.loads(found[1]) == {"noises": [-1.0, 0.5, 2.0], "margin": 1.0, "tau": 0.5}
-    pairs = torch.stack([torch.zeros(3), 1 + noises], dim=-1)
-    soft = gate_prob(pairs)
-    assert f"<td>{float((soft * (1 - soft)).mean()):.3f}</td>" in page
-    assert "<td>33%</td>" in page
-    assert not re.findall(r"https?://(?!www\.w3\.org/)", page)  # names of formats are no requests
+def test_temperature_moves_soft_gates_and_no_hard_one():
+    noises = torch.tensor([-1.5, 0.5, 2.0])
+    shown = gates.temperature_explorer(noises, margin=1.0)
+    for tau in (0.2, 1.0, 5.0):
+        page = BeautifulSoup(shown.follow(tau), "html.parser")
+        soft = gate_prob(torch.stack([torch.zeros(3), 1 + noises], dim=-1), tau)
+        near = int(((soft < 0.1) | (soft > 0.9)).sum())
+        gradient = float((soft * (1 - soft) / tau).mean())
+        told = [cell.get_text() for cell in page.select("td")]
+        assert told == [f"{near} of 3", f"{gradient:.3f}", "2 of 3"]
+        heights = [float(str(bar["height"])) for bar in page.select("rect")]
+        assert len(heights) == 20 and sum(height > 0 for height in heights) == len({int(x * 20) for x in soft})

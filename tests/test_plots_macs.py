@@ -1,6 +1,7 @@
 """Figures of cost show the numbers of the model's own table, and their texts name them."""
 
 import pytest
+from bs4 import BeautifulSoup
 
 from dsn import config
 from dsn.model import DSN
@@ -51,3 +52,20 @@ def test_open_closed_bars_have_the_lengths_of_the_costs(table):
     assert [bar.get_x() + bar.get_width() for bar in added] == pytest.approx(costs["open"].tolist())
     assert f"all open {table.mmacs_per_s():.1f}" in text and f"{table.mmacs_per_s([0] * 5):.1f}" in text
     assert "time.attention" in text
+
+
+@pytest.mark.parametrize("percent", [0, 30, 100])
+def test_share_of_open_frames_is_what_the_table_counts(table, percent):
+    page = BeautifulSoup(macs.share_explorer(table).follow(percent), "html.parser")
+    *_, whole = page.select("tbody tr")
+    always, behind, together, left_out = (float(cell.get_text()) for cell in whole.select("td"))
+    spent = table.mmacs_per_s([percent / 100] * table.n_gates)
+    assert together == pytest.approx(spent, abs=0.051) == pytest.approx(always + behind, abs=0.1)
+    assert left_out == pytest.approx(table.mmacs_per_s() - spent, abs=0.051)
+    widths = {kind: sum(float(str(bar["width"])) for bar in page.select(f"rect.{kind}")) for kind in ("open", "closed")}
+    assert widths["open"] * (100 - percent) == pytest.approx(widths["closed"] * percent, rel=0.02)
+
+
+def test_what_no_gate_closes_counts_as_always(static_table):
+    page = BeautifulSoup(macs.share_explorer(static_table).follow(0), "html.parser")
+    assert [cell.get_text() for cell in page.select("tbody tr")[-1].select("td")][1:4:2] == ["0.0", "0.0"]

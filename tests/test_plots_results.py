@@ -8,9 +8,10 @@ import numpy as np
 import pandas
 import pytest
 import torch
+from bs4 import BeautifulSoup
 from matplotlib.figure import Figure
 
-from dsn import config
+from dsn import config, losses
 from dsn.plots import marks, results, training
 from dsn.plots.tradeoff import tradeoff, tradeoff_state
 
@@ -98,6 +99,24 @@ def test_timeline_gives_the_share_of_open_frames() -> None:
     figure, text = results.gate_timeline(wav, gate, ["encoder", "decoder"], 62.5)
     assert "encoder 25 %, decoder 0 %" in text and "1.0 s" in text
     assert drawn(figure)
+
+
+def test_ends_of_the_target_map_move_and_its_mean_stays() -> None:
+    ratings = torch.tensor([1.1, 1.4, 1.9, 2.3, 2.8])
+    shown = training.guide_explorer(ratings, config.Guide(), 0.5)
+    assert shown.start == 1.6 and 1.6 in shown.settings
+    spreads = []
+    for width in shown.settings:
+        page = BeautifulSoup(shown.follow(width), "html.parser")
+        ends, mean, reach, spread = (cell.get_text() for cell in page.select("td"))
+        low, high = map(float, ends.replace("−", "-").split(" and "))
+        targets = losses.target_ratio(ratings, config.Guide(low=low, high=high))
+        assert high - low == pytest.approx(width, abs=0.011) and float(mean) == pytest.approx(0.5, abs=2e-3)
+        told, ends_of_targets = map(float, reach.split(" to ")), (float(targets.min()), float(targets.max()))
+        assert list(told) == pytest.approx(ends_of_targets, abs=0.01 + 0.01 / width)  # the ends are rounded
+        assert len(page.select("circle")) == 5
+        spreads.append(float(spread))
+    assert spreads == sorted(spreads, reverse=True)
 
 
 def test_target_map_gives_its_ends_and_its_mean() -> None:

@@ -6,13 +6,16 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from IPython.display import HTML
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ..display import embed
+from ..explore import Explorer
 from .spectrograms import block_name, gate_strip
 from .style import GREY, INK, SERIES, STATIC, new_figure
+from .views import WIDTH, drawing, rectangle, table, text
+
+TEMPERATURES = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0, 5.0)
+"""What a page holds of the range between the first and the last."""
 
 
 def margin(logits: Tensor) -> Tensor:
@@ -165,24 +168,31 @@ def ratio_by_noise_text(noises: Sequence[float], sampled: np.ndarray, hard: np.n
     )
 
 
-def explorer(noises: Tensor, margin: float, tau: float, taus: Sequence[float] = (0.2, 1.0, 5.0)) -> HTML:
-    """Interactive display of soft and hard gates that follow from noises (N,), differences of two Gumbel samples.
+def temperature_explorer(noises: Tensor, margin: float) -> Explorer:
+    """Soft gates at a margin under noises (N,), differences of two Gumbel samples, as their temperature moves."""
+    opened = int((margin + noises > 0).sum())
 
-    Without scripts it is a table over the temperatures `taus`, at the given margin.
-    """
-    rows = "".join(
-        f"<tr><td>{value:g}</td><td>{share:.0%}</td><td>{gradient:.3f}</td></tr>"
-        for value, share, gradient in ((t, *_softness(noises, margin, t)) for t in taus)
-    )
-    head = "<tr><th>temperature</th><th>soft gates within 0.1 of 0 or 1</th><th>mean gradient</th></tr>"
-    caption = f"{len(noises)} sampled gates at a margin of {margin:g}"
-    table = f"<table><caption>{caption}</caption><thead>{head}</thead><tbody>{rows}</tbody></table>"
-    state = {"noises": [round(value, 4) for value in noises.tolist()], "margin": margin, "tau": tau}
-    return embed("gumbel", state, table, height=420, label="Gumbel-Softmax: margin, temperature, noise and dial")
+    def follow(tau: float) -> str:
+        soft = torch.sigmoid((margin + noises) / tau)
+        near = int(((soft < 0.1) | (soft > 0.9)).sum())
+        rows = [
+            ("soft gates within 0.1 of 0 or 1", f"{near} of {len(noises)}"),
+            ("mean gradient of the soft gate", f"{float((soft * (1 - soft) / tau).mean()):.3f}"),
+            ("hard gates open", f"{opened} of {len(noises)}"),
+        ]
+        return _soft_histogram(soft, tau) + table(("what follows", f"at a margin of {margin:g}"), rows)
+
+    return Explorer("Temperature τ", TEMPERATURES, 1.0, follow)
 
 
-def _softness(noises: Tensor, margin: float, tau: float) -> tuple[float, float]:
-    """Share of nearly hard soft gates, and their mean gradient."""
-    soft = torch.sigmoid((margin + noises) / tau)
-    near = ((soft < 0.1) | (soft > 0.9)).double().mean()
-    return float(near), float((soft * (1 - soft) / tau).mean())
+def _soft_histogram(soft: Tensor, tau: float) -> str:
+    """Soft gates (N,) counted in twenty steps from closed to open."""
+    counts, step, floor = torch.histc(soft, 20, 0, 1), WIDTH / 20, 90
+    drawn = [
+        rectangle("closed" if k < 10 else "open", k * step + 1, floor - height, step - 2, height)
+        for k, height in enumerate((counts / counts.max() * floor).tolist())
+    ]
+    words = (("0: closed", 0, "start"), ("soft gate", WIDTH / 2, "middle"), ("1: open", WIDTH, "end"))
+    drawn += [text(word, x, floor + 13, anchor) for word, x, anchor in words]
+    ends = f"{int(counts[:2].sum())} below 0.1 and {int(counts[-2:].sum())} above 0.9"
+    return drawing(drawn, floor + 18, f"Histogram of {len(soft)} soft gates at temperature {tau:.1f}: {ends}.")

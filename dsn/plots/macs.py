@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..macs import MacTable
+from ..explore import Explorer
+from ..macs import MacRow, MacTable
+from . import views
 from .spectrograms import block_name
 from .style import DYNAMIC, KINDS, STATIC, new_figure
 
@@ -84,3 +88,33 @@ def open_closed_bars_text(table: MacTable) -> str:
         f"Bars of MMAC/s by layer: all gates closed {closed:.1f}, all open {opened:.1f}. A closed gate saves most in "
         f"{saves['layer']}, from {saves['open']:.1f} to {saves['closed']:.1f}."
     )
+
+
+def share_explorer(table: MacTable) -> Explorer:
+    """What is spent, by block and by kind of layer, as gates open in more of the frames."""
+    stages = _by(table, lambda row: block_name(row.name.split(".")[0]))
+    kinds = _by(table, lambda row: row.kind)
+    kinds["all"] = (sum(static for static, _ in kinds.values()), sum(dynamic for _, dynamic in kinds.values()))
+
+    def follow(percent: float) -> str:
+        share = percent / 100
+        drawn = [{"always": one, "open": share * two, "closed": (1 - share) * two} for one, two in stages.values()]
+        alt = f"MMAC/s by block with gates open in {percent:.0f} % of the frames: always, behind open gates, left out."
+        rows = [
+            (kind, f"{one:.1f}", f"{share * two:.1f}", f"{one + share * two:.1f}", f"{(1 - share) * two:.1f}")
+            for kind, (one, two) in kinds.items()
+        ]
+        heads = ("MMAC/s", "always", "behind open gates", "together", "left out")
+        return views.bars(list(stages), drawn, alt) + views.table(heads, rows)
+
+    return Explorer("Gates open, % of the frames", range(0, 101, 10), 50, follow, digits=0)
+
+
+def _by(table: MacTable, name: Callable[[MacRow], str]) -> dict[str, tuple[float, float]]:
+    """MMAC/s that always run, and those behind gates, added up by a name of each layer."""
+    found: dict[str, tuple[float, float]] = {}
+    for row in table.rows:
+        static, dynamic = (part * table.frame_rate / 1e6 for part in row.macs)
+        one, two = found.get(name(row), (0.0, 0.0))
+        found[name(row)] = (one + static, two + dynamic) if row.gate is not None else (one + static + dynamic, two)
+    return found

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas
 import torch
 from matplotlib.figure import Figure
+from torch import Tensor
 
 from .. import stored
 from ..config import Guide
-from ..losses import target_ratio
+from ..explore import Explorer
+from ..losses import fit_guide, target_ratio
 from ..statistics import spearman
+from . import views
 from .marks import (
     MARKERS,
     METRIC_NAMES,
@@ -21,6 +25,10 @@ from .marks import (
     scatter_with_means,
 )
 from .style import GREY, INK, SERIES, new_figure
+
+WIDTHS = (0.2, 0.4, 0.8, 1.2, 1.6, 2.0, 2.4, 3.2)
+RATINGS = (0.8, 4.2)
+"""Distances that a page holds, and the ratings that its drawing shows."""
 
 GUIDE_NAMES = {"dnsmos_ovrl": METRIC_NAMES["noisy_ovrl"], "snr_db": METRIC_NAMES["snr_db"]}
 
@@ -48,6 +56,41 @@ def target_map(guide: Guide, values: Sequence[float], fixed_ratio: float) -> tup
         f"{number(guide.ratio_min, 2)} at {number(guide.high, 2)} and above; its mean over {len(values)} mixtures is "
         f"{number(float(targets.mean()), 3)}, the fixed ratio {number(fixed_ratio, 3)}.",
     )
+
+
+def guide_explorer(values: Tensor, guide: Guide, fixed_ratio: float) -> Explorer:
+    """The target map over ratings (N,) as the distance of its ends moves, shifted each time to the same mean."""
+    widths = sorted({*WIDTHS, round(guide.high - guide.low, 1)})
+
+    def follow(width: float) -> str:
+        fitted = fit_guide(values, replace(guide, low=0.0, high=width), fixed_ratio)
+        targets = target_ratio(values, fitted)
+        ends = f"{number(fitted.low, 2)} and {number(fitted.high, 2)}"
+        spread = f"{float(targets.min()):.2f} to {float(targets.max()):.2f}"
+        rows = [("ends a and b", ends), ("mean target", f"{float(targets.mean()):.3f}"), ("targets reach from", spread)]
+        rows += [("standard deviation", f"{float(targets.std()):.2f}")]
+        heads = ("what follows", f"{len(values)} mixtures")
+        alt = f"The target falls from {guide.ratio_max:g} to {guide.ratio_min:g} between OVRL {ends}."
+        return _map_drawing(values, fitted, alt) + views.table(heads, rows)
+
+    return Explorer("Distance from a to b, in OVRL", widths, round(guide.high - guide.low, 1), follow)
+
+
+def _across(rating: float) -> float:
+    """The place of a rating in `_map_drawing`, from left to right."""
+    low, high = RATINGS
+    return 24 + (views.WIDTH - 28) * (rating - low) / (high - low)
+
+
+def _map_drawing(values: Tensor, guide: Guide, alt: str) -> str:
+    """The map as a line over ratings, and the mixtures (N,) as dots on it; targets from 0 to 1 upwards."""
+    height = 100
+    path = " ".join(f"{_across(x):.1f},{(1 - y) * height:.1f}" for x, y in zip(*_curve(guide, *RATINGS), strict=True))
+    dots = zip(values.tolist(), target_ratio(values, guide).tolist(), strict=True)
+    drawn = [views.text("1", 18, 10, "end"), views.text("0", 18, height, "end"), f'<polyline points="{path}"/>']
+    drawn += [f'<circle cx="{_across(x):.1f}" cy="{(1 - y) * height:.1f}" r="2.5"/>' for x, y in dots]
+    drawn += [views.text(f"{rating}", _across(rating), height + 13, "middle") for rating in (1, 2, 3)]
+    return views.drawing([*drawn, views.text("OVRL", views.WIDTH, height + 13, "end")], height + 18, alt)
 
 
 def training_curves(log: pandas.DataFrame) -> tuple[Figure, str]:
