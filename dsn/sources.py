@@ -60,7 +60,7 @@ class Number:
         return float(self.value)
 
     def __format__(self, spec: str) -> str:
-        text = format(self.value, spec).replace("-", "−")
+        text = format(self.value, spec).replace("-", "−").replace("%", "\u00a0%")
         told = html.escape("\n".join([*self.beside(), self.source.text])).replace("\n", "&#10;")
         return f'<span class="dsn-number" tabindex="0" title="{told}">{text}</span>'
 

@@ -6,7 +6,8 @@ from tools.html_check import pages
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Page</title>
 <meta name="viewport" content="width=device-width"></head>
 <style>@media print {{ button {{ display: none; }} }}
-@media screen and (prefers-color-scheme: dark) {{ body {{ background: #121212; color: #eee; }} .dim {{ color: #333; }} }}
+@media screen and (prefers-color-scheme: dark) {{ body {{ background: #121212; color: #eee; }}
+.dim {{ color: #333; }} }}
 </style>
 <body><main><h1>Title</h1><p class="text">Text.</p>{}</main></body></html>"""
 FAULTS = {

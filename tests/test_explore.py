@@ -108,21 +108,21 @@ def test_dial_shows_gates_and_costs_of_each_mixture():
     logits = [torch.randn(1, frames, len(model.gate_names), 2) for frames in (30, 20)]
     costs = model.macs()
     shown = dial_explorer(logits, ["a", "b"], model.gate_names, costs, 200.0, [-50.0, 0.0, 50.0])
-    for dial, share in ((-50.0, "0%"), (50.0, "100%")):
+    for dial, share in ((-50.0, "0 %"), (50.0, "100 %")):
         soup = BeautifulSoup(shown.follow(dial), "html.parser")
         assert [one(row, "td").get_text() for row in soup.select("tbody tr")] == [share, share]
         assert len(soup.select("rect.open")) == (len(model.gate_names) if dial > 0 else 0)
     mean = hard_gate(logits[1])[0].mean(dim=0).tolist()
     cells = BeautifulSoup(shown.follow(0.0), "html.parser").select("tbody tr")[1].find_all("td")
     mmacs = costs.mmacs_per_s(mean)
-    assert [cell.get_text() for cell in cells[1:]] == [f"{mmacs:.1f}", f"{mmacs / 200:.0%}"]
+    assert [cell.get_text() for cell in cells[1:]] == [f"{mmacs:.1f}", f"{mmacs / 2:.0f} %"]
 
 
 def test_strip_draws_the_open_stretches():
     gate = torch.tensor([0.0, 1, 1, 0, 1])
     assert stretches(gate) == [(1, 3), (4, 5)] and stretches(1 - gate) == [(0, 1), (3, 4)]
     drawing = BeautifulSoup(strip(gate[:, None], ["gru"], "rain"), "html.parser")
-    assert len(drawing.select("rect.open")) == 2 and "60%" in one(drawing, "svg")["aria-label"]
+    assert len(drawing.select("rect.open")) == 2 and "60 %" in one(drawing, "svg")["aria-label"]
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (`apt install chromium`)")

@@ -111,7 +111,7 @@ def test_this_run_names_weights_seed_commit_and_date():
 
 @pytest.mark.parametrize(
     ("value", "spec", "text"),
-    [(np.float32(0.5), ".0%", "50%"), (torch.tensor(-1.25), "+.2f", "−1.25"), (1234, ",", "1,234"), (7, "", "7")],
+    [(np.float32(0.5), ".0%", "50\u00a0%"), (torch.tensor(-1.25), "+.2f", "−1.25"), (1234, ",", "1,234"), (7, "", "7")],
 )
 def test_numbers_of_any_kind_are_written_as_asked(value, spec, text):
     assert span(sources.this_run()(value), spec).get_text() == text

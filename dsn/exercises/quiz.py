@@ -108,9 +108,8 @@ def answers(model: DSN, rounds: Sequence[Excerpt]) -> tuple[Figure, str]:
     parts = []
     for number, (ax, excerpt) in enumerate(zip(axes, rounds, strict=True), start=1):
         gate_strip(ax, excerpt.gate, model.gate_names, 1 / rate)
-        what = f"{excerpt.noise.replace('_', ' ')} at {excerpt.snr_db:.0f} dB, {excerpt.ratio:.0%} open".replace(
-            "-", "−"
-        )
+        what = f"{excerpt.noise.replace('_', ' ')} at {excerpt.snr_db:.0f} dB, {100 * excerpt.ratio:.0f} % open"
+        what = what.replace("-", "−")
         ax.set_title(f"{number}. {what}", loc="left", fontsize=9)
         parts.append(what)
     axes[-1].set_xlabel("seconds (filled: gate open)")

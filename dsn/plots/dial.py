@@ -29,7 +29,7 @@ def dial_explorer(
         means = [gate.mean(dim=0).tolist() for gate in gates]
         spent = [costs.mmacs_per_s(mean) for mean in means]
         rows = [
-            (label, f"{np.mean(mean):.0%}", f"{mmacs:.1f}", f"{mmacs / static_mmacs:.0%}")
+            (label, f"{100 * np.mean(mean):.0f} %", f"{mmacs:.1f}", f"{100 * mmacs / static_mmacs:.0f} %")
             for label, mean, mmacs in zip(labels, means, spent, strict=True)
         ]
         return strip(gates[0], names, labels[0]) + table(("mixture", "open", "MMAC/s", "of FTF-Net"), rows)
@@ -46,7 +46,7 @@ def strip(gate: Tensor, names: Sequence[str], label: str) -> str:
         drawn += [rectangle("closed", LEFT, k * ROW, WIDTH - LEFT, ROW - 2)]
         spans = [(LEFT + start * scale, (stop - start) * scale) for start, stop in stretches(gate[:, k])]
         drawn += [rectangle("open", x, k * ROW, width, ROW - 2) for x, width in spans]
-    shares = ", ".join(f"{block_name(name)} {float(gate[:, k].mean()):.0%}" for k, name in enumerate(names))
+    shares = ", ".join(f"{block_name(name)} {100 * float(gate[:, k].mean()):.0f} %" for k, name in enumerate(names))
     return drawing(drawn, ROW * len(names), f"Gates of {label} over {frames} frames; open: {shares}.")
 
 
