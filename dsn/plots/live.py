@@ -20,6 +20,7 @@ from dsn.model import DSN
 from dsn.native.packing import pack
 
 from .listening import PEAK
+from .marks import number
 from .spectrograms import COLOURS, block_name, overview
 from .versions import Version
 
@@ -85,8 +86,8 @@ def live(
     plot, text = overview(noisy, slim, baseline)
     caption = (
         f"Stored example, computed when this page was made: {100 * slim.activation_ratio:.0f} % of the gates open, "
-        f"{slim.share_of(baseline):.0f} % of {baseline.name}'s MACs, SI-SDR {noisy.si_sdr_db:.1f} dB before and "
-        f"{slim.si_sdr_db:.1f} dB after."
+        f"{slim.share_of(baseline):.0f} % of {baseline.name}'s MACs, SI-SDR {number(noisy.si_sdr_db, 1)} dB before and "
+        f"{number(slim.si_sdr_db, 1)} dB after."
     )
     still = str(display.figure(plot, text, caption, kind="webp").data) + NOSCRIPT
     label = f"Live: a microphone, a file or a stored sentence through {slim.name} in this browser"
