@@ -1,20 +1,21 @@
 /* Multi-head attention with the lanes over bins: over the bins of a frame, and of every bin over its past frames.
 
-   qkv holds, head by head, the rows of queries (scaled by packing.py), keys and values. */
+   qkv holds, head by head, the rows of queries (scaled by packing.py, for powers of 2), keys and values. */
 #include "network.h"
 
-/* e^x of `keys` rows in place, less their maximum; what their sum must be multiplied by to be 1, in `scale`. */
+/* 2^x of `keys` rows in place, less their maximum; what their sum must be multiplied by to be 1, in `scale`. */
 static void softmax(float *scores, int keys, float *scale) {
-    for (int lane = 0; lane < LANES; lane += N) {
-        vec top = load(scores + lane), sum = splat(0);
-        for (int k = 1; k < keys; k++) top = vmax(top, load(scores + k * LANES + lane));
-        for (int k = 0; k < keys; k++) {
-            vec e = vexp(load(scores + k * LANES + lane) - top);
-            store(scores + k * LANES + lane, e);
-            sum += e;
+    vec top[LANES / N], sum[LANES / N];
+    for (int i = 0; i < LANES / N; i++) top[i] = load(scores + i * N), sum[i] = splat(0);
+    for (int k = 1; k < keys; k++)
+        for (int i = 0; i < LANES / N; i++) top[i] = vmax(top[i], load(scores + k * LANES + i * N));
+    for (int k = 0; k < keys; k++)
+        for (int i = 0; i < LANES / N; i++) {
+            vec e = vexp2(load(scores + k * LANES + i * N) - top[i]);
+            store(scores + k * LANES + i * N, e);
+            sum[i] += e;
         }
-        store(scale + lane, 1.f / sum);
-    }
+    for (int i = 0; i < LANES / N; i++) store(scale + i * N, 1.f / sum[i]);
 }
 
 /* y[d] = sum over keys of values[d][key] scores[key], times scale. */
@@ -53,17 +54,19 @@ static void keep(const struct model *m, float *ring, int head, int slot, const f
     }
 }
 
-/* scores[k] (+)= sum of `dims` products of the query with key slots[k]; all of N lanes. */
-INLINE void score(int dims, int first, const float *query, const float *keys, int size, const int32_t *slots, int count,
-                  float *scores) {
-    vec q[16];
+/* scores[k] (+)= sum of `dims` products of the query with key slots[k]; all of N lanes. Returns the greatest. */
+INLINE vec score(int dims, int first, const float *query, const float *keys, int size, const int32_t *slots, int count,
+                 float *scores) {
+    vec q[16], top = splat(-1e38f);
     for (int d = 0; d < dims; d++) q[d] = load(query + d * LANES);
     for (int k = 0; k < count; k++) {
         const float *key = keys + (size_t)slots[k] * size * 16;
         vec even = first ? splat(0) : load(scores + k * N), odd = splat(0);
         for (int d = 0; d < dims; d++) *(d % 2 ? &odd : &even) += q[d] * load(key + d * 16);
         store(scores + k * N, even + odd);
+        top = vmax(top, even + odd);
     }
+    return top;
 }
 
 INLINE void gather(int dims, const float *values, int size, const int32_t *slots, int count, const float *scores, vec scale,
@@ -82,13 +85,12 @@ INLINE void gather(int dims, const float *values, int size, const int32_t *slots
 static void window(const float *query, const float *keys, const float *values, int size, const int32_t *slots, int count,
                    float *scores, float *y) {
     int d = 0;
-    for (; N == 16 && d + 16 <= size; d += 16) score(16, !d, query + d * LANES, keys + d * 16, size, slots, count, scores);
-    for (; d + 8 <= size; d += 8) score(8, !d, query + d * LANES, keys + d * 16, size, slots, count, scores);
-    for (; d < size; d++) score(1, !d, query + d * LANES, keys + d * 16, size, slots, count, scores);
-    vec top = load(scores), sum = splat(0);
-    for (int k = 1; k < count; k++) top = vmax(top, load(scores + k * N));
+    vec top = splat(0), sum = splat(0);
+    for (; N == 16 && d + 16 <= size; d += 16) top = score(16, !d, query + d * LANES, keys + d * 16, size, slots, count, scores);
+    for (; d + 8 <= size; d += 8) top = score(8, !d, query + d * LANES, keys + d * 16, size, slots, count, scores);
+    for (; d < size; d++) top = score(1, !d, query + d * LANES, keys + d * 16, size, slots, count, scores);
     for (int k = 0; k < count; k++) {
-        vec e = vexp(load(scores + k * N) - top);
+        vec e = vexp2(load(scores + k * N) - top);
         store(scores + k * N, e);
         sum += e;
     }

@@ -4,23 +4,27 @@
 /* Layer normalisation over channels of x + y: rows x of `stride`, rows y and out of 32 lanes; y may be NULL. */
 static void norm(int channels, weights *w, const float *x, long stride, const float *y, float *out) {
     const float *gain = take(w, channels), *bias = take(w, channels);
-    for (int lane = 0; lane < LANES; lane += N) {
-        vec sum = splat(0), square = splat(0);
-        for (int c = 0; c < channels; c++) {
-            vec v = load(x + c * stride + lane);
-            if (y) v += load(y + c * LANES + lane);
-            store(out + c * LANES + lane, v);
-            sum += v;
+    vec mean[LANES / N], scale[LANES / N];
+    for (int i = 0; i < LANES / N; i++) mean[i] = scale[i] = splat(0);
+    for (int c = 0; c < channels; c++)
+        for (int i = 0; i < LANES / N; i++) {
+            vec v = load(x + c * stride + i * N);
+            if (y) v += load(y + c * LANES + i * N);
+            store(out + c * LANES + i * N, v);
+            mean[i] += v;
         }
-        vec mean = sum * (1.f / channels);
-        for (int c = 0; c < channels; c++) {
-            vec v = load(out + c * LANES + lane) - mean;
-            square += v * v;
+    for (int i = 0; i < LANES / N; i++) mean[i] *= 1.f / channels;
+    for (int c = 0; c < channels; c++)
+        for (int i = 0; i < LANES / N; i++) {
+            vec v = load(out + c * LANES + i * N) - mean[i];
+            scale[i] += v * v;
         }
-        vec scale = 1.f / vsqrt(square * (1.f / channels) + 1e-5f);
-        for (int c = 0; c < channels; c++)
-            store(out + c * LANES + lane, (load(out + c * LANES + lane) - mean) * scale * gain[c] + bias[c]);
-    }
+    for (int i = 0; i < LANES / N; i++) scale[i] = 1.f / vsqrt(scale[i] * (1.f / channels) + 1e-5f);
+    for (int c = 0; c < channels; c++)
+        for (int i = 0; i < LANES / N; i++) {
+            float *at = out + c * LANES + i * N;
+            store(at, (load(at) - mean[i]) * scale[i] * gain[c] + bias[c]);
+        }
 }
 
 /* Grouped GRU, fully connected layer and attention along one axis; x becomes the block's output. */

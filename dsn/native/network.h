@@ -11,6 +11,7 @@
 #define BOTTLENECK 31
 #define ROW 48       /* floats between rows that a convolution reads: lane -1 is 0, lane 32 is 0 or bin 256 */
 #define MOST_ROWS 1024 /* that one layer reads; packing.py sees to it */
+#define AHEAD 1024   /* floats, a page: processors do not fetch weights ahead beyond the end of one */
 #define SLOPE 0.03f  /* of every LeakyReLU */
 
 /* The head of a model's block; packing.py writes it. Weights follow, in the order in which a frame meets them. */
@@ -45,16 +46,18 @@ INLINE void product(int outs, const float *const *rows, int n, const float *bias
         vec a[8][2];
         for (int o = 0; o < outs; o++) a[o][0] = a[o][1] = splat(bias ? bias[o] : 0.f);
         for (int i = 0; i < n; i++) {
+            __builtin_prefetch(w + i * w_in + AHEAD);
             vec x0 = load(rows[i] + lane), x1 = load(rows[i] + lane + N);
             for (int o = 0; o < outs; o++) {
                 a[o][0] += x0 * w[i * w_in + o * w_out];
                 a[o][1] += x1 * w[i * w_in + o * w_out];
             }
         }
-        for (int o = 0; o < outs; o++) {
-            store(y + o * y_stride + lane, vmax(a[o][0], a[o][0] * slope));
-            store(y + o * y_stride + lane + N, vmax(a[o][1], a[o][1] * slope));
-        }
+        if (slope != 1)
+            for (int o = 0; o < outs; o++)
+                for (int k = 0; k < 2; k++) a[o][k] = vmax(a[o][k], a[o][k] * slope);
+        for (int o = 0; o < outs; o++)
+            for (int k = 0; k < 2; k++) store(y + o * y_stride + lane + k * N, a[o][k]);
     }
 }
 

@@ -20,7 +20,7 @@ from ..dynamic import DynamicConv, DynamicConvTranspose, DynamicDepthwise, Dynam
 from ..model import DSN
 from ..policy import OPEN, Policy, band_edges
 
-MAGIC = 0x314E5344
+MAGIC = 0x324E5344
 LANES = 16
 """Floats that every array begins at a multiple of, and hidden units of a GRU are filled up to."""
 N_FFT = 512
@@ -114,8 +114,9 @@ def _block(block: Block) -> list[Array]:
     attention, linear = block.attention, block.fc.linear
     channels, size = attention.qkv.in_features, attention.head_size
     weight, bias = _array(attention.qkv.weight), _array(attention.qkv.bias)
-    weight[:channels] *= size**-0.5  # of the scores, once and for all
-    bias[:channels] *= size**-0.5
+    scale = size**-0.5 * np.log2(np.e)  # once and for all; the kernel's softmax is of powers of 2
+    weight[:channels] *= scale
+    bias[:channels] *= scale
     by_head = np.arange(3 * channels).reshape(3, attention.heads, size).transpose(1, 0, 2).ravel()
     return [
         *_gru(block.gru),

@@ -1,7 +1,7 @@
 /* From samples to samples: spectrum, compression, gates, network, mask, and the way back; and the memory of a stream. */
 #include "network.h"
 
-#define MAGIC 0x314e5344 /* "DSN1" */
+#define MAGIC 0x324e5344 /* "DSN2" */
 
 static float *give(float **at, size_t floats) {
     float *p = *at;

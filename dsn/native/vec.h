@@ -24,11 +24,17 @@ INLINE void store(float *p, vec v) { memcpy(p, &v, sizeof v); }
 INLINE vec splat(float x) { return x - (vec){0}; }
 INLINE vec pick(ivec mask, vec a, vec b) { return (vec)((mask & (ivec)a) | (~mask & (ivec)b)); }
 INLINE vec vmax(vec a, vec b) { return pick(a > b, a, b); }
-INLINE vec vmin(vec a, vec b) { return pick(a < b, a, b); }
 INLINE vec vsqrt(vec x) { for (int i = 0; i < N; i++) x[i] = __builtin_sqrtf(x[i]); return x; }
 
 /* Values too small to matter become 0, so that no state ever decays into slow subnormal numbers. */
 INLINE vec flush(vec x) { return (vec)(((x > 1e-18f) | (x < -1e-18f)) & (ivec)x); }
+
+/* x held between -most and most. Magnitudes have the order of the integers that their bits are. */
+INLINE vec clamp(vec x, float most) {
+    ivec sign = (ivec)x & INT32_MIN, size = (ivec)x & INT32_MAX, limit = (ivec)splat(most);
+    for (int i = 0; i < N; i++) size[i] = size[i] < limit[i] ? size[i] : limit[i];
+    return (vec)(sign | size);
+}
 
 /* The nearest integer, as a float and in the low bits of an int; for |x| < 2^22. */
 INLINE vec nearest(vec x, ivec *bits) {
@@ -37,27 +43,38 @@ INLINE vec nearest(vec x, ivec *bits) {
     return shifted - 12582912.f;
 }
 
-/* 2^k e^r for |r| <= ln(2) / 2; k in the low bits of `bits`. The polynomial is e^r's Taylor series to r^7. */
-INLINE vec scaled_exp(vec r, ivec bits) {
-    vec p = r * (1 / 5040.f) + 1 / 720.f;
-    p = p * r + 1 / 120.f;
-    p = p * r + 1 / 24.f;
-    p = p * r + 1 / 6.f;
-    p = p * r + 0.5f;
-    p = p * r * r + r + 1.f;
+/* 2^(k + f) for |f| <= 1 / 2; k in the low bits of `bits`. The polynomial is within 1e-8 of 2^f. */
+INLINE vec scaled_exp2(vec f, ivec bits) {
+    vec p = f * 0.000154531630f + 0.00133908634f;
+    p = p * f + 0.00961808256f;
+    p = p * f + 0.0555035711f;
+    p = p * f + 0.240226508f;
+    p = p * f + 0.693147188f;
+    p = p * f + 1.f;
     return (vec)((ivec)p + (bits << 23));
 }
 
-/* e^x, held between e^-87 and e^87. */
-INLINE vec vexp(vec x) {
+/* 2^x, held between 2^-126 and 2^126. */
+INLINE vec vexp2(vec x) {
     ivec bits;
-    x = vmin(vmax(x, splat(-87.f)), splat(87.f));
-    vec k = nearest(x * 1.44269504f, &bits);
-    return scaled_exp(x - k * 0.693145752f - k * 1.42860677e-6f, bits); /* ln(2) in two parts */
+    x = clamp(x, 126.f);
+    vec k = nearest(x, &bits);
+    return scaled_exp2(x - k, bits);
 }
 
-INLINE vec sigmoid(vec x) { return 1.f / (1.f + vexp(-x)); }
-INLINE vec vtanh(vec x) { return 1.f - 2.f / (1.f + vexp(2.f * x)); }
+INLINE vec vexp(vec x) { return vexp2(x * 1.44269504f); }
+
+/* To 3e-7: of all x P(x^2) / Q(x^2) with P and Q of degree 4, the one nearest to tanh for |x| < 9. Beyond, it is 1. */
+INLINE vec vtanh(vec x) {
+    x = clamp(x, 9.f);
+    vec s = x * x, p = s * 1.33548193e-8f + 2.06092049e-5f, q = s * 7.77662562e-7f + 3.28564729e-4f;
+    p = p * s + 3.49559587e-3f, q = q * s + 2.58770119e-2f;
+    p = p * s + 1.33810322e-1f, q = q * s + 4.67143478e-1f;
+    p = p * s + 1.f, q = q * s + 1.f;
+    return x * p / q;
+}
+
+INLINE vec sigmoid(vec x) { return 0.5f + 0.5f * vtanh(0.5f * x); }
 
 /* An exponent in two parts: the first of so few bits that its product with a float's exponent is exact. */
 struct exponent { float high, low; };
@@ -69,7 +86,7 @@ INLINE vec power(vec x, struct exponent a) {
     vec log2m = s * (2.88539008f + q * (0.961796694f + q * (0.577078016f + q * (0.412198583f + q * 0.320598898f))));
     vec whole = __builtin_convertvector(e, vec), part = whole * a.low + log2m * (a.high + a.low);
     vec k = nearest(whole * a.high + part, &bits);
-    return scaled_exp(((whole * a.high - k) + part) * 0.693147181f, bits);
+    return scaled_exp2((whole * a.high - k) + part, bits);
 }
 
 /* Rows of N x N floats become columns: log2(N) times, interleave the first half of the rows with the second. */
