@@ -15,8 +15,6 @@ from ..stft import as_batch
 from .packing import aligned, pack
 
 Array = np.ndarray
-BY_POLICY = -1
-"""A forced gate that is left to the policy."""
 
 
 class Stream:
@@ -30,11 +28,11 @@ class Stream:
         self.kernel = kernel
         self.gates = np.zeros(kernel.n_gates, dtype=np.uint8)
         self.margins = np.zeros(kernel.n_gates, dtype=np.float32)
-        self._forced = np.full(kernel.n_gates, BY_POLICY, dtype=np.int8)
+        self._forced = np.zeros(kernel.n_gates, dtype=np.int8)
         self._hop = aligned(4 * kernel.hop_length).view(np.float32)
         self._state = aligned(kernel.state_bytes)
         arrays = (kernel.block, self._state, self._hop, self._forced, self.gates, self.margins)
-        self._block_at, self._state_at, self._hop_at, *self._told_at = (array.ctypes.data for array in arrays)
+        self._block_at, self._state_at, self._hop_at, self._forced_at, *self._told_at = (x.ctypes.data for x in arrays)
 
     def reset(self) -> None:
         """Back to silence before the first hop."""
@@ -47,12 +45,14 @@ class Stream:
         """
         if np.shape(hop) != self._hop.shape:
             raise ValueError(f"the hop has shape {np.shape(hop)}; a stream takes {self._hop.size} samples at a time")
-        if forced is not None and len(forced) != len(self._forced):
-            raise ValueError(f"{len(forced)} gates are forced; the model has {len(self._forced)}")
-        self._forced[:] = BY_POLICY if forced is None else forced
+        forced_at = None
+        if forced is not None:
+            if len(forced) != len(self._forced):
+                raise ValueError(f"{len(forced)} gates are forced; the model has {len(self._forced)}")
+            self._forced[:], forced_at = forced, self._forced_at
         self._hop[:] = hop
         process = self.kernel.library.dsn_process
-        process(self._block_at, self._state_at, self._hop_at, self._hop_at, dial, *self._told_at)
+        process(self._block_at, self._state_at, self._hop_at, self._hop_at, dial, forced_at, *self._told_at)
         return self._hop.copy()
 
 
