@@ -111,10 +111,8 @@ def stage(records: dict[Path, dict[str, Any]], source: Path) -> None:
     """Put together in `source` what Jupyter Book renders."""
     shutil.rmtree(source, ignore_errors=True)
     truths = {path.name for chapter in notebooks.chapters(ROOT) for path in (chapter, chapter.with_suffix(".ipynb"))}
-    apart = ("assets", "templates")
-    shutil.copytree(ROOT / "book", source / "book", ignore=lambda folder, names: {*apart, *truths} & set(names))
-    for name in apart:
-        shutil.copytree(ROOT / "book" / name, source / name)
+    shutil.copytree(ROOT / "book", source / "book", ignore=lambda folder, names: {"assets", *truths} & set(names))
+    shutil.copytree(ROOT / "book" / "assets", source / "assets")
     shutil.copy(_mathjax(), source / "assets")
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy(ROOT / name, source)
@@ -149,7 +147,7 @@ def check() -> None:
     size = f"{pages[heaviest] / 1e6:.2f} MB"
     print(f"{len(pages)} pages, nothing missing, no outside request; heaviest: {heaviest}, {size}")
     views = " and ".join(f"{colours} at {width} px" for colours, width in accessibility.VIEWS)
-    print(f"Accessibility not checked: {lacking}" if lacking else f"axe and paper: no finding in {views}")
+    print(f"Accessibility not checked: {lacking}" if lacking else f"No serious finding of axe in {views}, none on paper")
 
 
 def main() -> None:
