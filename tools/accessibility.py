@@ -1,7 +1,7 @@
 """Look at rendered pages in headless Chromium: with axe-core, wide in light and narrow in dark colours, then on paper.
 
-What axe calls serious or critical counts: text that fades into its ground, a control or a picture without a name; and what
-`tools.paper` finds.
+What axe calls serious or critical counts: text that fades into its ground, a control or a picture without a name; and
+what `tools.paper` finds.
 `python -m tools.accessibility FOLDER` prints the findings and fails if there are any.
 """
 

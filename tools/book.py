@@ -147,7 +147,7 @@ def check() -> None:
     size = f"{pages[heaviest] / 1e6:.2f} MB"
     print(f"{len(pages)} pages, nothing missing, no outside request; heaviest: {heaviest}, {size}")
     views = " and ".join(f"{colours} at {width} px" for colours, width in accessibility.VIEWS)
-    print(f"Accessibility not checked: {lacking}" if lacking else f"No serious finding of axe in {views}, none on paper")
+    print(f"Accessibility not checked: {lacking}" if lacking else f"No serious finding in {views} or on paper")
 
 
 def main() -> None:
