@@ -199,6 +199,17 @@ def test_versions_switch_without_starting_again(browser):
     browser.wait("document.querySelector('.listen-play').textContent === 'Play'")
 
 
+def test_play_and_pause_answer_where_no_sound_output_does(browser):
+    browser.value("window.resume = AudioContext.prototype.resume, 0")
+    browser.value("AudioContext.prototype.resume = () => new Promise(() => {}), 0")
+    try:
+        for shown_next in ("Pause", "Play"):
+            browser.value("document.querySelector('.listen-play').click()")
+            browser.wait(f"document.querySelector('.listen-play:enabled')?.textContent === '{shown_next}'")
+    finally:
+        browser.value("AudioContext.prototype.resume = window.resume, 0")
+
+
 def test_blind_test_hides_what_would_tell_and_keeps_the_score(browser):
     browser.value(X_IS_B)
     focus(browser, ".hero .hero-test")

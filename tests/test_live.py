@@ -47,6 +47,14 @@ SEEN = """
   };
 })()
 """
+NO_OUTPUT = """
+AudioContext = class extends AudioContext {
+  constructor(...options) { super(...options); this.suspend(); }
+  resume() { return new Promise(() => {}); }
+  close() { return new Promise(() => {}); }
+};
+"""
+"""Where nothing can be heard, Firefox keeps a context suspended and answers neither of the two."""
 STATUS = "document.querySelector('.live-status').textContent"
 SOURCES = "document.querySelectorAll('.live .listen-choices')[0].querySelectorAll('input')"
 START = "document.querySelector('.live-start')"
@@ -239,6 +247,15 @@ def test_a_refused_microphone_leaves_the_stored_example_and_a_sentence(page, tmp
         opened.wait(f"{STATUS}.startsWith('The microphone was refused')")
         assert opened.value("document.querySelector('.live-example').hidden") is False
         assert opened.value("document.querySelector('.live canvas').hidden") is True
+
+
+@needs_chromium
+def test_without_a_sound_output_it_says_what_it_waits_for_and_can_be_stopped(browser):
+    browser.value(NO_OUTPUT)
+    browser.value(f"{START}.click()")
+    browser.wait(f"{STATUS} === 'Waiting for the sound output.' && !{START}.disabled")
+    browser.value(f"{START}.click()")
+    browser.wait(f"{STATUS} === 'Stopped before the first frame.' && {START}.textContent === 'Start'")
 
 
 @needs_chromium

@@ -166,13 +166,14 @@ def test_stopwatch_runs_every_frame_once_and_states_the_median():
         + """
       const kernel = new Stub();
       let now = 0;
-      const watch = new engine.Stopwatch(kernel, () => (now += 0.5), 4);
+      const steps = [0.5, 0.5, 0.5, 1.5];
+      const watch = new engine.Stopwatch(kernel, () => (now += steps.shift() ?? 0.5), 4);
       const before = watch.median;
       for (let k = 0; k < 9; k += 1) watch.push({ noisy: new Float32Array(256).fill(k), dial: k });
       return [before, watch.median, kernel.dials];
     """
     )
-    assert node.run(script) == [None, 125, list(range(8))]
+    assert node.run(script) == [None, 250, list(range(8))]
 
 
 def test_fifo_keeps_order_while_it_grows():

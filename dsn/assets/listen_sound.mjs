@@ -29,7 +29,7 @@ export class Player {
 
   async play() {
     await this.load();
-    await this.context.resume();
+    this.context.resume(); // not waited for: some browsers never answer where there is no sound output
     if (!this.playing) this.start(this.offset >= this.seconds - 0.01 ? 0 : this.offset);
   }
 

@@ -3,10 +3,11 @@
 
 import { buildNumbers } from "./listen_controls.mjs";
 import { element, percent } from "./page.mjs";
-import { Kernel, RATE, Spectra, Stopwatch } from "./live_engine.mjs";
+import { Kernel, MEASURED, RATE, Spectra, Stopwatch } from "./live_engine.mjs";
 import { Scope } from "./live_scope.mjs";
 import { decode, keptOn, openMicrophone } from "./live_sources.mjs";
 
+const STILL = 30; // frames between two pictures for a reader who wants little motion
 const DIAL = { min: -3, max: 3, step: 0.1 };
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 // Not a Blob's address: Chromium gives an audio thread no Blob of a page that was opened from a disk.
@@ -43,7 +44,7 @@ function build(root, state) {
     status: element("p", { class: "live-status", role: "status" }),
     numbers: buildNumbers(["MACs, last second", "MACs since start", "time per frame", "of real time", "frames dropped"]),
     canvas: element("canvas", { role: "img", "aria-label": "Nothing has run yet", hidden: "" }),
-    key: element("p", { class: "listen-key" }, `MACs in per cent of ${state.baseline.name}'s. Time: a second copy in this page runs the frames that you hear, 30 in a row.`),
+    key: element("p", { class: "listen-key" }, `MACs in per cent of ${state.baseline.name}'s. Time: a second copy in this page runs the frames that you hear, ${MEASURED} in a row.`),
   };
   const sound = element("label", { class: "live-sound" }, parts.sound, " sound on (with a microphone: headphones)");
   const run = element("div", { class: "live-run" }, parts.start, sound);
@@ -68,11 +69,11 @@ class Run {
     if (this.recent.length > frame_rate) this.recent.shift();
   }
 
-  async stop() {
+  stop() {
     if (this.worklet) this.worklet.port.onmessage = null;
     this.worklet?.port.postMessage({ stop: true });
     this.stream?.getTracks().forEach((track) => track.stop());
-    await this.context.close();
+    this.context.close();
   }
 }
 
@@ -170,13 +171,14 @@ class Live {
       this.stopwatch = this.timer();
       if (this.chosen.microphone) run.stream = await openMicrophone();
       run.worklet = await this.worklet(run.context, await this.clip());
+      if (run.stream) run.context.createMediaStreamSource(run.stream).connect(run.worklet);
     } catch (error) {
-      await run.stop();
+      run.stop();
       throw error;
     }
     this.run = run;
     this.begin();
-    await run.context.resume();
+    run.context.resume(); // not waited for: some browsers never answer where there is no sound output
     this.stopHidden();
   }
 
@@ -218,11 +220,8 @@ class Live {
   }
 
   begin() {
-    const { context, stream, worklet } = this.run;
-    if (stream) {
-      context.createMediaStreamSource(stream).connect(worklet);
-      stream.getAudioTracks()[0].onended = () => this.run && this.stop("Stopped, because the microphone has gone.");
-    }
+    const { stream, worklet } = this.run;
+    if (stream) stream.getAudioTracks()[0].onended = () => this.run && this.stop("Stopped, because the microphone has gone.");
     this.spectra = new Spectra(this.state.hop);
     this.held = null;
     this.scope.clear();
@@ -230,16 +229,21 @@ class Live {
     this.tell();
     this.parts.start.textContent = "Stop";
     this.showExample(false);
-    this.say(stream ? `Listening to the microphone at ${context.sampleRate} Hz.${keptOn(stream)}` : "Running.");
+    this.say("Waiting for the sound output.");
   }
 
   receive({ frames, dropped }) {
+    if (!this.run.frames) this.sayRunning(this.run);
     for (const frame of frames) this.frame(frame);
     this.run.dropped = dropped;
     this.root.dispatchEvent(new CustomEvent("dsn-frames", { bubbles: true, detail: { frames, dropped } }));
     this.showNumbers();
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    if (!still || this.run.frames % this.stopwatch.frames < frames.length) requestAnimationFrame(() => this.scope.draw());
+    if (!still || this.run.frames % STILL < frames.length) requestAnimationFrame(() => this.scope.draw());
+  }
+
+  sayRunning({ context, stream }) {
+    this.say(stream ? `Listening to the microphone at ${context.sampleRate} Hz.${keptOn(stream)}` : "Running.");
   }
 
   // The enhanced signal comes one hop late: what ran in this frame is drawn with the next, beside its own sound.
@@ -273,7 +277,7 @@ class Live {
     return `Ran for ${seconds} s at ${percent(this.shares[1])} of ${this.state.baseline.name}'s MACs${time}, ${dropped} frames dropped.`;
   }
 
-  async stop(reason) {
+  stop(reason) {
     const { run } = this;
     if (!run) return reason && this.say(reason);
     const summary = this.summary();
@@ -281,7 +285,7 @@ class Live {
     this.parts.start.textContent = "Start";
     this.parts.canvas.setAttribute("aria-label", `Spectrograms, gates and MACs of the last seconds. ${summary}`);
     this.say([reason, summary].filter(Boolean).join(" "));
-    await run.stop();
+    run.stop();
   }
 }
 

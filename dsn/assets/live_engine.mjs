@@ -13,6 +13,9 @@ const FADE = 0.2; // of the way to the chosen loudness, per hop
 const LEVEL_S = 3; // time constant of the loudness that is matched
 const LATE_MS = 16;
 const WINDOW_MS = 1000;
+/** Frames that are timed in a row: some browsers round their clock to a millisecond. */
+export const MEASURED = 100;
+const MEASUREMENTS = 6;
 
 function bessel(x) {
   let [sum, term] = [1, 1];
@@ -289,7 +292,7 @@ export class Spectra {
 
 /** Times a second copy of the kernel on the frames that were heard: audio threads have no clock that is fine enough. */
 export class Stopwatch {
-  constructor(kernel, clock, frames = 30) {
+  constructor(kernel, clock, frames = MEASURED) {
     Object.assign(this, { kernel, clock, frames, waiting: [], times: [] });
   }
 
@@ -300,11 +303,13 @@ export class Stopwatch {
     for (const { noisy, dial } of this.waiting) this.kernel.push(noisy, dial);
     this.times.push((1000 * (this.clock() - before)) / this.frames);
     this.waiting = [];
-    if (this.times.length > 20) this.times.shift();
+    if (this.times.length > MEASUREMENTS) this.times.shift();
   }
 
-  // Microseconds per frame, back to back: the median of the last twenty runs.
+  // Microseconds per frame, back to back: the median of the last measurements.
   get median() {
-    return this.times.length ? [...this.times].sort((a, b) => a - b)[this.times.length >> 1] : null;
+    const { length } = this.times;
+    const sorted = [...this.times].sort((a, b) => a - b);
+    return length ? (sorted[(length - 1) >> 1] + sorted[length >> 1]) / 2 : null;
   }
 }
