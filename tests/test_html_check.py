@@ -69,6 +69,12 @@ def test_images_of_a_page_count_towards_its_weight(site):
     assert "weighs 2.00 MB" in html_check.findings(site)[0]
 
 
+def test_all_files_together_have_a_limit(site):
+    with (site / "_static" / "archive.zip").open("wb") as stream:
+        stream.truncate(html_check.SITE_LIMIT)
+    assert html_check.findings(site) == ["the site weighs 25.0 MB; the limit is 25 MB"]
+
+
 def test_an_empty_folder_is_refused(tmp_path):
     with pytest.raises(ValueError, match="no pages"):
         html_check.findings(tmp_path)

@@ -134,6 +134,8 @@ def render(source: Path) -> None:
     if subprocess.run([*map(str, command)], env=os.environ | chapters.ENVIRONMENT, cwd=ROOT).returncode:
         sys.exit("Jupyter Book found something wrong: see the warnings above")
     (HTML / ".nojekyll").touch()
+    for path in HTML.rglob("*.map"):  # where minified code came from; no page reads it, and it is an eighth of the site
+        path.unlink()
 
 
 def check() -> None:
@@ -145,7 +147,8 @@ def check() -> None:
     pages = html_check.weights(HTML)
     heaviest = max(pages, key=lambda page: pages[page])
     size = f"{pages[heaviest] / 1e6:.2f} MB"
-    print(f"{len(pages)} pages, nothing missing, no outside request; heaviest: {heaviest}, {size}")
+    whole = f"{html_check.site_weight(HTML) / 1e6:.1f} MB"
+    print(f"{len(pages)} pages, {whole}, nothing missing, no outside request; heaviest: {heaviest}, {size}")
     views = " and ".join(f"{colours} at {width} px" for colours, width in accessibility.VIEWS)
     print(f"Accessibility not checked: {lacking}" if lacking else f"No serious finding in {views} or on paper")
 

@@ -19,6 +19,8 @@ PAGE_LIMIT = 1_500_000
 """Most bytes of one page: its HTML and the local images, sounds and data that it alone brings."""
 SHARED_LIMIT = 6_000_000
 """Most bytes of one page's scripts and styles, which the browser keeps for all pages."""
+SITE_LIMIT = 25_000_000
+"""Most bytes of all files together."""
 LOADING = {"audio": "src", "embed": "src", "iframe": "src", "img": "src", "input": "src", "object": "data"} | {
     "script": "src",
     "source": "src",
@@ -173,7 +175,15 @@ def findings(folder: Path) -> list[str]:
     found = []
     for page in soups:
         found += [f"{page.relative_to(root)}: {line}" for line in dict.fromkeys(_page_findings(page, soups))]
+    whole = site_weight(folder)
+    if whole > SITE_LIMIT:
+        found.append(f"the site weighs {whole / 1e6:.1f} MB; the limit is {SITE_LIMIT / 1e6:.0f} MB")
     return found + list(stylesheets(folder))
+
+
+def site_weight(folder: Path) -> int:
+    """Bytes of all files."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def weights(folder: Path) -> dict[str, int]:
