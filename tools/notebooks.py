@@ -30,7 +30,9 @@ import sys
 
 if importlib.util.find_spec("dsn") is None:
     source = "dsn[metrics] @ git+{url}@{branch}"
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)"""
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--quiet", source], check=True
+    )"""
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 TEXT_FORMAT = {"text_representation": {"extension": ".md", "format_name": "myst"}}
 VERSION_LINES = ("    format_version:", "    jupytext_version:")
