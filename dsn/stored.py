@@ -35,8 +35,8 @@ ALL = math.nan
 
 LABELS = {
     "noisy": "noisy",
-    "teacher": "FTF-Net, no teacher",
     "ftfnet": "FTF-Net",
+    "ftfnet-taught": "FTF-Net, taught",
     "ftfnet-narrow": "FTF-Net, narrow (73 %)",
     "ftfnet-narrow-60": "FTF-Net, narrow (60 %)",
     "ftfnet-narrow-50": "FTF-Net, narrow (51 %)",
@@ -46,6 +46,7 @@ LABELS = {
     "mgt-dsn": "MGT-DSN",
     "mgt-dsn-60": "MGT-DSN (60 %)",
     "mgt-dsn-50": "MGT-DSN (51 %)",
+    "mgt-dsn-taught": "MGT-DSN, taught",
     "random-gate": "MGT-DSN, random gates",
     "random-gate-trained": "random gates, trained so",
     "mgt-dsn-frozen": "MGT-DSN, gates at rounded means",

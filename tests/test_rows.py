@@ -70,11 +70,14 @@ def test_slim_rows_of_the_main_table_differ_in_their_loss_alone() -> None:
     assert [PLAN[name].train.loss.ratio for name in names] == ["fixed", "guided", "guided"]
 
 
-def test_all_rows_have_the_same_teacher_and_the_teacher_has_none() -> None:
+def test_taught_rows_differ_from_theirs_in_the_teacher_alone() -> None:
     weight = {name: row.train.loss.teacher_weight for name, row in PLAN.items()}
-    assert weight.pop("trunk-teacher") == weight.pop(rows.TEACHER) == 0
-    assert set(weight.values()) == {rows.LOSS.teacher_weight} and rows.LOSS.teacher_weight > 0
-    assert list(PLAN)[1] == rows.TEACHER and PLAN[rows.TEACHER].train.model == config.Model.ftfnet()
+    pairs = {"ftfnet-taught": "ftfnet", "mgt-dsn-taught": "mgt-dsn"}
+    assert {name for name, share in weight.items() if share} == set(pairs)
+    for name, plain in pairs.items():
+        untaught = replace(PLAN[name].train, loss=replace(PLAN[name].train.loss, teacher_weight=0.0))
+        assert untaught == PLAN[plain].train and PLAN[name].start == PLAN[plain].start
+    assert PLAN[rows.TEACHER].train.model == config.Model.ftfnet()
 
 
 @pytest.mark.parametrize("name,percent", [("dsn", 73), ("mgt-dsn", 73), ("mgt-dsn-60", 60), ("mgt-dsn-50", 51)])

@@ -145,7 +145,7 @@ def test_the_report_names_rows_that_are_not_there(
     said = capsys.readouterr().out
     assert "mgt-dsn, seed 0, test: falls at every step (0.50, 0.40)" in said
     absent = said.rpartition("not measured: ")[2]
-    assert absent.startswith("teacher, ftfnet-narrow,") and "mgt-dsn-60" in absent
+    assert absent.startswith("ftfnet-taught, ftfnet-narrow,") and "mgt-dsn-60" in absent
 
 
 def test_the_noisy_input_alone_is_enough(tmp_path: Path, places: tuple[Path, Path, Path]) -> None:
