@@ -145,7 +145,13 @@ CHOICES = (
         "slim rows from a trunk trained under random gates, static rows from a static one; equal updates",
         "D",
         "whole and parts have then been trained for as long as the static network",
-        ("short-ftfnet", "short-dsn"),
+    ),
+    Choice(
+        "Target of the training",
+        "the clean signal alone, for static and slim rows alike",
+        "D",
+        "the abstract names no teacher; taught rows share the target with a trained FTF-Net's output",
+        ("ftfnet-taught", "mgt-dsn-taught"),
     ),
     Choice("What counts as a MAC", "one product and its sum; no biases, norms, activations, STFT", "D", "exact"),
 )  # fmt: skip

@@ -26,7 +26,7 @@ QUALITY = {"pesq_wb": 2.35, "si_sdr_db": 15.0}
 """Means to reach on the 36 VoiceBank+DEMAND pairs."""
 
 NAMES = {"pesq_wb": "PESQ-WB", "stoi": "STOI", "si_sdr_db": "SI-SDR in dB"}
-SHARES = {"mgt-dsn": 73.0, "mgt-dsn-60": 60.0}
+SHARES = {"mgt-dsn": 73.0, "mgt-dsn-taught": 73.0, "mgt-dsn-60": 60.0}
 """Largest cost in per cent of FTF-Net's MACs, by system."""
 
 RIVALS = ("ftfnet-narrow", "dsn", "random-gate", "random-gate-trained", "mgt-dsn-frozen", "mgt-dsn-periodic")
@@ -81,18 +81,24 @@ def candidates(tables: Tables, name: str = "test") -> Table:
     """Every MGT-DSN and every dial setting with its cost and PESQ difference to FTF-Net, cheapest first."""
     means = stored.overall(tables["systems"], name)
     rows = []
-    for system in filter(re.compile(r"mgt-dsn(-\d+)?").fullmatch, means.index):
+    for system in filter(re.compile(r"mgt-dsn(-\d+|-taught)?").fullmatch, means.index):
         row = stored.difference(tables["differences"], system, "pesq_wb", name)
         if row is not None:
             rows.append({"system": system, "percent_of_ftfnet": means.loc[system, "percent_of_ftfnet"], **_ends(row)})
     dial = tables["dial"]
     rows += [
-        {"system": f"mgt-dsn, dial {row['dial']:.2f}", "percent_of_ftfnet": row["percent_of_ftfnet"]}
+        {"system": f"mgt-dsn, {_setting(row)}", "percent_of_ftfnet": row["percent_of_ftfnet"]}
         | {"mean": row["pesq_wb_mean"], "low": row["pesq_wb_low"], "high": row["pesq_wb_high"]}
         for row in dial[dial["set"] == name].to_dict("records")
     ]
     table: Table = pandas.DataFrame(rows, columns=["system", "percent_of_ftfnet", "mean", "low", "high"])
     return table.sort_values("percent_of_ftfnet").reset_index(drop=True)
+
+
+def _setting(row: Row) -> str:
+    """A setting of the dial in words; its ends open no gate, or every one."""
+    ends = {0.0: "all gates closed", 1.0: "all gates open"}
+    return ends.get(float(row["activation_ratio"]), f"dial {row['dial']:.2f}")
 
 
 def holding(tables: Tables, name: str = "test") -> Table:

@@ -129,10 +129,14 @@ def overall(systems: Table, name: str, snr_db: float = ALL) -> Table:
 
 
 def unchanged(ablation: str) -> str:
-    """What an ablation is compared with: the same with the same short schedule, unchanged.
+    """What an ablation is compared with: the same with the same schedule, unchanged.
 
     Kinds of layers are compared with the static network, since all of these start from its trunk.
     """
+    if ablation.endswith("-taught"):
+        return ablation.removesuffix("-taught")
+    if ablation == "random-gate-trained":
+        return "mgt-dsn"
     return "short-ftfnet" if ablation.startswith(("only-", "all-")) else "short-mgt-dsn"
 
 

@@ -95,9 +95,11 @@ def pairs(names: Sequence[str]) -> list[tuple[str, str]]:
     found = [(name, BASELINE) for name in names if name != BASELINE]
     found += [(DIALLED, rival) for rival in CONTROLS if rival in names]
     found += [(name, f"ftfnet-narrow{name.removeprefix(DIALLED)}") for name in names if TARGETED.fullmatch(name)]
+    found += [("random-gate-trained", DIALLED)]
+    found += [(f"{name}-taught", base) for name in (BASELINE, DIALLED) for base in (name, f"{BASELINE}-taught")]
     found += [(name, base) for name in names if ABLATION.match(name) for base in SHORT if name != base]
     found += [(name, name.rpartition("dsn-")[2]) for name in names if "dsn-" in name]
-    return [(name, base) for name, base in dict.fromkeys(found) if base in names]
+    return [(name, base) for name, base in dict.fromkeys(found) if name != base and {name, base} <= {*names}]
 
 
 def _difference(ours: Table, base: Table, metric: str, about: dict[str, Any]) -> list[dict]:

@@ -28,6 +28,7 @@ def tables(low: float = -0.04, stoi: float = -0.001, seeds: int = 2) -> dict[str
     table = pandas.DataFrame(differences)
     table.loc[table["metric"] == "stoi", "mean"] = stoi
     dial = {"set": "test", "dial": [-1.0, -0.5, 1.0], "percent_of_ftfnet": [44.0, 57.0, 90.0]}
+    dial |= {"activation_ratio": [0.0, 0.3, 0.9]}
     intervals = {"pesq_wb_mean": [-0.1, 0.0, 0.0], "pesq_wb_low": [-0.2, -0.03, -0.01], "pesq_wb_high": 0.05}
     usage = [
         {"system": "mgt-dsn", "seed": seed, "set": "test", "by": "snr_db", "gate": "mean", "value": str(snr)}
@@ -67,6 +68,9 @@ def test_cost_has_a_limit_for_each_target() -> None:
 def test_lowest_cost_is_the_cheapest_that_keeps_the_interval_dial_included() -> None:
     assert holding(tables())["percent_of_ftfnet"].tolist() == [57.0, 61.0, 72.0, 90.0]
     assert row(claims(tables()), "lowest cost that keeps PESQ-WB, % of FTF-Net", "mgt-dsn, dial -0.50")["value"] == 57.0
+    held = tables()
+    held["dial"]["pesq_wb_low"] = 0.0
+    assert holding(held)["system"].iloc[0] == "mgt-dsn, all gates closed"
     none = tables(low=-0.2)
     none["dial"]["pesq_wb_low"] = -0.2
     assert row(claims(none), "lowest cost that keeps PESQ-WB, % of FTF-Net")["met"] == "no"

@@ -11,6 +11,7 @@ import rows
 import torch
 
 from dsn import config
+from dsn.choices import CHOICES
 from dsn.losses import target_ratio
 from dsn.model import DSN
 from dsn.pool import Pool
@@ -98,6 +99,11 @@ def test_other_guides_are_planned_where_the_pool_has_their_labels() -> None:
     found = plan("snr_db", "pesq_wb")
     assert {name for name in found if name.startswith("guide-")} == {"guide-snr", "guide-pesq"}
     assert found["guide-pesq"].train.loss.guide.metric == "pesq_wb"
+
+
+def test_rows_that_test_a_choice_are_in_the_plan() -> None:
+    tested = {name for choice in CHOICES for name in choice.tested_by}
+    assert tested and tested <= set(plan("snr_db", "si_sdr_db", "pesq_wb"))
 
 
 def test_steep_and_narrow_maps_keep_the_middle() -> None:

@@ -35,6 +35,7 @@ QUESTIONS = {
     "How does the target fall?": ("map-steep", "map-narrow"),
     "One gate, or one per block?": ("gate-shared",),
     "What does a closed gate leave behind?": ("state-running",),
+    "Does a teacher help?": ("ftfnet-taught", "mgt-dsn-taught"),
     "Which layers are dynamic?": ("short-ftfnet", "all-halved", "only-gru", "only-attention", "only-conv", "only-fc"),
 }
 """What an ablation asks, and the rows that answer it."""
