@@ -63,11 +63,13 @@ def slimmed(share: Share) -> DSN:
     return DSN(Model(static_share=share) if share.slim else Model.ftfnet())
 
 
-def forward(model: DSN, noisy: Tensor, gate: Tensor) -> Tensor:
-    """Enhanced signals, aligned with their input but for the last hop: (B, L) -> (B, L - hop)."""
+def forward(model: DSN, noisy: Tensor, gate: Tensor | None) -> Tensor:
+    """Enhanced signals, aligned with their input but for the last hop: (B, L) -> (B, L - hop).
+
+    The same gates (n_gates,) in every frame; with None the policy's own.
+    """
     hop = model.config.stft.hop_length
-    frames = noisy.shape[-1] // hop
-    gates = gate.expand(len(noisy), frames, -1) if gate.numel() else None
+    gates = None if gate is None else gate.expand(len(noisy), noisy.shape[-1] // hop, -1)
     return model(noisy, gate=gates)[0].wav[:, hop:]
 
 
@@ -82,8 +84,8 @@ def adapt(model: DSN, pool: Pool, gate: Tensor) -> None:
 
 
 @torch.no_grad()
-def quality(model: DSN, valid: Pool, gate: Tensor) -> dict[str, float]:
-    """Quality loss and mean PESQ over the first validation mixtures."""
+def quality(model: DSN, valid: Pool, gate: Tensor | None = None) -> dict[str, float]:
+    """Quality loss and mean PESQ over the first validation mixtures, gates as in `forward`."""
     losses, scores = [], []
     for start in range(0, min(FILES, len(valid)), BATCH):
         noisy, clean = map(torch.as_tensor, valid.batch(range(start, start + BATCH)))

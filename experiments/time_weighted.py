@@ -21,19 +21,16 @@ import numpy as np
 import pandas
 import torch
 from evaluate import Bench
-from rows import LOSS
+from sensitivity import FILES, quality
 from tqdm.auto import tqdm
 
 from dsn import results, stored, weights
 from dsn.evaluate import evaluate, write_csv
-from dsn.losses import quality_loss
-from dsn.metrics import pesq_wb
 from dsn.model import DSN
 from dsn.pool import Pool
 from dsn.statistics import bootstrap_interval
 
 MODEL = "mgt-dsn"
-FILES = 64
 TILTS = (0.0, 0.25, 0.5, 1.0, 2.0)
 STEP = 0.5
 """By how much a gate's dial is turned to see what the gate is worth, in standard deviations of its margin."""
@@ -71,24 +68,13 @@ def at_budget(margins: Array, dials: Array, times: Array, budget: float) -> Arra
     return dials + low
 
 
-@torch.no_grad()
-def rate(model: DSN, valid: Pool) -> dict[str, float]:
-    """Quality loss and PESQ over the first validation mixtures."""
-    losses, scores = [], []
-    for noisy, clean in (valid[k] for k in range(min(FILES, len(valid)))):
-        enhanced = model.enhance(torch.as_tensor(noisy)).wav
-        losses.append(float(quality_loss(enhanced[None], torch.as_tensor(clean)[None], LOSS)))
-        scores.append(pesq_wb(enhanced.numpy(), clean))
-    return {"quality_loss": float(np.mean(losses)), "pesq_wb": float(np.mean(scores))}
-
-
 def worth(model: DSN, margins: Array, valid: Pool) -> Array:
     """Quality loss that each gate saves per unit of its activation ratio, from closing it a little more often."""
-    here, found = rate(model, valid)["quality_loss"], []
+    here, found = quality(model, valid)["quality_loss"], []
     for gate in tqdm(range(margins.shape[1]), "worth of each gate"):
         dials = -STEP * np.eye(margins.shape[1])[gate]
         closed = ratios(margins, np.zeros(len(dials)))[gate] - ratios(margins, dials)[gate]
-        found.append((rate(turned(model, dials), valid)["quality_loss"] - here) / closed)
+        found.append((quality(turned(model, dials), valid)["quality_loss"] - here) / closed)
     return np.array(found)
 
 
@@ -133,7 +119,8 @@ def main() -> None:
     budget, dials, rows = float(ratios(margins, np.zeros(len(times))) @ times), {}, []
     for tilt in tqdm(TILTS, "tilts"):
         dials[tilt] = at_budget(margins, tilt * (push - push.mean()), times, budget)
-        rows.append(line("valid", tilt, margins, dials[tilt], times, model) | rate(turned(model, dials[tilt]), valid))
+        known = line("valid", tilt, margins, dials[tilt], times, model)
+        rows.append(known | quality(turned(model, dials[tilt]), valid))
     best = max(TILTS[1:], key=lambda tilt: rows[TILTS.index(tilt)]["pesq_wb"])
     bench = Bench(arguments.corpus, arguments.runs, arguments.results)
     rows += on_test(bench, model, {0.0: dials[0.0], best: dials[best]}, times)
