@@ -131,7 +131,7 @@ CHOICES = (
         "a straight line between two ends, moved until its mean is DSN's ratio",
         "D",
         "fewest things to choose, and equal cost",
-        ("map-steep", "map-narrow"),
+        ("map-steep", "map-narrow", "map-rising"),
     ),
     Choice(
         "What guides the target",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -53,12 +55,13 @@ def quality_loss(enhanced: Tensor, clean: Tensor, loss: config.Loss) -> Tensor:
 
 
 def target_ratio(guide_value: Tensor, guide: config.Guide) -> Tensor:
-    """Metric-guided target: the worse the noisy input, the more may run.
+    """Metric-guided target: the worse the noisy input, the more may run; with `guide.rising` the better.
 
     clip((high - value) / (high - low), 0, 1) (r_max - r_min) + r_min; shapes (B,) -> (B,).
     The linear map is our choice; the paper makes the target a function of the DNSMOS OVRL.
     """
     share = ((guide.high - guide_value) / (guide.high - guide.low)).clamp(0, 1)
+    share = 1 - share if guide.rising else share
     return share * (guide.ratio_max - guide.ratio_min) + guide.ratio_min
 
 
@@ -74,8 +77,8 @@ def fit_guide(values: Tensor, guide: config.Guide, mean_ratio: float) -> config.
     below, above = float(values.min()) - width, float(values.max()) + width
     for _ in range(60):
         middle = (below + above) / 2
-        shifted = config.Guide(guide.metric, middle - width / 2, middle + width / 2, guide.ratio_min, guide.ratio_max)
-        if float(target_ratio(values, shifted).mean()) < mean_ratio:
+        shifted = replace(guide, low=middle - width / 2, high=middle + width / 2)
+        if (float(target_ratio(values, shifted).mean()) < mean_ratio) != guide.rising:
             below = middle
         else:
             above = middle

@@ -60,6 +60,7 @@ LABELS = {
     "guide-pesq": "guided by PESQ",
     "map-steep": "target: a step",
     "map-narrow": "target: half the range",
+    "map-rising": "target: more for good inputs",
     "gate-shared": "one shared gate",
     "state-running": "states run on, outputs masked",
     "all-halved": "every kind halved",

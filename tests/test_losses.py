@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -60,10 +61,19 @@ def test_target_falls_linearly_with_quality():
     assert target_ratio(values, guide).tolist() == pytest.approx([0.9, 0.9, 0.5, 0.1, 0.1])
 
 
+def test_rising_target_is_the_falling_one_turned_round():
+    values = torch.linspace(0.5, 3.5, 13)
+    guide = config.Guide(low=1.0, high=3.0, ratio_min=0.1, ratio_max=0.7)
+    rising = target_ratio(values, replace(guide, rising=True))
+    assert rising[0].item() == pytest.approx(0.1) and rising[-1].item() == pytest.approx(0.7)
+    torch.testing.assert_close(rising, 0.8 - target_ratio(values, guide))
+
+
+@pytest.mark.parametrize("rising", [False, True])
 @pytest.mark.parametrize("mean", [0.2, 0.5, 0.8])
-def test_fitted_guide_has_the_mean_ratio_and_the_same_width(mean):
-    values = torch.rand(1000, generator=torch.Generator().manual_seed(0)) * 2 + 1
-    fitted = fit_guide(values, config.Guide(low=1.2, high=2.8), mean)
+def test_fitted_guide_has_the_mean_ratio_and_the_same_width(mean, rising):
+    values = torch.rand(1000, generator=torch.Generator().manual_seed(0)) ** 2 * 2 + 1
+    fitted = fit_guide(values, config.Guide(low=1.2, high=2.8, rising=rising), mean)
     assert target_ratio(values, fitted).mean().item() == pytest.approx(mean, abs=1e-4)
     assert fitted.high - fitted.low == pytest.approx(1.6)
 

@@ -101,6 +101,14 @@ def test_other_guides_are_planned_where_the_pool_has_their_labels() -> None:
     assert found["guide-pesq"].train.loss.guide.metric == "pesq_wb"
 
 
+def test_the_rising_map_asks_for_the_same_mean_and_for_more_of_good_inputs() -> None:
+    labels = torch.as_tensor(Labelled("dnsmos_ovrl").labels("dnsmos_ovrl"))
+    usual, rising = (target_ratio(labels, PLAN[name].train.loss.guide) for name in ("short-mgt-dsn", "map-rising"))
+    assert float(rising.mean()) == pytest.approx(float(usual.mean()), abs=1e-3)
+    assert float(usual[labels.argmin()]) > float(usual[labels.argmax()])
+    assert float(rising[labels.argmin()]) < float(rising[labels.argmax()])
+
+
 def test_rows_that_test_a_choice_are_in_the_plan() -> None:
     tested = {name for choice in CHOICES for name in choice.tested_by}
     assert tested and tested <= set(plan("snr_db", "si_sdr_db", "pesq_wb"))

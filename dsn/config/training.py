@@ -17,7 +17,8 @@ GuideMetric = Literal["dnsmos_ovrl", "dnsmos_sig", "dnsmos_bak", "pesq_wb", "si_
 class Guide(Settings):
     """Target map of metric-guided training: the noisy input's metric to a target activation ratio.
 
-    At `low` and below the target is `ratio_max`, at `high` and above `ratio_min`, in between linear.
+    At `low` and below the target is `ratio_max`, at `high` and above `ratio_min`, in between linear. With `rising` more
+    may run the better the input is: the paper's map reversed, to test its direction (our choice).
     """
 
     metric: GuideMetric = "dnsmos_ovrl"
@@ -25,6 +26,7 @@ class Guide(Settings):
     high: float = 2.8
     ratio_min: float = 0.1
     ratio_max: float = 0.9
+    rising: bool = False
 
     def __post_init__(self) -> None:
         one_of("metric", self.metric, GuideMetric)

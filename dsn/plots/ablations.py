@@ -32,7 +32,7 @@ FAMILIES = {
 QUESTIONS = {
     "Is guidance worth it?": ("short-mgt-dsn", "short-dsn"),
     "What guides the policy?": ("guide-snr", "guide-si-sdr", "guide-pesq"),
-    "How does the target fall?": ("map-steep", "map-narrow"),
+    "How does the target fall?": ("map-steep", "map-narrow", "map-rising"),
     "One gate, or one per block?": ("gate-shared",),
     "What does a closed gate leave behind?": ("state-running",),
     "Does a teacher help?": ("ftfnet-taught", "mgt-dsn-taught"),
