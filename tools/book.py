@@ -111,8 +111,10 @@ def stage(records: dict[Path, dict[str, Any]], source: Path) -> None:
     """Put together in `source` what Jupyter Book renders."""
     shutil.rmtree(source, ignore_errors=True)
     truths = {path.name for chapter in notebooks.chapters(ROOT) for path in (chapter, chapter.with_suffix(".ipynb"))}
-    shutil.copytree(ROOT / "book", source / "book", ignore=lambda folder, names: {"assets", *truths} & set(names))
-    shutil.copytree(ROOT / "book" / "assets", source / "assets")
+    apart = ("assets", "templates")
+    shutil.copytree(ROOT / "book", source / "book", ignore=lambda folder, names: {*apart, *truths} & set(names))
+    for name in apart:
+        shutil.copytree(ROOT / "book" / name, source / name)
     shutil.copy(_mathjax(), source / "assets")
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy(ROOT / name, source)
