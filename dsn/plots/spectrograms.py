@@ -58,7 +58,7 @@ def image_data_uri(levels: Levels, top_db: float, quality: int = 72) -> str:
 
 def block_name(gate_name: str) -> str:
     """A gate's name as the book prints it."""
-    return BLOCK_NAMES.get(gate_name, gate_name)
+    return BLOCK_NAMES.get(gate_name, gate_name.replace("_", " "))
 
 
 def _spectrogram(axes: Axes, wav: NDArray[np.floating], top_db: float, title: str) -> None:
