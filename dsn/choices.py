@@ -45,6 +45,7 @@ STATEMENTS = (
         "03-dynamic-layers",
         "",
     ),
+    Statement("The dynamic structures apply whatever the architecture", "A", "any-architecture", ""),
     Statement(
         "A policy governs the dynamic parts frame by frame, from the input",
         "A",
