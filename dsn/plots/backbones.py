@@ -161,6 +161,6 @@ def quality(means: Table, metric: str) -> tuple[Figure, str]:
     for called, marker in ROLES.values():
         axis.plot([], [], marker, color=GREY, label=called)
     axis.set(xlabel="MMAC/s, million multiply-accumulates per second of audio", ylabel=METRIC_NAMES[metric])
-    axis.set_xlim(left=0)
+    axis.set_xlim(0, 1.05 * axis.get_xlim()[1])
     figure.legend(loc="outside upper center", ncols=3, fontsize=9, frameon=False)
     return figure, f"{METRIC_NAMES[metric]} against cost: {'; '.join(texts)}."
