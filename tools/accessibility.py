@@ -1,7 +1,7 @@
 """Look at rendered pages in headless Chromium: with axe-core, wide in light and narrow in dark colours, then on paper.
 
-What axe calls serious or critical counts: text that fades into its ground, a control or a picture without a name; and
-what `tools.paper` finds.
+What axe calls moderate or worse counts: text that fades into its ground, a control or a picture without a name, words
+outside of every landmark; and what `tools.paper` finds.
 `python -m tools.accessibility FOLDER` prints the findings and fails if there are any.
 """
 
@@ -29,7 +29,7 @@ READY = """
 """
 CHECK = """
 axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) =>
-  violations.filter(({ impact }) => ["serious", "critical"].includes(impact)).map(({ id, nodes }) =>
+  violations.filter(({ impact }) => ["moderate", "serious", "critical"].includes(impact)).map(({ id, nodes }) =>
     ({ id, count: nodes.length, where: nodes[0].target.join(" "), why: nodes[0].failureSummary.split("\\n  ")[1] })))
 """
 

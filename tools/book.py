@@ -152,7 +152,7 @@ def check() -> None:
     whole = f"{html_check.site_weight(HTML) / 1e6:.1f} MB"
     print(f"{len(pages)} pages, {whole}, nothing missing, no outside request; heaviest: {heaviest}, {size}")
     views = " and ".join(f"{colours} at {width} px" for colours, width in accessibility.VIEWS)
-    print(f"Accessibility not checked: {lacking}" if lacking else f"No serious finding in {views} or on paper")
+    print(f"Accessibility not checked: {lacking}" if lacking else f"Nothing more than minor in {views} or on paper")
 
 
 def main() -> None:
