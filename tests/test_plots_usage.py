@@ -120,6 +120,7 @@ def test_gates_are_means_over_seeds() -> None:
         ("ftfnet-narrow-60", "static"),
         ("mgt-dsn-50", "metric-guided"),
         ("dsn", "fixed ratio"),
+        ("mgt-dsn-taught", "taught"),
         ("noisy", None),
         ("dsn-open", "gates not the policy's own"),
         ("random-gate-trained", "gates not the policy's own"),

@@ -16,9 +16,10 @@ from .style import GREY, INK, KINDS, SERIES, new_figure
 from .tables import cell, html, interval
 
 FAMILIES = {
-    "static": (r"ftfnet(-narrow.*|-taught)?", "D", INK),
-    "metric-guided": (r"mgt-dsn(-\d+|-taught)?", "o", SERIES[0]),
+    "static": (r"ftfnet(-narrow.*)?", "D", INK),
+    "metric-guided": (r"mgt-dsn(-\d+)?", "o", SERIES[0]),
     "fixed ratio": (r"dsn", "s", SERIES[1]),
+    "taught": (r".*-taught", "*", SERIES[4]),
     "gates not the policy's own": (
         r"dsn-(open|closed)|random-gate.*|mgt-dsn-(frozen|periodic|shuffled)",
         "x",
