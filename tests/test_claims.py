@@ -71,6 +71,10 @@ def test_lowest_cost_is_the_cheapest_that_keeps_the_interval_dial_included() -> 
     held = tables()
     held["dial"]["pesq_wb_low"] = 0.0
     assert holding(held)["system"].iloc[0] == "mgt-dsn, all gates closed"
+    dear = tables(low=-0.2)
+    dear["dial"]["pesq_wb_low"] = [-0.2, -0.2, 0.0]
+    dear["dial"]["percent_of_ftfnet"] = [44.0, 57.0, 100.3]
+    assert row(claims(dear), "lowest cost that keeps PESQ-WB, % of FTF-Net")["met"] == "no"
     none = tables(low=-0.2)
     none["dial"]["pesq_wb_low"] = -0.2
     assert row(claims(none), "lowest cost that keeps PESQ-WB, % of FTF-Net")["met"] == "no"
