@@ -1,5 +1,7 @@
 """The package's source in a browser: long lines wrap below their own indent, and are copied as they were."""
 
+import math
+
 import pytest
 
 from tests.shown import shown
@@ -37,7 +39,7 @@ def test_what_follows_stands_deeper_than_its_line(browser):
       return [...range.getClientRects()].map((box) => [Math.round(box.top), box.left]); })()"""
     lefts: dict[int, float] = {}
     for top, left in browser.value(boxes):
-        lefts[top] = min(left, lefts.get(top, left))
+        lefts[top] = min(float(left), lefts.get(top, math.inf))
     first, *rest = (left for _, left in sorted(lefts.items()))
     depth = browser.value("parseFloat(getComputedStyle(document.querySelectorAll('.code-line')[1]).paddingLeft)")
     assert len(rest) > 3 and rest == pytest.approx([first + depth] * len(rest), abs=1)
