@@ -23,6 +23,7 @@ def found(tmp_path_factory):
     (folder / "good.html").write_text(PAGE.format(""))
     for name, (fault, _) in FAULTS.items():
         (folder / f"{name}.html").write_text(PAGE.format(fault))
+    (folder / "index.html").write_text('<meta http-equiv="Refresh" content="0; url=good.html" />')
     return accessibility.findings(folder)
 
 
@@ -34,6 +35,10 @@ def test_each_fault_is_found_where_a_reader_meets_it(found, name):
 
 def test_a_good_page_has_no_findings(found):
     assert not [line for line in found if line.startswith("good.html")]
+
+
+def test_a_page_that_only_leads_on_is_left_out(found):
+    assert found and not [line for line in found if line.startswith("index.html")]
 
 
 def test_a_folder_without_pages_is_refused(tmp_path):

@@ -8,6 +8,7 @@ outside of every landmark; and what `tools.paper` finds.
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -27,6 +28,7 @@ READY = """
 [...document.querySelectorAll(".dsn-display")].every((display) => "ready" in display.dataset)
   && (window.MathJax?.startup?.promise ?? Promise.resolve()).then(() => true)
 """
+REDIRECTION = re.compile(r'<meta http-equiv="refresh" content="0; url=', re.IGNORECASE)
 CHECK = """
 axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) =>
   violations.filter(({ impact }) => ["moderate", "serious", "critical"].includes(impact)).map(({ id, nodes }) =>
@@ -84,11 +86,11 @@ def _check(paths: Sequence[Path], bar: tqdm) -> dict[Path, list[str]]:
 
 
 def findings(folder: Path) -> list[str]:
-    """What is wrong with every page in a folder, one line each.
+    """What is wrong with every page in a folder, one line each; pages that only lead on to another are left out.
 
     Raises ValueError if there are no pages, or if what the check needs is missing.
     """
-    paths = pages(folder.resolve())
+    paths = [path for path in pages(folder.resolve()) if not REDIRECTION.search(path.read_text(encoding="utf-8"))]
     if missing() or not paths:
         raise ValueError(missing() or f"there are no pages in {folder}")
     interval = 0.5 if sys.stderr.isatty() else 20
