@@ -137,11 +137,12 @@ def test_every_planned_system_is_in_the_landscape() -> None:
     assert [name for name in stored.LABELS if ablations.family(name) is None] == ["noisy"]
 
 
-def test_landscape_has_the_families_the_dial_and_the_noisy_line(means: Table) -> None:
+def test_landscape_has_the_families_the_dial_and_the_noisy_input(means: Table) -> None:
     dial = pandas.DataFrame({"mmacs_per_s": [200.0, 130.0], "pesq_wb": [2.0, 1.8]})
     figure, text = ablations.landscape(means, dial, "pesq_wb")
     _, labels = figure.axes[0].get_legend_handles_labels()
-    assert labels == ["static", "metric-guided", "short schedule", "dial of MGT-DSN", "noisy"]
+    assert labels == ["static", "metric-guided", "short schedule", "dial of MGT-DSN"]
+    assert [note.get_text() for note in figure.axes[0].texts] == ["noisy: " + f"{means.loc['noisy', 'pesq_wb']:.2f}"]
     assert "FTF-Net 1.70 at 301 MMAC/s" in text
     assert drawn(figure)
 

@@ -67,7 +67,10 @@ def landscape(means: Table, dial: Table, metric: str) -> tuple[Figure, str]:
     if len(curve):
         axis.plot(curve["mmacs_per_s"], curve[metric], ".-", color=SERIES[0], linewidth=1.2, label="dial of MGT-DSN")
     if "noisy" in means.index:
-        axis.axhline(float(means.loc["noisy", metric]), color=GREY, linestyle=":", label="noisy")  # type: ignore[arg-type]
+        noisy = number(float(means.loc["noisy", metric]), DIGITS.get(metric, 2))  # type: ignore[arg-type]
+        axis.text(
+            0.02, 0.03, f"noisy: {noisy}", transform=axis.transAxes, fontsize=9, color=INK
+        )  # far below the others
     axis.set(xlabel="MMAC/s, million multiply-accumulates per second of audio", ylabel=METRIC_NAMES[metric])
     axis.set_xlim(left=0)
     figure.legend(loc="outside upper center", ncols=2, fontsize=9, frameon=False)
