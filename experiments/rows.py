@@ -84,11 +84,11 @@ class Row:
         return replace(self.train, seed=seed if self.start is None else BRANCH_SEED + seed)
 
 
-def guide(pool: Pool, ratio: float, metric: config.GuideMetric = "dnsmos_ovrl") -> config.Guide:
+def guide(pool: Pool, ratio: float, metric: config.GuideMetric = "dnsmos_ovrl", rising: bool = False) -> config.Guide:
     """The map from a metric of the noisy input to a target, with the mean `ratio` over the training mixtures."""
     values = torch.as_tensor(pool.labels(metric), dtype=torch.float32)
     low, high = torch.quantile(values, torch.tensor(QUANTILES)).tolist()
-    span = config.Guide(metric, low, high, ratio * (1 - SPREAD), ratio * (1 + SPREAD))
+    span = config.Guide(metric, low, high, ratio * (1 - SPREAD), ratio * (1 + SPREAD), rising)
     return fit_guide(values, span, ratio)
 
 
@@ -155,7 +155,7 @@ def ablation_rows(pool: Pool) -> list[Row]:
     trains["state-running"] = slim(SHORT, usual, closed_state="running")
     trains["map-steep"] = slim(SHORT, guided(steep(usual.guide)))
     trains["map-narrow"] = slim(SHORT, guided(narrow(usual.guide)))
-    trains["map-rising"] = slim(SHORT, guided(rising(pool, usual.guide)))
+    trains["map-rising"] = slim(SHORT, guided(guide(pool, RATIOS[""], rising=True)))
     return [*kind_rows(usual), *(Row(name, train, "trunk-slim", 2) for name, train in trains.items())]
 
 
@@ -176,12 +176,6 @@ def narrow(target: config.Guide) -> config.Guide:
     """Half as far from the mean ratio as usual."""
     middle, reach = (target.ratio_min + target.ratio_max) / 2, (target.ratio_max - target.ratio_min) / 4
     return replace(target, ratio_min=middle - reach, ratio_max=middle + reach)
-
-
-def rising(pool: Pool, target: config.Guide) -> config.Guide:
-    """More for good inputs than for bad ones, at the same mean ratio."""
-    values = torch.as_tensor(pool.labels(target.metric), dtype=torch.float32)
-    return fit_guide(values, replace(target, rising=True), RATIOS[""])
 
 
 def has_labels(pool: Pool, metric: config.GuideMetric) -> bool:
