@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -28,6 +27,9 @@ QUALITY = {"pesq_wb": 2.35, "si_sdr_db": 15.0}
 NAMES = {"pesq_wb": "PESQ-WB", "stoi": "STOI", "si_sdr_db": "SI-SDR in dB"}
 SHARES = {"mgt-dsn": 73.0, "mgt-dsn-taught": 73.0, "mgt-dsn-60": 60.0}
 """Largest cost in per cent of FTF-Net's MACs, by system."""
+
+CANDIDATES = (*SHARES, "mgt-dsn-50")
+"""Systems of which the cheapest that keeps FTF-Net's quality is looked for."""
 
 RIVALS = ("ftfnet-narrow", "dsn", "random-gate", "random-gate-trained", "mgt-dsn-frozen", "mgt-dsn-periodic")
 """What MGT-DSN must beat for its gates to have earned their place."""
@@ -81,7 +83,7 @@ def candidates(tables: Tables, name: str = "test") -> Table:
     """Every MGT-DSN and every dial setting with its cost and PESQ difference to FTF-Net, cheapest first."""
     means = stored.overall(tables["systems"], name)
     rows = []
-    for system in filter(re.compile(r"mgt-dsn(-\d+|-taught)?").fullmatch, means.index):
+    for system in means.index.intersection(CANDIDATES):
         row = stored.difference(tables["differences"], system, "pesq_wb", name)
         if row is not None:
             rows.append({"system": system, "percent_of_ftfnet": means.loc[system, "percent_of_ftfnet"], **_ends(row)})

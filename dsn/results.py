@@ -116,8 +116,17 @@ def provenance(names: Sequence[str]) -> pandas.DataFrame:
         loss, settings = notes.get("train", {}).get("loss", {}), notes.get("train", {})
         row = {key: value for key, value in notes.items() if isinstance(value, str | int | float)}
         row |= {key: settings[key] for key in ("steps", "batch", "learning_rate") if key in settings}
-        rows[name] = row | {key: loss[key] for key in ("ratio", "ratio_weight", "target_ratio") if key in loss}
+        rows[name] = row | _asked(loss)
     return pandas.DataFrame.from_dict(rows, orient="index")
+
+
+def _asked(loss: dict[str, Any]) -> dict[str, Any]:
+    """What a training loss asked of the gates: a ratio, or for a guided one the ends of its map."""
+    told = {key: loss[key] for key in ("ratio", "ratio_weight") if key in loss}
+    if loss.get("ratio") == "guided":
+        ends = loss["guide"]
+        return told | {"target_ratio": f"{ends['ratio_max']:.2f} to {ends['ratio_min']:.2f}"}
+    return told | ({"target_ratio": f"{loss['target_ratio']:.2f}"} if loss.get("ratio") in ("fixed", "random") else {})
 
 
 def shipped_guide(name: str) -> config.Guide | None:

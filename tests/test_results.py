@@ -123,6 +123,7 @@ def test_notes_become_a_table_and_a_guide(tmp_path: Path) -> None:
     weights.save(slim(), other, {})
     table = results.provenance([str(ours), str(other)])
     assert table.loc[str(ours), ["data", "steps", "ratio"]].tolist() == ["some hours", 7, "guided"]
+    assert table.loc[str(ours), "target_ratio"] == f"{guide.ratio_max:.2f} to {guide.ratio_min:.2f}"
     assert table.loc[str(other)].isna().all()
     assert results.shipped_guide(str(ours)) == guide
     assert results.shipped_guide(str(other)) is None

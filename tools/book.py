@@ -53,9 +53,16 @@ def _say(text: str) -> None:
     print(f"\n== {text}", flush=True)
 
 
+def list_fonts() -> None:
+    """Have matplotlib look for fonts before the first figure, in whose page it would say that this takes a while."""
+    command = [sys.executable, "-c", "import matplotlib.font_manager"]
+    subprocess.run(command, env=os.environ | chapters.ENVIRONMENT, check=True)
+
+
 def execute() -> dict[Path, dict[str, Any]]:
     """Run the chapters that have changed, two at a time; returns each chapter's record, or stops with what failed."""
     paths = [path.with_suffix(".ipynb") for path in notebooks.chapters(ROOT)]
+    list_fonts()
     cells = sum(len(nbformat.read(path, as_version=4).cells) for path in paths)
     interval = 0.5 if sys.stderr.isatty() else 20
     records, failures = {}, []

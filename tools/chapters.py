@@ -34,6 +34,7 @@ ENVIRONMENT = {
     "https_proxy": NOWHERE,
     "OMP_NUM_THREADS": "1",
     "JUPYTER_PREFER_ENV_PATH": "1",
+    "MPLCONFIGDIR": str(RUNS.parent / "matplotlib"),  # neither the user's settings nor a stale cache of fonts
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     "TQDM_MININTERVAL": "1",
     "PYTHONWARNINGS": "ignore:IProgress not found",  # tqdm draws text bars, as the pages want no widgets

@@ -20,7 +20,7 @@ export function spent(macs, frame) {
 
 export function describe(version, state) {
   if (!version.computed) return `${version.name}: nothing is computed`;
-  const gates = version.gates ? `, dial ${version.dial}, ${percent(100 * version.activation_ratio)} of gates open` : "";
+  const gates = version.gates ? `, dial ${String(version.dial).replace("-", "−")}, ${percent(100 * version.activation_ratio)} of gates open` : "";
   return `${version.name}${gates}, ${number(version.mmacs_per_s, 1)} MMAC/s, ${percent(version.share)} of ${state.baseline.name}`;
 }
 
