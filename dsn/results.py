@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas
@@ -109,15 +109,27 @@ def noisy_ovrl(pairs: Sequence[Pair]) -> list[float]:
 
 
 def provenance(names: Sequence[str]) -> pandas.DataFrame:
-    """What the notes in the files of weights say of their making, one row per model."""
+    """What the notes in the files of weights say of their making, one row per model; minutes are of all its runs."""
     rows = {}
     for name in names:
         notes = weights.notes(name)
-        loss, settings = notes.get("train", {}).get("loss", {}), notes.get("train", {})
+        settings = notes.get("train", {})
         row = {key: value for key, value in notes.items() if isinstance(value, str | int | float)}
-        row |= {key: settings[key] for key in ("steps", "batch", "learning_rate") if key in settings}
-        rows[name] = row | _asked(loss)
+        row |= _before(notes)
+        row |= {key: settings[key] for key in ("policy_steps", "steps", "batch", "optimiser") if key in settings}
+        rows[name] = row | _asked(settings.get("loss", {}))
     return pandas.DataFrame.from_dict(rows, orient="index")
+
+
+def _before(notes: dict[str, Any]) -> dict[str, Any]:
+    """What stands before a model's own run: hours of mixtures, steps of its trunk, minutes of all runs."""
+    told, trunk = {}, notes.get("trunk", [])
+    if isinstance(notes.get("data"), dict):
+        told["hours of mixtures"] = notes["data"]["hours_of_mixtures"]
+    if trunk:
+        told["minutes"] = round(notes["minutes"] + sum(run["minutes"] for run in trunk), 1)
+        told["trunk steps"] = sum(run["train"]["steps"] for run in trunk)
+    return told
 
 
 def _asked(loss: dict[str, Any]) -> dict[str, Any]:

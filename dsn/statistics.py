@@ -26,7 +26,7 @@ FEWEST = 3
 
 
 class Interval(NamedTuple):
-    """A mean, the interval that holds it with the wanted probability, and the number of files behind both."""
+    """A mean, its bootstrap interval at the wanted confidence, and the number of files behind both."""
 
     mean: float
     low: float

@@ -62,6 +62,7 @@ LABELS = {
     "map-narrow": "target: half the range",
     "map-rising": "target: more for good inputs",
     "gate-shared": "one shared gate",
+    "gate-drawn": "gates drawn in training",
     "state-running": "states run on, outputs masked",
     "all-halved": "every kind halved",
     "only-gru": "only GRUs dynamic",

@@ -59,6 +59,9 @@ GUIDES: dict[str, config.GuideMetric] = {"snr": "snr_db", "si-sdr": "si_sdr_db",
 KINDS: tuple[config.Kind, ...] = ("gru", "attention", "conv", "fc")
 BACKBONES = ("hystnet", "crn")
 POLICY_STEPS = 800
+NOISE_UNTIL = 0.6
+"""Share of the branch with Gumbel noise where gates are drawn while the network trains; other rows have none then."""
+
 RATIO_WEIGHT = 5.0
 SPREAD = 0.8
 """A guided target reaches this share of the mean ratio below and above it."""
@@ -151,6 +154,7 @@ def ablation_rows(pool: Pool) -> list[Row]:
     for name, metric in GUIDES.items():
         if has_labels(pool, metric):
             trains[f"guide-{name}"] = slim(SHORT, guided(guide(pool, RATIOS[""], metric)))
+    trains["gate-drawn"] = replace(slim(SHORT, usual), noise_until=NOISE_UNTIL)
     trains["gate-shared"] = slim(SHORT, usual, policy=config.Policy(gates="shared"))
     trains["state-running"] = slim(SHORT, usual, closed_state="running")
     trains["map-steep"] = slim(SHORT, guided(steep(usual.guide)))

@@ -27,7 +27,8 @@ from dsn.model import DSN
 from dsn.statistics import Row, Table, pooled_difference, spearman
 from dsn.usage import MEAN, falls, movement, usage
 
-METRICS = ("pesq_wb", "stoi", "estoi", "si_sdr_db", "dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl")
+RATINGS = ("dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl")
+METRICS = ("pesq_wb", "stoi", "estoi", "si_sdr_db", *RATINGS)
 COMPARED = ("pesq_wb", "stoi", "estoi", "si_sdr_db", "dnsmos_ovrl")
 BY_SNR = ("dsn", "mgt-dsn")
 """Systems whose differences are also given SNR by SNR."""
@@ -64,6 +65,12 @@ def load(cache: Path, inputs: Table) -> Table:
     joined = files.merge(known.rename(columns={"dnsmos_ovrl": "noisy_ovrl"}), on=["set", "file"], validate="m:1")
     nominal = np.asarray(GROUPS_DB)[np.abs(joined["snr_db"].to_numpy()[:, None] - GROUPS_DB).argmin(axis=1)]
     return joined.assign(snr_db=np.where(joined["set"] == "voicebank", nominal, joined["snr_db"]))
+
+
+def rated_alike(files: Table) -> Table:
+    """The files with DNSMOS only where every system has it: it is slow, so some were rated on a third of them."""
+    rated = files["dnsmos_ovrl"].notna().groupby([files["set"], files["file"]]).transform("all")
+    return files.assign(**{name: files[name].where(rated) for name in RATINGS})
 
 
 def full_cost() -> float:
@@ -234,7 +241,8 @@ def _common(measured: dict[str, Any]) -> dict[str, Any]:
 def write_all(cache: Path, runs: Path, results: Path) -> None:
     """Write every file of results/ that can be written, and print the verdicts."""
     inputs = stored.table("inputs", results)
-    files = load(cache, inputs)
+    measured = load(cache, inputs)
+    files = rated_alike(measured)
     plain = files[~of_dial(files)]
     params = {path.parent.name: json.loads(path.read_text())["params"] for path in cache.glob("*/seed*-*.json")}
     used, gates = usage_tables(plain)
@@ -245,7 +253,7 @@ def write_all(cache: Path, runs: Path, results: Path) -> None:
         write_csv(rounded(table), results / f"{name}.csv")
     with replacing(results / "files.csv.gz") as temporary:
         options: Any = {"method": "gzip", "mtime": 0}
-        rounded(files_table(files)).to_csv(temporary, index=False, lineterminator="\n", compression=options)
+        rounded(files_table(measured)).to_csv(temporary, index=False, lineterminator="\n", compression=options)
     with replacing(results / "manifest.json") as temporary:
         temporary.write_text(json.dumps(manifest(cache, runs, results), indent=1) + "\n", encoding="utf-8")
     print(report(tables, cache))

@@ -4,7 +4,7 @@ import pytest
 from dsn import stored
 from tools.readme import MARKS, ROOT, filled
 
-STORED = stored.table("systems", ROOT / "results")
+SYSTEMS, DIFFERENCES = (stored.table(name, ROOT / "results") for name in ("systems", "differences"))
 COMMANDS = stored.manifest(ROOT / "results")["commands"]
 
 
@@ -18,20 +18,28 @@ def systems() -> pandas.DataFrame:
     return pandas.DataFrame(rows).assign(**dict.fromkeys(others, 0.5)).astype({"seed": "Int64"})
 
 
+def differences() -> pandas.DataFrame:
+    columns = ["system", "baseline", "set", "snr_db", "seed", "metric", "mean", "low", "high"]
+    return pandas.DataFrame(
+        [("mgt-dsn", "ftfnet", "test", None, None, "pesq_wb", -0.01, -0.02, 0.001)], columns=columns
+    )
+
+
 def test_readme_shows_the_stored_results():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert filled(text, STORED, COMMANDS) == text
+    assert filled(text, SYSTEMS, DIFFERENCES, COMMANDS) == text
 
 
 def test_table_has_means_over_seeds_with_their_spread_and_the_command_of_each_row():
-    text = filled("".join(MARKS), systems(), {"mgt-dsn": "train it", "only-gru": "train that"})
+    text = filled("".join(MARKS), systems(), differences(), {"mgt-dsn": "train it", "only-gru": "train that"})
     assert text.count("| MGT-DSN |") == 2 and "only-gru" not in text
     assert "| MGT-DSN | 2.10 ± 0.14 | 0.500 |" in text and "| 0 | 2 |" in text
     assert "| noisy | 2.00 | 0.500 | 0.500 | 0.5 | 0.50 | 0.50 | – | – | – |" in text
     assert "| MGT-DSN | `train it` |" in text and "train that" not in text
     assert "VoiceBank" not in text
+    assert "MGT-DSN lies −0.010 (−0.020 to 0.001) against FTF-Net: means" in text
 
 
 def test_readme_without_marks_is_refused():
     with pytest.raises(ValueError, match="README.md has no"):
-        filled("nothing here", systems(), {})
+        filled("nothing here", systems(), differences(), {})

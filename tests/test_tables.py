@@ -88,6 +88,22 @@ def test_systems_have_one_row_per_seed_set_and_snr(written: Path) -> None:
     assert "mgt-dsn-dial-30" not in set(table["system"])
 
 
+def test_ratings_are_means_over_files_that_every_system_has(places: tuple[Path, Path, Path]) -> None:
+    runs, cache, results = places
+    path = cache / "dsn" / "seed0-test.csv"
+    few = pandas.read_csv(path)
+    few.loc[2:, [*tables.RATINGS]] = math.nan
+    few.to_csv(path, index=False)
+    tables.write_all(cache, runs, results)
+    table = stored.table("systems", results)
+    of_test = table[(table["set"] == "test") & table["snr_db"].isna()].set_index(["system", "seed"])
+    assert (of_test["dnsmos_files"] == 2).all() and (of_test["files"] == 8).all()
+    rated = pandas.read_csv(cache / "ftfnet" / "seed1-test.csv")["dnsmos_ovrl"].iloc[:2]
+    assert of_test.loc[("ftfnet", 1), "dnsmos_ovrl"] == pytest.approx(rated.mean(), rel=1e-4)
+    kept = pandas.read_csv(results / "files.csv.gz")
+    assert kept.loc[(kept["system"] == "ftfnet") & (kept["set"] == "test"), "dnsmos_ovrl"].notna().all()
+
+
 def test_differences_are_paired_by_seed_and_pooled(written: Path) -> None:
     table = stored.table("differences", written)
     found = stored.difference(table, "mgt-dsn", "pesq_wb")

@@ -31,6 +31,13 @@ COLUMNS = {
 SPREAD = ("pesq_wb",)
 """Columns with the standard deviation over the seeds beside the mean."""
 
+RIVALS = {
+    "FTF-Net": "ftfnet",
+    "its own network with gates opened by chance, as often": "random-gate",
+    "the narrow static network": "ftfnet-narrow",
+}
+"""What MGT-DSN is set against in a sentence."""
+
 MARKS = ("<!-- results -->", "<!-- end of results -->")
 
 
@@ -56,6 +63,17 @@ def table(systems: Table, name: str) -> str:
     return "\n".join(lines) if len(lines) > 2 else ""
 
 
+def against(differences: Table) -> str:
+    """PESQ-WB of MGT-DSN on the mixtures against each of `RIVALS`, in a sentence. Empty if none was measured."""
+    told = []
+    for name, baseline in RIVALS.items():
+        row = stored.difference(differences, "mgt-dsn", "pesq_wb", "test", baseline)
+        if row is not None:
+            told.append(f"{row['mean']:.3f} ({row['low']:.3f} to {row['high']:.3f}) against {name}")
+    sentence = f"On the mixtures the PESQ-WB of MGT-DSN lies {'; '.join(told)}: means and 95 % intervals over mixtures."
+    return sentence.replace("-0", "−0") if told else ""
+
+
 def commands(trained_by: Mapping[str, str]) -> str:
     """Markdown table with the command that trains each row, as the manifest has it."""
     lines = ["| row | trained by |", "|---|---|"]
@@ -63,12 +81,12 @@ def commands(trained_by: Mapping[str, str]) -> str:
     return "\n".join(lines) if len(lines) > 2 else ""
 
 
-def filled(readme: str, systems: Table, trained_by: Mapping[str, str]) -> str:
+def filled(readme: str, systems: Table, differences: Table, trained_by: Mapping[str, str]) -> str:
     """The README with fresh tables between its marks. Raises ValueError if the marks are missing."""
     pattern = re.compile("(?<=" + re.escape(MARKS[0]) + ").*?(?=" + re.escape(MARKS[1]) + ")", re.DOTALL)
     if not pattern.search(readme):
         raise ValueError(f"README.md has no {MARKS[0]} ... {MARKS[1]}")
-    parts = [*(table(systems, name) for name in SETS), commands(trained_by)]
+    parts = [*(table(systems, name) for name in SETS), against(differences), commands(trained_by)]
     text = "\n\n".join(part for part in parts if part)
     return pattern.sub(lambda _: f"\n{text}\n", readme)
 
@@ -81,10 +99,12 @@ def main() -> None:
     path = ROOT / "README.md"
     before = path.read_text(encoding="utf-8")
     results = ROOT / "results"
-    after = filled(before, stored.table("systems", results), stored.manifest(results)["commands"])
+    systems, differences = (stored.table(name, results) for name in ("systems", "differences"))
+    after = filled(before, systems, differences, stored.manifest(results)["commands"])
     if check and after != before:
-        sys.exit("README.md does not show results/systems.csv; run `python -m tools.readme`")
-    path.write_text(after, encoding="utf-8")
+        sys.exit("README.md does not show what results/ holds; run `python -m tools.readme`")
+    if not check:
+        path.write_text(after, encoding="utf-8")
 
 
 if __name__ == "__main__":

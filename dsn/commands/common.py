@@ -42,7 +42,8 @@ def add_model(parser: argparse.ArgumentParser, extra: str = "") -> None:
         "--model",
         metavar="NAME",
         default="mgt-dsn",
-        help=f"a shipped model (ftfnet, dsn, mgt-dsn) or a .safetensors file{extra}; default: %(default)s",
+        help="a shipped model (ftfnet, ftfnet-narrow, dsn, mgt-dsn, mgt-dsn-60) or a .safetensors file"
+        f"{extra}; default: %(default)s",
     )
     parser.add_argument(
         "--dial",

@@ -1,7 +1,8 @@
 """Every setting of the model, the losses, the data and the training, as frozen dataclasses.
 
-`Model()` is the slim network of the paper, `Model.ftfnet()` its static baseline. A config travels as a plain
-dictionary (`to_dict`, `from_dict`) inside every checkpoint and every file of weights.
+`Model()` is FTF-Net with half of every layer dynamic, a cut of our own, since the paper gives none; `Model.ftfnet()` is
+the static baseline. A config travels as a plain dictionary (`to_dict`, `from_dict`) inside every checkpoint and every
+file of weights.
 """
 
 from .model import BLOCKS as BLOCKS

@@ -11,7 +11,7 @@ from ..statistics import bootstrap_interval
 from .verdict import checked, expect, number, require
 
 
-@checked("as many open frames as the policy, chosen blindly: what a policy gains over this, it gains by listening.")
+@checked("as many open frames, on average, as the policy, chosen blindly: a control for the moment of opening.")
 def check_random_gates(answer: Any) -> None:
     """`answer(shape, ratios, generator)`: gates (B, T, K) in {0, 1}, each open by itself at its own ratio."""
     shape, ratios = (4, 4000, 3), [0.0, 0.3, 0.9]
@@ -49,7 +49,7 @@ def check_interval(answer: Any) -> None:
     require(again.tolist() == [low, high], "the same seed gives another interval")
 
 
-@checked("the fixed part is what no gate can save, so a share of MACs is never the same share of time.")
+@checked("the fixed part is what no gate can save: the larger it is, the less time a share of the MACs is worth.")
 def check_time_line(answer: Any) -> None:
     """`answer(mmacs, seconds)`: fixed seconds and seconds per MMAC, by least squares."""
     mmacs = torch.tensor([1.3, 2.0, 2.6, 3.9, 4.7], dtype=torch.float64)

@@ -35,6 +35,7 @@ QUESTIONS = {
     "What guides the policy?": ("guide-snr", "guide-si-sdr", "guide-pesq"),
     "How does the target fall?": ("map-steep", "map-narrow", "map-rising"),
     "One gate, or one per block?": ("gate-shared",),
+    "Gates drawn while the network trains?": ("gate-drawn",),
     "What does a closed gate leave behind?": ("state-running",),
     "Does a teacher help?": ("ftfnet-taught", "mgt-dsn-taught"),
     "Which layers are dynamic?": ("short-ftfnet", "all-halved", "only-gru", "only-attention", "only-conv", "only-fc"),
