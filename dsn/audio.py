@@ -23,6 +23,12 @@ SAMPLE_RATE = 16000
 EXTENSIONS = (".wav", ".flac", ".ogg")
 """Kinds of file that `audio_files` finds and `write` writes."""
 
+FLOATS = ("FLOAT", "DOUBLE")
+"""Sample formats that hold more than [-1, 1]."""
+
+BLOCK = SAMPLE_RATE
+"""Samples per channel that are encoded at once: libsndfile overflows its stack on long pieces of Ogg Vorbis."""
+
 
 def _open(path: Path) -> soundfile.SoundFile:
     if not path.is_file():
@@ -149,18 +155,23 @@ def write(path: str | Path, wav: Wav, sample_rate: int = SAMPLE_RATE) -> None:
         raise ValueError(f"cannot write {path}: shape {wav.shape} is not (L,) or (channels, L) with samples")
     if not np.isfinite(wav).all():
         raise ValueError(f"cannot write {path}: the signal has NaN or infinite samples")
-    data = _encode(np.atleast_2d(wav).T, sample_rate, extension)
+    data = encode(np.atleast_2d(wav), sample_rate, extension, "VORBIS" if extension == ".ogg" else "PCM_16")
     with replacing(path) as temporary:
         temporary.write_bytes(data)
 
 
-def _encode(wav: Wav, sample_rate: int, extension: str) -> bytes:
-    """The file's bytes. Encoding in memory keeps a full disk an OSError of ours, not an error code of libsndfile."""
-    samples = to_int16(wav) if extension != ".ogg" else np.clip(wav, -1, 1)
+def encode(wav: Wav, sample_rate: int, extension: str, subtype: str) -> memoryview:
+    """The bytes of a file with `wav`, shape (channels, L), in a sample format of libsndfile, such as "PCM_24".
+
+    Samples beyond [-1, 1] are clipped, except in "FLOAT" and "DOUBLE". Encoding in memory keeps a full disk an OSError
+    of ours, not an error code of libsndfile.
+    """
+    samples = to_int16(wav) if subtype == "PCM_16" else wav if subtype in FLOATS else np.clip(wav, -1, 1)
     stream = io.BytesIO()
-    subtype = "VORBIS" if extension == ".ogg" else "PCM_16"
-    soundfile.write(stream, samples, sample_rate, subtype=subtype, format=extension[1:].upper())
-    return stream.getvalue()
+    with soundfile.SoundFile(stream, "w", sample_rate, len(wav), subtype, format=extension[1:].upper()) as sound:
+        for start in range(0, wav.shape[1], BLOCK):
+            sound.write(samples[:, start : start + BLOCK].T)
+    return stream.getbuffer()
 
 
 def to_int16(wav: Wav) -> NDArray[np.int16]:

@@ -8,13 +8,11 @@ are enhanced side by side, each by itself.
 from __future__ import annotations
 
 import errno
-import io
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import soundfile
 import torch
 
@@ -142,16 +140,10 @@ def _check_rate(sample_rate: int, model_rate: int) -> None:
 
 
 def _write(target: Path, wav: Wav, sample_rate: int, subtype: str) -> None:
-    """Encodes in memory, so that a full disk is an OSError of ours and not an error code of libsndfile."""
-    kind = target.suffix[1:].upper()
-    subtype = subtype if subtype in SUBTYPES[kind] else SUBTYPES[kind][0]
-    samples = wav if subtype in ("FLOAT", "DOUBLE") else np.clip(wav, -1, 1)
-    stream = io.BytesIO()
-    soundfile.write(
-        stream, audio.to_int16(wav).T if subtype == "PCM_16" else samples.T, sample_rate, subtype=subtype, format=kind
-    )
+    known = SUBTYPES[target.suffix[1:].upper()]
+    data = audio.encode(wav, sample_rate, target.suffix, subtype if subtype in known else known[0])
     with replacing(target) as temporary:
-        temporary.write_bytes(stream.getbuffer())
+        temporary.write_bytes(data)
 
 
 def total(reports: Sequence[Report]) -> Report:

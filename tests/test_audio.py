@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import errno
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +32,18 @@ def test_ogg_is_written_and_read(tmp_path: Path) -> None:
     back = audio.read_mono(tmp_path / "tone.ogg")
     assert len(back) == 8000
     assert np.corrcoef(back, tone())[0, 1] > 0.99
+
+
+def test_a_long_ogg_is_written_without_a_crash() -> None:
+    """In a process of its own: libsndfile overflows its stack on one long piece of Ogg Vorbis."""
+    code = """
+import io, numpy, soundfile
+from dsn import audio
+data = audio.encode(numpy.zeros((2, 3_000_000), numpy.float32), 48000, ".ogg", "VORBIS")
+info = soundfile.info(io.BytesIO(data))
+assert (info.frames, info.channels, info.samplerate, info.subtype) == (3_000_000, 2, 48000, "VORBIS"), info
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
 
 def test_write_clips_without_wrapping(tmp_path: Path) -> None:
