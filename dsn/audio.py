@@ -137,8 +137,10 @@ def resample(wav: Wav, sample_rate: int, new_rate: int) -> Wav:
         return wav
     import torch  # here, because worker processes that only mix start without it in half the time
 
-    contiguous = torch.from_numpy(np.ascontiguousarray(wav, dtype=np.float32))
-    return functional().resample(contiguous, sample_rate, new_rate, lowpass_filter_width=64).numpy()
+    wanted = -(-wav.shape[-1] * new_rate // sample_rate)
+    spare = wav.shape[-1] // 2**22 + 2  # torchaudio counts its samples in float32; what it adds or drops is silence
+    padded = torch.nn.functional.pad(torch.from_numpy(np.ascontiguousarray(wav, dtype=np.float32)), (0, spare))
+    return functional().resample(padded, sample_rate, new_rate, lowpass_filter_width=64)[..., :wanted].numpy()
 
 
 def write(path: str | Path, wav: Wav, sample_rate: int = SAMPLE_RATE) -> None:

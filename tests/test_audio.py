@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from dsn import audio
+from dsn.torchaudio_cpu import functional
 
 
 def tone(seconds: float = 0.5, hz: float = 440.0, sample_rate: int = 16000) -> audio.Wav:
@@ -100,6 +102,26 @@ def test_resampling_removes_what_would_alias() -> None:
     assert audio.resample(high, 48000, 48000) is high
     with pytest.raises(ValueError, match="rates are positive"):
         audio.resample(high, 0, 16000)
+
+
+@pytest.mark.parametrize(
+    ("samples", "sample_rate", "new_rate", "wanted"),
+    [
+        (5_700_001, 16000, 48000, 17_100_003),  # more than 2 ** 24 samples, which float32 cannot count
+        (396_346, 44100, 16000, 143_800),  # 143,799 and 1 / 441, which float32 rounds down
+        (1, 44100, 8000, 1),
+    ],
+)
+def test_lengths_are_exact(samples: int, sample_rate: int, new_rate: int, wanted: int) -> None:
+    assert audio.resample(np.zeros((1, samples), np.float32), sample_rate, new_rate).shape == (1, wanted)
+
+
+@pytest.mark.parametrize(("sample_rate", "new_rate"), [(16000, 44100), (44100, 16000), (8000, 16000), (48000, 16000)])
+@pytest.mark.parametrize("samples", [1, 7, 16001])
+def test_samples_are_those_of_torchaudio(samples: int, sample_rate: int, new_rate: int) -> None:
+    wav = np.random.default_rng(0).standard_normal((2, samples)).astype(np.float32)
+    expected = functional().resample(torch.from_numpy(wav), sample_rate, new_rate, lowpass_filter_width=64)
+    np.testing.assert_array_equal(audio.resample(wav, sample_rate, new_rate), expected)
 
 
 def test_one_sample_and_silence_are_fine(tmp_path: Path) -> None:
