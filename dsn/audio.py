@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import math
 import os
 from functools import lru_cache
 from pathlib import Path
@@ -22,6 +23,9 @@ SAMPLE_RATE = 16000
 
 EXTENSIONS = (".wav", ".flac", ".ogg")
 """Kinds of file that `audio_files` finds and `write` writes."""
+
+MAX_FILTER = 50_000_000
+"""Most taps of a resampling filter, about 0.4 GB while it is made; odd rates such as 44,101 Hz would take more."""
 
 FLOATS = ("FLOAT", "DOUBLE")
 """Sample formats that hold more than [-1, 1]."""
@@ -129,10 +133,15 @@ def length(path: str | Path) -> int:
 def resample(wav: Wav, sample_rate: int, new_rate: int) -> Wav:
     """`wav`, shape (..., L), at `new_rate` Hz: windowed-sinc interpolation, ceil(L new_rate / sample_rate) samples.
 
-    Raises ValueError for a rate that is not positive.
+    Raises ValueError for a rate that is not positive, and for two that would take too long a filter.
     """
     if min(sample_rate, new_rate) <= 0:
         raise ValueError(f"cannot resample from {sample_rate} to {new_rate} Hz; rates are positive")
+    if sample_rate * new_rate // math.gcd(sample_rate, new_rate) ** 2 > MAX_FILTER:
+        raise ValueError(
+            f"resampling from {sample_rate} to {new_rate} Hz takes too much memory; "
+            "convert the file to 44100 or 48000 Hz with another program"
+        )
     if sample_rate == new_rate:
         return wav
     import torch  # here, because worker processes that only mix start without it in half the time

@@ -25,9 +25,6 @@ from .routes import Route
 SUBTYPES = {"WAV": ("PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"), "FLAC": ("PCM_16", "PCM_24"), "OGG": ("VORBIS",)}
 """Sample formats that a file keeps; one with another gets the first."""
 
-MAX_FILTER = 50_000_000
-"""Most taps of a resampling filter, about 0.4 GB while it is made; odd rates such as 44,101 Hz would take more."""
-
 
 class Job(NamedTuple):
     """A file to enhance and the one to write."""
@@ -121,7 +118,6 @@ def enhance_wav(model: DSN | Route, wav: Wav, sample_rate: int, dial: float = 0.
     Raises ValueError for an empty signal, NaN, or a rate that cannot be resampled in reasonable memory.
     """
     model_rate = model.config.stft.sample_rate
-    _check_rate(sample_rate, model_rate)
     enhanced = model.enhance(torch.from_numpy(audio.resample(wav, sample_rate, model_rate)), dial=dial)
     ratios = enhanced.gate.double().flatten(0, 1).mean(0).tolist()
     report = Report(
@@ -131,12 +127,6 @@ def enhance_wav(model: DSN | Route, wav: Wav, sample_rate: int, dial: float = 0.
         mmacs_per_s=float(model.macs().mmacs_per_s(ratios)),
     )
     return audio.resample(enhanced.wav.numpy(), model_rate, sample_rate)[:, : wav.shape[-1]], report
-
-
-def _check_rate(sample_rate: int, model_rate: int) -> None:
-    common = math.gcd(sample_rate, model_rate)
-    if (sample_rate // common) * (model_rate // common) > MAX_FILTER:
-        raise ValueError(f"a sample rate of {sample_rate} Hz takes too much memory here; resample to 44100 or 48000 Hz")
 
 
 def _write(target: Path, wav: Wav, sample_rate: int, subtype: str) -> None:

@@ -116,6 +116,15 @@ def test_lengths_are_exact(samples: int, sample_rate: int, new_rate: int, wanted
     assert audio.resample(np.zeros((1, samples), np.float32), sample_rate, new_rate).shape == (1, wanted)
 
 
+@pytest.mark.parametrize(("sample_rate", "new_rate"), [(44101, 16000), (16000, 44101), (2_000_003, 8000)])
+def test_rates_that_take_gigabytes_are_refused(tmp_path: Path, sample_rate: int, new_rate: int) -> None:
+    with pytest.raises(ValueError, match=f"{sample_rate} to {new_rate} Hz takes too much memory.*44100"):
+        audio.resample(tone(0.01), sample_rate, new_rate)
+    audio.write(tmp_path / "a.wav", tone(0.01), 44101)
+    with pytest.raises(ValueError, match="44101 to 16000 Hz"):
+        audio.read_mono(tmp_path / "a.wav")
+
+
 @pytest.mark.parametrize(("sample_rate", "new_rate"), [(16000, 44100), (44100, 16000), (8000, 16000), (48000, 16000)])
 @pytest.mark.parametrize("samples", [1, 7, 16001])
 def test_samples_are_those_of_torchaudio(samples: int, sample_rate: int, new_rate: int) -> None:
