@@ -178,7 +178,7 @@ def bad_files(folder: Path) -> dict[str, Path]:
         ("text.wav", "cannot be read as audio"),
         ("no samples.wav", "no samples"),
         ("nan.wav", "NaN"),
-        ("odd rate.wav", "44101 Hz"),
+        ("odd rate.wav", "44101 to 16000 Hz"),
         ("a.aiff", "convert"),
     ],
 )
