@@ -218,7 +218,8 @@ def evaluate(
     Columns: file, snr_db (NaN if not known), seconds of audio, `metrics`, activation_ratio (mean over frames and gates
     of the gates that ran, NaN for a static model), one activation_ratio_<gate> for each of several gates, mmacs_per_s
     at these gates (0 without a model), error ("" if none). `dsn.metrics.summarise` gives the means.
-    Raises ValueError or FileNotFoundError for the reasons at the top of this file, RuntimeError if a process dies.
+    Raises ValueError or FileNotFoundError for the reasons at the top of this file, ChildProcessError if a process
+    dies.
     """
     rows: list[dict[str, Any]] = []
     found = items(source)

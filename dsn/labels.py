@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import csv
 import math
-import multiprocessing
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Protocol, get_args
@@ -22,6 +21,7 @@ from .corpus import Corpus
 from .files import replacing
 from .mixing import Mixture, render
 from .recipe import Recipe
+from .workers import ordered
 
 Labels = dict[str, dict[str, float]]
 """Recipe id to metric to value."""
@@ -51,7 +51,8 @@ def label(
 
     DNSMOS repeats a short signal until it fills its 9.01 s window, and gives its three columns in one go. `source` is
     a corpus, or a pool that has these recipes. Raises ValueError for an unknown metric or one that a signal does not
-    have (PESQ of a signal without speech), naming the recipes, and ImportError without the metric packages.
+    have (PESQ of a signal without speech), naming the recipes, ImportError without the metric packages, and
+    ChildProcessError if one of the processes dies.
     """
     _check_metric(metric)
     if metric == "snr_db":
@@ -59,7 +60,8 @@ def label(
     table = read_labels(cache_csv)
     missing = [recipe for recipe in recipes if metric not in table.get(recipe.id, {})]
     saved = time.monotonic()
-    for recipe_id, values in tqdm(_measured(source, missing, metric, processes), f"labelling {metric}", len(missing)):
+    measured = ordered(partial(_measure_one, source, metric), missing, processes if len(missing) > 1 else 1)
+    for recipe_id, values in tqdm(measured, f"labelling {metric}", len(missing)):
         table.setdefault(recipe_id, {}).update(values)
         if time.monotonic() - saved > _SAVE_SECONDS:
             write_labels(cache_csv, table)
@@ -131,17 +133,6 @@ def measure(mixture: Mixture, metric: str) -> dict[str, float]:
 def _check_metric(metric: str) -> None:
     if metric not in get_args(GuideMetric):
         raise ValueError(f"metric is {metric!r}; choose one of {', '.join(get_args(GuideMetric))}")
-
-
-def _measured(
-    source: Corpus | Mixtures, recipes: Sequence[Recipe], metric: str, processes: int
-) -> Iterator[tuple[str, dict[str, float]]]:
-    work = partial(_measure_one, source, metric)
-    if processes == 1 or len(recipes) < 2:
-        yield from map(work, recipes)
-        return
-    with multiprocessing.get_context("spawn").Pool(processes) as workers:
-        yield from workers.imap(work, recipes, chunksize=2)
 
 
 def _measure_one(source: Corpus | Mixtures, metric: str, recipe: Recipe) -> tuple[str, dict[str, float]]:

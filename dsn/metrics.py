@@ -13,20 +13,16 @@ from __future__ import annotations
 
 import importlib.util
 import math
-import multiprocessing
-import os
 import warnings
-from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence, Sized
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import pandas
 from tqdm.auto import tqdm
 
 from .mos import SAMPLE_RATE, Dnsmos, Wav, array, dnsmos, samples
+from .workers import ordered
 
 __all__ = [
     "METRICS",
@@ -204,55 +200,22 @@ def unscored(error: str, metrics: Sequence[str] = METRICS) -> Scores:
     return {**dict.fromkeys(metrics, math.nan), "error": error}
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Processes started within use one thread each: numerical libraries read these variables when they load."""
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
-
-
-def _result(future: Future[Scores]) -> Scores:
-    """The scores of a job. Raises RuntimeError with a remedy if its process died."""
-    try:
-        return future.result()
-    except BrokenProcessPool as error:
-        raise RuntimeError(
-            "a scoring process died: a script that scores in parallel needs its main part under "
-            "`if __name__ == '__main__':`; if it has that, memory ran out: use processes=1"
-        ) from error
-
-
 def score_pairs(
     pairs: Iterable[tuple[Wav, Wav]], processes: int = 2, metrics: Sequence[str] = METRICS
 ) -> Iterator[Scores]:
     """`score` of every (enhanced, clean), in order, in parallel processes of one thread; 1 stays in this process.
 
     Takes pairs only as fast as they are scored, so an iterator that computes them may be longer than memory.
-    Raises ValueError for an unknown metric or no process, RuntimeError if a process dies.
+    Raises ValueError for an unknown metric or no process, ImportError if a metric's package is missing, and
+    ChildProcessError if a process dies.
     """
     _check_metrics(metrics)
-    if processes < 1:
-        raise ValueError(f"processes is {processes}; it takes at least 1")
-    if processes == 1:
-        yield from (score(enhanced, clean, metrics) for enhanced, clean in pairs)
-        return
-    pending: deque[Future[Scores]] = deque()
-    with _one_thread(), ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
-        try:
-            for enhanced, clean in pairs:
-                pending.append(pool.submit(score, array(enhanced), array(clean), metrics))
-                if len(pending) > 2 * processes:
-                    yield _result(pending.popleft())
-            while pending:
-                yield _result(pending.popleft())
-        finally:
-            pool.shutdown(cancel_futures=True)
+    arrays = ((array(enhanced), array(clean)) for enhanced, clean in pairs)
+    return ordered(partial(_score_pair, metrics), arrays, processes)
+
+
+def _score_pair(metrics: Sequence[str], pair: tuple[np.ndarray, np.ndarray]) -> Scores:
+    return score(*pair, metrics)
 
 
 def score_table(

@@ -5,10 +5,9 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import multiprocessing
 import os
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -24,6 +23,7 @@ from .corpus import Corpus
 from .files import replacing
 from .mixing import Mixture, render
 from .recipe import Recipe, read_recipes, write_recipes
+from .workers import ordered
 
 MIXTURES = "mixtures.i16"
 """Raw little-endian 16-bit samples, shape (N, 2, L): noisy, then clean."""
@@ -106,8 +106,8 @@ class Pool:
     def make(folder: str | Path, corpus: Corpus, recipes: Sequence[Recipe], processes: int = 1) -> Pool:
         """Renders `recipes`, all of one length, into `folder`; after a kill, the same call goes on where it stopped.
 
-        Raises ValueError for no recipes, unequal lengths, or a folder with a pool of other recipes, and OSError for a
-        full disk.
+        Raises ValueError for no recipes, unequal lengths, or a folder with a pool of other recipes, OSError for a full
+        disk, and ChildProcessError if one of the processes dies.
         """
         folder = Path(folder)
         _prepare(folder, recipes)
@@ -150,15 +150,6 @@ def _render_row(corpus: Corpus, recipe: Recipe) -> bytes:
     return to_int16(np.stack(render(corpus, recipe))).astype("<i2").tobytes()
 
 
-def _rows(corpus: Corpus, recipes: Sequence[Recipe], processes: int) -> Iterator[bytes]:
-    work = partial(_render_row, corpus)
-    if processes == 1:
-        yield from map(work, recipes)
-        return
-    with multiprocessing.get_context("spawn").Pool(processes) as workers:
-        yield from workers.imap(work, recipes, chunksize=4)
-
-
 def _fill(folder: Path, corpus: Corpus, recipes: Sequence[Recipe], processes: int) -> None:
     """Appends the mixtures that are not there yet. Plain writes, because a memory map dies on a full disk."""
     size = 4 * recipes[0].samples
@@ -167,7 +158,7 @@ def _fill(folder: Path, corpus: Corpus, recipes: Sequence[Recipe], processes: in
         done = min(samples.tell() // size, checks.tell() // 4)
         samples.truncate(done * size)
         checks.truncate(done * 4)
-        rows = _rows(corpus, recipes[done:], processes)
+        rows = ordered(partial(_render_row, corpus), recipes[done:], processes)
         for row in tqdm(rows, desc=f"mixing {folder.name}", total=len(recipes), initial=done):
             _append(samples, row)
             _append(checks, zlib.crc32(row).to_bytes(4, "little"))

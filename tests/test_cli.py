@@ -12,11 +12,12 @@ import soundfile
 import torch
 
 from dsn import __main__ as cli
-from dsn import audio, config, corpus, download, routes, weights
+from dsn import audio, config, corpus, download, metrics, routes, weights
 from dsn.commands.common import reason
 from dsn.data import Corpus, Pool, draw, render, write_recipes
 from dsn.model import DSN
 from tests.corpora import speechlike
+from tests.test_workers import Deadly
 
 COMMANDS = ("train", "evaluate", "enhance", "export", "bench", "macs", "data", "data default", "data pool")
 COMMANDS += ("data export",)
@@ -283,6 +284,14 @@ def test_evaluate_refuses(pairs: Path, model: Path, tmp_path: Path, capsys: pyte
     assert "unknown metrics ['mos']" in refused(capsys, "evaluate", pairs, *out, "--metrics", "mos")
     assert "is a folder" in refused(capsys, "evaluate", pairs, "--out", tmp_path)
     assert not (tmp_path / "table.csv").exists()
+
+
+def test_a_dead_process_is_no_fault_of_the_program(
+    pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "array", lambda wav: Deadly())
+    arguments = ("--model", "noisy", "--out", tmp_path / "t.csv", "--metrics", "si_sdr_db")
+    assert "died" in refused(capsys, "evaluate", pairs, *arguments, "--processes", 2)
 
 
 # macs

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,19 @@ def test_a_pool_and_processes_give_the_same_labels(corpus: Corpus, recipes: list
     two = labels.label(pool, recipes, "si_sdr_db", tmp_path / "two.csv", processes=2)
     assert two == pytest.approx(one, abs=2e-2)  # the pool holds 16-bit samples
     assert list(two) == list(one)
+
+
+class DeadlyPool(Pool):
+    """Ends the process that it is sent to."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os._exit, (1,)
+
+
+def test_a_dead_process_is_an_error(corpus: Corpus, recipes: list[Recipe], tmp_path: Path) -> None:
+    Pool.make(tmp_path / "pool", corpus, recipes)
+    with pytest.raises(ChildProcessError, match="--processes 1"):
+        labels.label(DeadlyPool(tmp_path / "pool"), recipes, "si_sdr_db", tmp_path / "labels.csv", processes=2)
 
 
 def test_dnsmos_labels_are_those_of_the_metric(corpus: Corpus, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import torch
 from pandas.testing import assert_frame_equal
 
 from dsn import metrics, mos
+from tests.test_workers import Deadly
 
 RATE = 16000
 
@@ -255,15 +256,8 @@ def test_parallel_equals_serial() -> None:
     assert parallel.loc[0, "si_sdr_db"] == pytest.approx(parallel.loc[5, "si_sdr_db"], abs=1e-4)
 
 
-class Deadly:
-    """Ends the process that unpickles it."""
-
-    def __reduce__(self) -> tuple:
-        return os._exit, (1,)
-
-
 def test_a_dead_process_is_reported() -> None:
-    with pytest.raises(RuntimeError, match="a scoring process died.*processes=1"):
+    with pytest.raises(ChildProcessError, match=r"a process .* died.*processes=1"):
         metrics.score_table([("a", np.array(Deadly(), dtype=object), CLEAN)])
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import builtins
 import dataclasses
 import errno
+import os
 import pickle
 import shutil
 from pathlib import Path
@@ -107,6 +108,22 @@ def test_several_processes_make_the_same_pool(
     tmp_path: Path, made: Path, corpus: Corpus, recipes: list[Recipe]
 ) -> None:
     Pool.make(tmp_path, corpus, recipes, processes=2)
+    assert content(tmp_path) == content(made)
+
+
+class DeadlyCorpus(Corpus):
+    """Ends the process that it is sent to."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os._exit, (1,)
+
+
+def test_a_dead_process_is_an_error_and_the_pool_goes_on_later(
+    tmp_path: Path, made: Path, corpus: Corpus, recipes: list[Recipe]
+) -> None:
+    with pytest.raises(ChildProcessError, match="--processes 1"):
+        Pool.make(tmp_path, DeadlyCorpus(corpus.folder), recipes, processes=2)
+    Pool.make(tmp_path, corpus, recipes)
     assert content(tmp_path) == content(made)
 
 
