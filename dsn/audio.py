@@ -196,11 +196,16 @@ def from_int16(samples: NDArray[np.int16]) -> Wav:
 
 
 def audio_files(folder: str | Path) -> list[Path]:
-    """All .wav, .flac and .ogg files below `folder`, sorted. Raises ValueError if it is no folder or has none."""
+    """All .wav, .flac and .ogg files below `folder`, sorted, without hidden ones.
+
+    Hidden is what has a name, or lies in a folder with a name, that begins with a dot: macOS leaves such companions
+    (`._a.wav`), and an interrupted `write` such temporaries. Raises ValueError if `folder` is no folder or has none.
+    """
     folder = Path(folder)
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a folder")
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS and path.is_file())
+    found = [path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
     if not found:
         raise ValueError(f"{folder} has no audio files ({', '.join(EXTENSIONS)})")
     return found

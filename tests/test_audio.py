@@ -207,6 +207,18 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
     assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
 
 
+def test_hidden_files_are_no_audio_files(tmp_path: Path) -> None:
+    folder = tmp_path / ".corpus"  # given by name, so it counts although it is hidden itself
+    for name in ("a.wav", "b/c.flac", "._a.wav", "b/.1234-c.flac", ".hidden/d.wav"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    assert audio.audio_files(folder) == [folder / "a.wav", folder / "b" / "c.flac"]
+    (folder / "a.wav").unlink()
+    (folder / "b" / "c.flac").unlink()
+    with pytest.raises(ValueError, match="has no audio files"):
+        audio.audio_files(folder)
+
+
 def test_audio_files_are_found_in_order(tmp_path: Path) -> None:
     for name in ("b/2.flac", "a.WAV", "b/1.ogg", "b/notes.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
