@@ -27,6 +27,9 @@ EXTENSIONS = (".wav", ".flac", ".ogg")
 MAX_FILTER = 50_000_000
 """Most taps of a resampling filter, about 0.4 GB while it is made; odd rates such as 44,101 Hz would take more."""
 
+PIPED = 0x7FFFF000
+"""Least size that a WAV header announces where its writer, piped, could not know it: SoX, arecord (2 GiB), ffmpeg."""
+
 FLOATS = ("FLOAT", "DOUBLE")
 """Sample formats that hold more than [-1, 1]."""
 
@@ -64,7 +67,7 @@ def _frames(sound: soundfile.SoundFile, start: int, stop: int | None, path: Path
 
 
 def _declared_bytes(path: Path) -> int | None:
-    """Size of the data chunk that a WAV header announces, None where there is no such chunk."""
+    """Size of the file, up to the end of its samples, that a WAV header announces; None where it announces none."""
     with open(path, "rb") as stream:
         if stream.read(4) != b"RIFF":
             return None
@@ -80,7 +83,7 @@ def _declared_bytes(path: Path) -> int | None:
 def _check_whole(path: Path) -> None:
     """Catches the truncated WAV that libsndfile shortens without a word; its header still tells."""
     declared = _declared_bytes(path) if path.suffix.lower() == ".wav" else None
-    streamed = declared is not None and declared >= 0xFFFFFFF0  # a pipe could not know the size
+    streamed = declared is not None and declared >= PIPED
     if declared is not None and not streamed and declared > path.stat().st_size:
         raise ValueError(f"{path} is truncated: {path.stat().st_size} of {declared} bytes; restore it from its source")
 

@@ -178,6 +178,17 @@ def test_a_wav_with_other_chunks_is_whole(tmp_path: Path) -> None:
     np.testing.assert_array_equal(audio.read_mono(tmp_path / "b.wav"), audio.read_mono(tmp_path / "a.wav"))
 
 
+@pytest.mark.parametrize("declared", [0x7FFFF000, 0x7FFFEFFC, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF])
+def test_a_wav_from_a_pipe_is_whole(tmp_path: Path, declared: int) -> None:
+    """Sizes that SoX (the second for stereo of 24 bits), arecord and ffmpeg write where they cannot know better."""
+    audio.write(tmp_path / "a.wav", tone())
+    data = bytearray((tmp_path / "a.wav").read_bytes())
+    data[4:8], data[40:44] = min(declared + 36, 0xFFFFFFFF).to_bytes(4, "little"), declared.to_bytes(4, "little")
+    (tmp_path / "b.wav").write_bytes(data)
+    np.testing.assert_array_equal(audio.read_mono(tmp_path / "b.wav"), audio.read_mono(tmp_path / "a.wav"))
+    assert audio.length(tmp_path / "b.wav") == 8000
+
+
 @pytest.mark.parametrize(
     ("wav", "name", "message"),
     [
