@@ -6,12 +6,13 @@ Marks: A the paper's abstract, S public summaries of it, N the authors' neighbou
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import pandas
 
 from . import stored
+from .plots.tables import interval
 
 SETS = {"test": "mixtures", "voicebank": "VoiceBank+DEMAND"}
 """Test sets as the page calls them."""
@@ -179,25 +180,6 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return f'<table class="dataframe dsn-words"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>'
 
 
-def _figure(value: float, digits: int = 2) -> str:
-    return f"{value:.{digits}f}".replace("-", "−")
-
-
-def _interval(row: Mapping[str, float], digits: int = 2) -> str:
-    """A value, and its interval where there is one."""
-    value = _figure(row["value" if "value" in row else "mean"], digits)
-    return (
-        value
-        if pandas.isna(row["low"])
-        else f"{value} ({_figure(row['low'], digits)} to {_figure(row['high'], digits)})"
-    )
-
-
-def _digits(claim: str) -> int:
-    """Digits behind the point for the value of a goal."""
-    return 3 if "difference" in claim else 1 if "%" in claim else 2
-
-
 def _verdicts(goals: pandas.DataFrame | None, statement: Statement) -> str:
     """How many of the goals that measure a claim MGT-DSN itself meets."""
     if not statement.goals:
@@ -223,24 +205,6 @@ def statements_table(goals: pandas.DataFrame | None) -> str:
     return _table(("the paper", "source", "chapter", "goals of this book"), rows)
 
 
-def goals_table(goals: pandas.DataFrame | None) -> str:
-    """Every goal with value, interval and verdict; without results/claims.csv the page says so."""
-    if goals is None:
-        return "<p>Not measured yet: this copy has no results/claims.csv.</p>"
-    rows = [
-        (
-            html.escape(str(row["claim"])),
-            SETS.get(str(row["set"]), str(row["set"])),
-            html.escape(stored.label(str(row["system"]))),
-            "–" if pandas.isna(row["value"]) else _interval(row, _digits(str(row["claim"]))),
-            html.escape(str(row["goal"]).replace("-0", "−0")),
-            MET.get(str(row["met"]), str(row["met"])),
-        )
-        for row in goals.to_dict("records")
-    ]
-    return _table(("goal", "set", "system", "value", "asked for", "verdict"), rows)  # type: ignore[arg-type]
-
-
 def not_run_table() -> str:
     """What could not be run again, and why."""
     return _table(("what", "why"), [tuple(map(html.escape, row)) for row in NOT_RUN])
@@ -252,7 +216,7 @@ def _tested(choice: Choice, differences: pandas.DataFrame | None) -> str:
     for name in choice.tested_by:
         base = stored.unchanged(name)
         row = None if differences is None else stored.difference(differences, name, "pesq_wb", baseline=base)
-        told.append(f"{name}: {'not measured yet' if row is None else _interval(row.to_dict(), 3)}")
+        told.append(f"{name}: {MET['missing'] if row is None else interval(row, 3)}")
     return "<br>".join(told) or "–"
 
 

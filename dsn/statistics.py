@@ -33,11 +33,6 @@ class Interval(NamedTuple):
     high: float
     files: int
 
-    @property
-    def excludes_zero(self) -> bool:
-        """Whether the interval lies on one side of 0; False where there is no interval."""
-        return self.low > 0 or self.high < 0
-
 
 def bootstrap_interval(
     values: Values, level: float = 0.95, resamples: int = 2000, seed: int = 0, groups: Sequence[Any] | None = None

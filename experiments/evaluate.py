@@ -24,7 +24,7 @@ from typing import Any
 
 import pandas
 import torch
-from systems import DIALLED, MAIN, MODEL, NOISY, System, compared, controlled, trained
+from systems import DIALLED, MAIN, MODEL, NOISY, RATIOED, System, compared, controlled, trained
 from tables import write_all
 from test_set import RECIPES, about, mixture_items, voicebank_items
 from tqdm.auto import tqdm
@@ -48,6 +48,9 @@ CALIBRATION = 36
 
 KNOWN = ("group", "kind", "seen", "speaker", "reverberant")
 """What `test_set.about` tells of a mixture; of the pairs only the group is known, each its own."""
+
+OWN = System(DIALLED, DIALLED)
+"""MGT-DSN under its own policy, which must be measured before the controls that open gates as often."""
 
 PACKAGES = ("torch", "numpy", "pesq", "pystoi", "speechmos", "onnxruntime")
 
@@ -87,7 +90,8 @@ class Bench:
         """What a table depends on."""
         found = {"weights": sha256(self.weights(system.row, seed))} if system.row else {}
         source = self.results / RECIPES if name == "test" else self.corpus / "voicebank.csv"
-        return found | {"data": sha256(source)}
+        found["data"] = sha256(source)
+        return found | ({"ratios": sha256(self.place(OWN, seed, name))} if system.control in RATIOED else {})
 
     def dial(self, model: DSN, ratio: float) -> float:
         """The dial that opens a share of the gates over validation mixtures."""
@@ -111,7 +115,7 @@ def prepared(bench: Bench, system: System, seed: int, name: str) -> tuple[Enhanc
 
 def own_ratios(bench: Bench, model: DSN, seed: int, name: str) -> list[float]:
     """Mean ratio of each gate of MGT-DSN on a set, as measured before."""
-    own = pandas.read_csv(bench.place(System(DIALLED, DIALLED), seed, name))
+    own = pandas.read_csv(bench.place(OWN, seed, name))
     return own[[f"ratio_{gate}" for gate in model.gate_names]].mean().tolist()
 
 
@@ -130,7 +134,9 @@ def measure(bench: Bench, system: System, seed: int, name: str) -> Table:
     else:
         table = evaluate(model, chosen, dial, bench.processes, QUICK)
         ratings = evaluate(model, rated(chosen, name, EVERY), dial, bench.processes, DNSMOS)
-        table = table.merge(ratings[["file", *DNSMOS]], on="file", how="left")
+        ratings = ratings.rename(columns={"error": "unrated"})
+        table = table.merge(ratings[["file", *DNSMOS, "unrated"]], on="file", how="left")
+        table["error"] = table["error"].where(table["error"] != "", table.pop("unrated").fillna(""))
     if all(table["error"].tolist()):
         raise ValueError(f"{system.name} failed on every file of {name}: {table['error'].iloc[0]}")
     table.insert(1, "dial", dial)
@@ -141,7 +147,9 @@ def measure(bench: Bench, system: System, seed: int, name: str) -> Table:
 
 
 def keep(bench: Bench, system: System, seed: int, name: str) -> None:
-    """Measure a system on a set unless that is done, and write table and record."""
+    """Measure a system on a set unless that is done, and write table and record; before a control what it rests on."""
+    if system.control in RATIOED:
+        keep(bench, OWN, seed, name)
     path = bench.place(system, seed, name)
     record, wanted = path.with_suffix(".json"), bench.hashes(system, seed, name)
     if path.is_file() and record.is_file() and json.loads(record.read_text())["hashes"] == wanted:

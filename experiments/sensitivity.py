@@ -86,12 +86,12 @@ def adapt(model: DSN, pool: Pool, gate: Tensor) -> None:
 @torch.no_grad()
 def quality(model: DSN, valid: Pool, gate: Tensor | None = None) -> dict[str, float]:
     """Quality loss and mean PESQ over the first validation mixtures, gates as in `forward`."""
-    losses, scores = [], []
-    for start in range(0, min(FILES, len(valid)), BATCH):
-        noisy, clean = map(torch.as_tensor, valid.batch(range(start, start + BATCH)))
+    losses, scores, files = [], [], range(min(FILES, len(valid)))
+    for start in files[::BATCH]:
+        noisy, clean = map(torch.as_tensor, valid.batch(files[start : start + BATCH]))
         enhanced = forward(model.eval(), noisy, gate)
         clean = clean[:, : enhanced.shape[-1]]
-        losses.append(float(quality_loss(enhanced, clean, LOSS)))
+        losses += [float(quality_loss(enhanced, clean, LOSS))] * len(clean)
         scores += [pesq_wb(y.numpy(), s.numpy()) for y, s in zip(enhanced, clean, strict=True)]
     return {"quality_loss": float(np.mean(losses)), "pesq_wb": float(np.mean(scores))}
 

@@ -2,13 +2,14 @@
 
 dsn-closed, dsn-open   DSN with every gate forced
 random-gate            MGT-DSN's network, each gate open by chance at MGT-DSN's own mean ratio of that gate
-mgt-dsn-frozen         each gate held at its rounded mean: the static network that MGT-DSN amounts to
+mgt-dsn-frozen         each gate held at its rounded mean, which may be a cheaper static network
 mgt-dsn-periodic       each gate open in evenly spread frames, at its mean ratio
 mgt-dsn-shuffled       the gates that the policy chose for a file, at other moments of that file
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -32,6 +33,9 @@ DIAL_RATIOS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0)
 
 MAIN = (NOISY, BASELINE, "dsn", DIALLED)
 """Rated by DNSMOS on every file; the others on every third mixture."""
+
+RATIOED = ("random", "frozen", "periodic")
+"""Controls that open each gate as often as MGT-DSN's own policy does."""
 
 BLIND = "random-gate-trained"
 """A row that was trained with random gates and never learnt any others."""
@@ -82,17 +86,21 @@ class Controlled:
 def controlled(model: DSN, control: str, ratios: Sequence[float], seed: int) -> Controlled:
     """`model` under one of the controls; `ratios` are the policy's own mean ratios, gate by gate.
 
+    What is drawn depends on the signal and the seed alone, so a file has the same gates in every pass.
     Raises ValueError for an unknown control.
     """
-    generator = torch.Generator().manual_seed(seed)
+
+    def drawn(wav: Tensor) -> torch.Generator:
+        return torch.Generator().manual_seed(zlib.crc32(wav.contiguous().numpy().tobytes(), seed))
+
     n_gates = len(model.gate_names)
     makers: Mapping[str, Callable[[Tensor], Any]] = {
         "closed": lambda wav: partial(constant_gate, ratio=[0.0] * n_gates),
         "open": lambda wav: partial(constant_gate, ratio=[1.0] * n_gates),
-        "random": lambda wav: partial(random_gate, ratio=list(ratios), generator=generator),
+        "random": lambda wav: partial(random_gate, ratio=list(ratios), generator=drawn(wav)),
         "frozen": lambda wav: partial(constant_gate, ratio=list(ratios)),
         "periodic": lambda wav: partial(periodic_gate, ratio=list(ratios)),
-        "shuffled": lambda wav: shuffled(results.gates(model, wav), generator)[None],
+        "shuffled": lambda wav: shuffled(results.gates(model, wav), drawn(wav))[None],
     }
     if control not in makers:
         raise ValueError(f"control is {control!r}; choose one of {', '.join(makers)}")

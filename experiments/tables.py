@@ -19,7 +19,7 @@ from record import made
 from systems import BASELINE, DIALLED, MODEL, NOISY, trained
 
 from dsn import config, stored, weights
-from dsn.claims import claims
+from dsn.claims import RIVALS, claims
 from dsn.evaluate import write_csv
 from dsn.files import replacing, sha256
 from dsn.metrics import summarise
@@ -36,8 +36,7 @@ BY_SNR = ("dsn", "mgt-dsn")
 USED = ("dsn", "mgt-dsn", "mgt-dsn-60", "mgt-dsn-50")
 """Systems whose ratios are given by every property of the input."""
 
-CONTROLLED = ("dsn", "ftfnet-narrow", "random-gate", "random-gate-trained", "mgt-dsn-frozen", "mgt-dsn-periodic")
-CONTROLS = (*CONTROLLED, "mgt-dsn-shuffled")
+CONTROLS = (*RIVALS, "mgt-dsn-shuffled")
 """What MGT-DSN itself is compared with, beside FTF-Net."""
 
 TARGETED = re.compile(r"mgt-dsn-\d+")

@@ -21,11 +21,11 @@ from tqdm.auto import tqdm
 
 from dsn import config
 from dsn.data import Corpus, Pool, Recipe, draw, write_recipes
+from dsn.drawing import SYNTHETIC
 from dsn.evaluate import Item, items
 
 SNRS_DB = (-5.0, 0.0, 5.0, 10.0, 15.0, 20.0)
 UNSEEN = ("boat_engine", "kitchen_tap", "typing")
-SYNTHETIC = ("babble", "coloured", "speech_shaped")
 OF_KIND = {True: 2, False: 4}
 """Mixtures of a recorded kind that training has, and of one that it has not; of each synthetic kind there are three."""
 

@@ -1,7 +1,8 @@
 """Train the rows of `experiments/rows.py`, each after its start and teacher; interrupted, the same call goes on.
 
 RUNS/<row>/seed<k> gets `checkpoint.pt`, `log.csv` and, at the end, `model.safetensors`. Two calls with one thread each
-use two cores better than one call with two; give them different rows or seeds.
+use two cores better than one call with two; give them different seeds, or rows whose trunk is trained: a trunk that two
+calls train at once in one folder would be done twice.
 
 Examples:
     python experiments/training.py --list --pool POOL --runs RUNS

@@ -130,6 +130,34 @@ def test_forced_gates_cost_what_they_should(bench: evaluate.Bench) -> None:
     assert set(measured(bench, "mgt-dsn-frozen")["activation_ratio"].round(9)) <= {k / 5 for k in range(6)}
 
 
+def test_a_control_is_measured_again_when_the_ratios_it_rests_on_change(
+    bench: evaluate.Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured(bench, "mgt-dsn-frozen", "voicebank")
+    own, frozen = (bench.place(system(name), 0, "voicebank") for name in ("mgt-dsn", "mgt-dsn-frozen"))
+    before, calls = own.read_text(), []
+    monkeypatch.setattr(evaluate, "measure", lambda _, job, *rest: calls.append(job.name) or pandas.read_csv(frozen))
+    evaluate.keep(bench, system("mgt-dsn-frozen"), 0, "voicebank")
+    own.write_text(before + "\n")
+    evaluate.keep(bench, system("mgt-dsn-frozen"), 0, "voicebank")
+    assert calls == ["mgt-dsn-frozen"]
+    own.write_text(before)
+    evaluate.keep(bench, system("mgt-dsn-frozen"), 0, "voicebank")
+    assert calls == ["mgt-dsn-frozen"] * 2
+
+
+@pytest.mark.parametrize("control", ["random", "shuffled"])
+def test_a_file_has_the_same_drawn_gates_in_every_pass(control: str) -> None:
+    model, (wav, other) = DSN(SLIM).eval(), torch.randn(2, 8000)
+    drawn = systems.controlled(model, control, [0.5] * 5, 0)
+    first = drawn.enhance(wav).gate
+    drawn.enhance(other)
+    assert torch.equal(drawn.enhance(wav).gate, first)
+    assert control != "random" or not torch.equal(
+        systems.controlled(model, control, [0.5] * 5, 1).enhance(wav).gate, first
+    )
+
+
 def test_controls_are_named_when_unknown() -> None:
     with pytest.raises(ValueError, match="control is 'magic'"):
         systems.controlled(DSN(SLIM), "magic", [0.5] * 5, 0)

@@ -48,17 +48,10 @@ def test_no_interval_from_too_few_values(values: list[float], files: int) -> Non
     assert interval.files == files
     assert math.isnan(interval.low) and math.isnan(interval.high)
     assert math.isnan(interval.mean) == (files == 0)
-    assert not interval.excludes_zero
 
 
 def test_equal_values_give_an_interval_of_no_width() -> None:
     assert bootstrap_interval([0.25] * 5) == Interval(0.25, 0.25, 0.25, 5)
-
-
-def test_interval_knows_whether_it_holds_zero() -> None:
-    assert bootstrap_interval([1.0, 1.1, 1.2]).excludes_zero
-    assert bootstrap_interval([-1.0, -1.1, -1.2]).excludes_zero
-    assert not bootstrap_interval([-1.0, 0.0, 1.0]).excludes_zero
 
 
 @pytest.mark.parametrize("options, named", [({"level": 1.0}, "level is 1.0"), ({"resamples": 5}, "resamples is 5")])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import select
@@ -113,10 +112,3 @@ class Browser:
         thrown = [e["params"] for e in self.events if e.get("method") == "Runtime.exceptionThrown"]
         logged = [e["params"]["entry"] for e in self.events if e.get("method") == "Log.entryAdded"]
         return [str(e["exceptionDetails"]) for e in thrown] + [e["text"] for e in logged if e["level"] == "error"]
-
-    def screenshot(self, path: Path, width: int = 1000, height: int = 1200) -> None:
-        """The page as a PNG."""
-        size: dict[str, Any] = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
-        self.ask("Emulation.setDeviceMetricsOverride", **size)
-        time.sleep(0.3)
-        path.write_bytes(base64.b64decode(self.ask("Page.captureScreenshot")["data"]))

@@ -80,7 +80,7 @@ def factors_text(systems: pandas.DataFrame) -> str:
         values = [row["rtf_mean"] for row in records(systems, route=route, pace=BACK_TO_BACK) if is_gated(row)]
         if values:
             said.append(f"{name} {min(values):.4f} to {max(values):.4f}")
-    return f"Median real-time factors of the slim model over its settings, back to back: {'; '.join(said)}."
+    return f"Mean real-time factors of the slim model over its settings, back to back: {'; '.join(said)}."
 
 
 def time_against_cost(systems: pandas.DataFrame, lines: pandas.DataFrame) -> tuple[Figure, str]:
