@@ -6,6 +6,7 @@ import errno
 import hashlib
 import http.client
 import os
+import re
 import shutil
 import time
 import urllib.error
@@ -16,6 +17,7 @@ from typing import Any, BinaryIO
 from tqdm.auto import tqdm
 
 from . import __version__
+from .files import replacing
 
 TRIES = 5
 """How often a connection may break before the download gives up; any progress starts the count again."""
@@ -40,8 +42,7 @@ def fetch(
     """
     path = Path(path)
     recorded = path.with_name(path.name + ".sha256")
-    if sha256 is None and recorded.is_file():
-        sha256 = recorded.read_text(encoding="ascii").split()[0]
+    sha256 = sha256 or _recorded(recorded)
     if not path.is_file():
         part = path.with_name(path.name + ".part")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -49,8 +50,16 @@ def fetch(
         os.replace(part, path)
     found = _check(path, url, size, sha256, md5)
     if sha256 is None:
-        recorded.write_text(f"{found}  {path.name}\n", encoding="ascii")
+        with replacing(recorded) as temporary:
+            temporary.write_text(f"{found}  {path.name}\n", encoding="utf-8")
     return path
+
+
+def _recorded(record: Path) -> str | None:
+    """The SHA-256 of an earlier download; None without a record, or with one that is no SHA-256 and tells nothing."""
+    text = record.read_text(encoding="utf-8", errors="replace") if record.is_file() else ""
+    found = re.match(r"[0-9a-f]{64}\b", text)
+    return found[0] if found else None
 
 
 def _download(url: str, part: Path, size: int | None) -> None:

@@ -201,6 +201,25 @@ def test_the_first_hash_is_recorded_and_checked_from_then_on(server: Server, tmp
         fetch.fetch(server.address + "data.bin", path)
 
 
+@pytest.mark.parametrize("record", ["", "\n", SHA256[:40], f"{'x' * 64}  data.bin\n", "ü"])
+def test_a_record_that_is_no_hash_counts_as_none(server: Server, tmp_path: Path, record: str) -> None:
+    (tmp_path / "data.bin.sha256").write_text(record, encoding="latin-1")
+    fetch.fetch(server.address + "data.bin", tmp_path / "data.bin", md5=MD5)
+    assert (tmp_path / "data.bin.sha256").read_text() == f"{SHA256}  data.bin\n"
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["data.bin", "data.bin.sha256"]
+
+
+def test_a_kill_leaves_no_half_record(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(path: Path, text: str, **options: Any) -> int:
+        path.write_bytes(text[:5].encode())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "write_text", killed)
+    with pytest.raises(KeyboardInterrupt):
+        fetch.fetch(server.address + "data.bin", tmp_path / "data.bin")
+    assert [file.name for file in tmp_path.iterdir()] == ["data.bin"]
+
+
 def test_a_disk_that_is_too_small_is_named_first(server: Server, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr(fetch.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(1, 1, 1000))
     with pytest.raises(OSError, match="has 1,000 bytes free and 3,000,000 are needed") as error:
