@@ -167,6 +167,25 @@ def test_a_size_of_its_own_has_a_run_of_its_own(tmp_path):
     assert chapters.record("a", "full", tmp_path / "runs") is None
 
 
+@pytest.mark.parametrize("text", ["", '{"code": "a", "dep', "[1]", "{}", "\x00\xff"])
+def test_a_record_that_cannot_be_read_counts_as_none(tmp_path, text):
+    chapters.place("a", folder=tmp_path).write_text("a run")
+    (tmp_path / "a.json").write_text(text, encoding="latin-1")
+    assert chapters.record("a", folder=tmp_path) is None
+
+
+def test_a_kill_leaves_no_half_record(repository, monkeypatch):
+    def killed(path, text, **_options):
+        path.write_bytes(text[:20].encode())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(chapters, "run", lambda *_arguments, **_options: chapters.Run(1.0, 2.0))
+    monkeypatch.setattr(chapters.Path, "write_text", killed)
+    with pytest.raises(KeyboardInterrupt):
+        cached_run(repository)
+    assert not (repository / "runs").exists() or list((repository / "runs").iterdir()) == []
+
+
 def test_a_chapter_cannot_download(tmp_path):
     code = "import urllib.request as r\nassert set(r.getproxies().values()) >= {'http://127.0.0.1:9'}, r.getproxies()"
     assert chapters.run(written(tmp_path / "a.ipynb", code), tmp_path / "out.ipynb").seconds > 0

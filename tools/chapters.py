@@ -135,13 +135,16 @@ def place(name: str, size: str = "", folder: Path = RUNS) -> Path:
 
 
 def record(name: str, size: str = "", folder: Path = RUNS) -> dict[str, Any] | None:
-    """The record of a chapter's last run in a size; None if there is none.
+    """The record of a chapter's last run in a size; None if there is none, or none that can be read.
 
     It holds `seconds`, `megabytes`, `device` and `date` of the run, `code` (a hash), `depends` (hashes by path).
     """
     path = place(name, size, folder)
-    known = json.loads(path.with_suffix(".json").read_text()) if path.with_suffix(".json").exists() else {}
-    return known if path.exists() and "depends" in known else None
+    try:
+        known = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return known if path.exists() and isinstance(known, dict) and "depends" in known else None
 
 
 def outdated(notebook: Path, known: Mapping[str, Any] | None, root: Path = ROOT) -> str:
@@ -188,7 +191,8 @@ def run_cached(notebook: Path, folder: Path, size: str = "", root: Path = ROOT, 
     depends = dependencies.depends(dependencies.within(took.opened, root), files)
     known = {"code": code, "seconds": took.seconds, "megabytes": took.megabytes, "depends": depends}
     known |= {"date": time.strftime("%Y-%m-%d %H:%M"), "device": f"{platform.machine()} CPU, {os.cpu_count()} cores"}
-    output.with_suffix(".json").write_text(json.dumps(known, indent=1))
+    with replacing(output.with_suffix(".json")) as temporary:
+        temporary.write_text(json.dumps(known, indent=1), encoding="utf-8")
     return known | {"cached": False, "why": f"run: {reason}"}
 
 
