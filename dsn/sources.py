@@ -90,11 +90,11 @@ def table_or_none(name: str) -> pandas.DataFrame | None:
 
 
 def _git(*arguments: str) -> str:
-    """What git says about the repository that this package lies in; empty where there is none."""
+    """What git says about the repository that this package lies in; empty where there is none, or no answer in time."""
     command = ["git", "-C", str(Path(__file__).resolve().parent), *arguments]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
-    except OSError:
+    except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
 

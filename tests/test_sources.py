@@ -1,5 +1,6 @@
 import json
 import math
+import subprocess
 
 import numpy as np
 import pandas
@@ -7,6 +8,7 @@ import pytest
 import torch
 from bs4 import BeautifulSoup, Tag
 
+import dsn
 from dsn import sources, stored
 from dsn.files import sha256
 from dsn.paper import PAPER
@@ -100,6 +102,15 @@ def test_stored_results_of_this_copy_can_be_cited():
     system = stored.table("systems").query("system == 'mgt-dsn'").iloc[0]
     number = sources.result("systems", "pesq_wb", system="mgt-dsn", set=system["set"])
     assert 1 < float(number) < 4.6 and len(told(number)["sha256"]) == 12
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError("no git"), subprocess.TimeoutExpired("git", 20)])
+def test_without_an_answer_from_git_the_version_stands_for_the_commit(monkeypatch, error):
+    def silent(*_arguments, **_options):
+        raise error
+
+    monkeypatch.setattr(subprocess, "run", silent)
+    assert told(sources.this_run()(1.0))["commit"] == f"dsn {dsn.__version__}"
 
 
 def test_this_run_names_weights_seed_commit_and_date():
