@@ -54,7 +54,7 @@ def test_a_layer_of_another_class_is_named(models, monkeypatch):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_stages_add_up_to_the_table(costs, name):
-    found, table = backbones.stage_costs(costs[name]), costs[name]
+    found, table = backbones.costs_by_gate(costs[name]), costs[name]
     assert sum(found["open"].tolist()) == pytest.approx(table.mmacs_per_s())
     assert sum(found["closed"].tolist()) == pytest.approx(table.mmacs_per_s([0] * table.n_gates))
     assert list(dict.fromkeys(found["stage"])) == [*config.Model(backbone=name).stages, "policy"]
@@ -63,7 +63,7 @@ def test_stages_add_up_to_the_table(costs, name):
 
 
 def test_bars_have_the_lengths_of_the_costs(costs):
-    figure, text = backbones.stage_bars(costs)
+    figure, text = backbones.cost_panels(costs)
     figure.savefig(io.BytesIO(), dpi=40)
     for axis, table in zip(figure.axes, costs.values(), strict=True):
         drawn = sum(bar.get_width() for bars in axis.containers for bar in bars)

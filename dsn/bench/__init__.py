@@ -16,7 +16,7 @@ import numpy as np
 import pandas
 import torch
 
-from .. import stored, weights
+from .. import config, stored, weights
 from .hardware import describe
 from .parts import Part, by_gate, by_kind
 from .peers import installed
@@ -36,7 +36,7 @@ COLUMNS = [
     "pace",
 ]
 
-FRAME_RATE = 62.5
+FRAME_RATE = config.Stft().frame_rate
 """Frames per second of our systems, for cost per frame."""
 
 OPERATING_POINT = 73.0

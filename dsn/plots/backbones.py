@@ -52,7 +52,7 @@ def layer_counts(models: Mapping[str, DSN]) -> HTML:
     )
 
 
-def stage_costs(table: MacTable) -> pd.DataFrame:
+def costs_by_gate(table: MacTable) -> pd.DataFrame:
     """MMAC/s by stage and kind of layer in the order of a frame: stage, kind, gate (index, or NaN), closed, open."""
     costs = layer_costs(table).assign(gate=[row.gate for row in table.rows])
     costs["stage"] = costs["layer"].str.split(".").str[0]
@@ -60,9 +60,9 @@ def stage_costs(table: MacTable) -> pd.DataFrame:
     return groups.agg(gate=("gate", "first"), closed=("closed", "sum"), open=("open", "sum")).reset_index()
 
 
-def stage_bars(tables: Mapping[str, MacTable]) -> tuple[Figure, str]:
+def cost_panels(tables: Mapping[str, MacTable]) -> tuple[Figure, str]:
     """A panel per backbone, a bar per stage: by kind what always runs, then paler what an open gate adds."""
-    sizes = [len(set(stage_costs(table)["stage"].tolist())) for table in tables.values()]
+    sizes = [len(set(costs_by_gate(table)["stage"].tolist())) for table in tables.values()]
     height = 0.3 * sum(sizes) + 0.45 * len(sizes) + 0.7
     figure, axes = new_figure(height, len(sizes), sharex=True, height_ratios=sizes)
     for axis, (name, table) in zip(axes, tables.items(), strict=True):
@@ -75,11 +75,11 @@ def stage_bars(tables: Mapping[str, MacTable]) -> tuple[Figure, str]:
     kinds = [kind for kind in KINDS if kind in drawn]
     place = {"loc": "outside upper center", "ncols": len(kinds), "frameon": False, "fontsize": 9}
     figure.legend([drawn[kind] for kind in kinds], kinds, **place)
-    return figure, stage_bars_text(tables)
+    return figure, cost_panels_text(tables)
 
 
 def _stage_panel(axis: Axes, table: MacTable) -> None:
-    costs = stage_costs(table)
+    costs = costs_by_gate(table)
     for place, (stage, part) in enumerate(costs.groupby("stage", sort=False)):
         name, left = block_name(str(stage)), 0.0
         for row in part.to_dict("records"):
@@ -98,11 +98,11 @@ def _in_words(part: pd.DataFrame) -> str:
     return f"{closed:.1f} to {opened:.1f}, gate {int(gates[0]) + 1}" if gates else f"{opened:.1f}, no gate"
 
 
-def stage_bars_text(tables: Mapping[str, MacTable]) -> str:
-    """What `stage_bars` shows."""
+def cost_panels_text(tables: Mapping[str, MacTable]) -> str:
+    """What `cost_panels` shows."""
     texts = []
     for name, table in tables.items():
-        stages = stage_costs(table).groupby("stage", sort=False)
+        stages = costs_by_gate(table).groupby("stage", sort=False)
         listed = "; ".join(f"{block_name(str(stage))} {_in_words(part)}" for stage, part in stages)
         texts.append(f"{stored.label(name)}, {table.n_gates} gates: {listed}.")
     return f"Bars of MMAC/s by stage and kind of layer, gates closed and open. {' '.join(texts)}"
@@ -113,7 +113,7 @@ def stage_table(tables: Mapping[str, MacTable]) -> HTML:
     kinds = [kind for kind in KINDS if kind != "policy"]
     rows = []
     for name, table in tables.items():
-        costs = stage_costs(table)
+        costs = costs_by_gate(table)
         for stage, part in [*costs.groupby("stage", sort=False), ("all", costs.assign(gate=float("nan")))]:
             gates = part["gate"].dropna().tolist()
             row = {"backbone": stored.label(name), "stage": block_name(str(stage))}

@@ -9,6 +9,7 @@ import numpy as np
 import pandas
 from matplotlib.figure import Figure
 
+from ..config import Stft
 from ..stored import label as system_label
 from .marks import number
 from .spectrograms import block_name
@@ -19,7 +20,7 @@ ROUTES = {"torch": "PyTorch, frame by frame", "onnx": "ONNX Runtime", "native": 
 
 BACK_TO_BACK, PACED = "back-to-back", "paced"
 UNGATED = "ungated"
-FRAME_RATE = 62.5
+FRAME_RATE = Stft().frame_rate
 
 Record = dict[str, Any]
 
