@@ -15,7 +15,7 @@ import pandas
 import torch
 from matplotlib.figure import Figure
 
-from dsn import policy, results, stored, weights
+from dsn import config, policy, results, stored, weights
 from dsn.plots import conditional, gates, layers, macs, training
 from dsn.plots import results as measured
 
@@ -73,7 +73,9 @@ def _pareto() -> Drawing:
 
 
 def _noise(seconds: float) -> torch.Tensor:
-    return torch.randn(1, round(seconds * 62.5) * 256, generator=torch.Generator().manual_seed(0))
+    stft = config.Stft()
+    samples = round(seconds * stft.frame_rate) * stft.hop_length
+    return torch.randn(1, samples, generator=torch.Generator().manual_seed(0))
 
 
 def _gradient() -> Drawing:
@@ -89,7 +91,8 @@ def _gradient() -> Drawing:
 def _timeline(place: int) -> Drawing:
     """Gates over the default test mixture of the lowest (0) or the highest SNR (-1)."""
     slim, pair = weights.load("mgt-dsn"), results.mixtures(2)[place]
-    return measured.gate_timeline(pair.noisy, results.gates(slim, pair.noisy), slim.gate_names, 62.5)
+    gate, rate = results.gates(slim, pair.noisy), slim.config.stft.frame_rate
+    return measured.gate_timeline(pair.noisy, gate, slim.gate_names, rate)
 
 
 FIGURES: dict[str, tuple[str, Callable[[], Drawing]]] = {
