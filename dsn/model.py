@@ -99,7 +99,8 @@ class DSN(nn.Module):
         The gates have one frame more than the signal has hops, since the last hop comes out one frame late. A given
         `gate` overrules the policy: (B, T, n_gates), or a function from that shape to the gates, such as
         `functools.partial(dsn.policy.random_gate, ratio=0.4)`.
-        Raises: ValueError for an empty signal, one with NaN or infinite samples, or gates of another shape.
+        Raises: ValueError for a signal of integers, of another shape, empty, or with NaN or infinite samples, and for
+        gates of another shape.
         """
         batched = as_batch(wav)
         samples, hop = batched.shape[-1], self.config.stft.hop_length

@@ -12,7 +12,14 @@ def window(n_fft: int, like: Tensor) -> Tensor:
 
 
 def as_batch(wav: Tensor) -> Tensor:
-    """Signals (L,) or (B, L) as (B, L). Raises ValueError for an empty one or one with NaN or infinite samples."""
+    """Signals (L,) or (B, L) as (B, L).
+
+    Raises ValueError for integers, another shape, an empty signal, and one with NaN or infinite samples.
+    """
+    if not wav.is_floating_point():
+        raise ValueError(f"the signal is {wav.dtype}; give floats in [-1, 1]; divide 16-bit integers by 32768")
+    if wav.dim() not in (1, 2):
+        raise ValueError(f"the signal has shape {tuple(wav.shape)}; give (L,), or (B, L) for several")
     batched = wav if wav.dim() == 2 else wav[None]
     if batched.shape[-1] == 0:
         raise ValueError("the signal is empty; give at least one sample")

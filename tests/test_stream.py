@@ -144,10 +144,21 @@ def test_routes_enhance_whole_signals(backend: str) -> None:
     torch.testing.assert_close(result.gate.float(), expected.gate)
     torch.testing.assert_close(result.wav, expected.wav, atol=1e-5 * float(expected.wav.abs().max()), rtol=0)
     torch.testing.assert_close(route.enhance(wav[0], dial=0.1).wav, result.wav[0])
-    with pytest.raises(ValueError, match="empty"):
-        route.enhance(wav[:, :0])
-    with pytest.raises(ValueError, match="NaN"):
-        route.enhance(wav * torch.nan)
+
+
+@pytest.mark.parametrize("backend", routes.NAMES)
+def test_every_route_refuses_the_same_signals(backend: str) -> None:
+    route = routes.make(available(backend), make())
+    for bad, message in (
+        (torch.zeros(1000, dtype=torch.int16), "int16.*divide 16-bit integers by 32768"),
+        (torch.zeros(1000, dtype=torch.complex64), "complex64"),
+        (torch.zeros(1, 2, 1000), r"shape \(1, 2, 1000\).*\(B, L\)"),
+        (torch.tensor(0.5), r"shape \(\)"),
+        (torch.zeros(2, 0), "empty"),
+        (torch.full((1000,), torch.nan), "NaN"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            route.enhance(bad)
 
 
 def test_forced_gates_overrule_the_policy() -> None:

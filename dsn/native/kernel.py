@@ -95,7 +95,7 @@ class Kernel:
     def enhance(self, wav: Tensor, dial: float = 0.0, gate: Gates | None = None) -> Enhanced:
         """Whole signals (B, L) or (L,), as `DSN.enhance`; of the two logits only the difference is kept, as the second.
 
-        Raises: ValueError for an empty signal, one with NaN or infinite samples, or gates of another shape.
+        Raises: ValueError as `DSN.enhance`.
         """
         batched = as_batch(wav)
         samples, hop = batched.shape[-1], self.hop_length
