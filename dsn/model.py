@@ -94,14 +94,15 @@ class DSN(nn.Module):
     def enhance(
         self, wav: Tensor, dial: float = 0.0, skip: bool = False, chunk: int = 1024, gate: Gates | None = None
     ) -> Enhanced:
-        """Whole signals (B, L) or (L,), latency trimmed, `chunk` frames at a time; needs `eval()` mode.
+        """Whole signals (B, L) or (L,), latency trimmed, `chunk` frames at a time.
 
         The gates have one frame more than the signal has hops, since the last hop comes out one frame late. A given
         `gate` overrules the policy: (B, T, n_gates), or a function from that shape to the gates, such as
         `functools.partial(dsn.policy.random_gate, ratio=0.4)`.
-        Raises: ValueError for a signal of integers, of another shape, empty, or with NaN or infinite samples, and for
-        gates of another shape.
+        Raises: ValueError in training mode, for a signal of integers, of another shape, empty, or with NaN or infinite
+        samples, and for gates of another shape.
         """
+        self.require_eval()
         batched = as_batch(wav)
         samples, hop = batched.shape[-1], self.config.stft.hop_length
         padded = nn.functional.pad(batched, (0, -samples % hop + hop))
@@ -115,6 +116,11 @@ class DSN(nn.Module):
         whole = Enhanced(*(torch.cat(parts, dim=1) for parts in zip(*pieces, strict=True)))
         enhanced = whole.wav[:, hop : hop + samples]
         return whole._replace(wav=enhanced if wav.dim() == 2 else enhanced[0])
+
+    def require_eval(self) -> None:
+        """Raise ValueError in training mode, where every call would draw other gates."""
+        if self.training:
+            raise ValueError("the model is in training mode, which draws gates at random; call eval() first")
 
     def macs(self) -> MacTable:
         """Cost table per frame, policy included."""

@@ -174,6 +174,14 @@ def test_enhance_refuses_gates_of_another_shape():
         make("block").enhance(signal(), gate=torch.ones(2, 20, 5))
 
 
+@pytest.mark.parametrize("name", ["block", "ftfnet"])
+def test_enhance_refuses_training_mode(name):
+    model = make(name).train()
+    with pytest.raises(ValueError, match=r"training mode.*call eval\(\) first"):
+        model.enhance(signal())
+    assert model.training
+
+
 def test_silence_stays_silence():
     enhanced = make("block").enhance(torch.zeros(1, 4000).double())
     assert enhanced.wav.abs().max() == 0 and torch.isfinite(enhanced.logits).all()

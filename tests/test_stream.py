@@ -216,6 +216,19 @@ def test_auto_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert routes.choose() == ("native", "")
 
 
+def test_a_model_in_training_is_refused_and_stays_in_training() -> None:
+    model = make().train()
+    with pytest.raises(ValueError, match=r"training mode.*call eval\(\) first"):
+        Enhancer(model, "torch")
+    assert model.training
+    enhancer = Enhancer(model.eval(), "torch")
+    model.train()
+    for refused in (lambda: enhancer.push(np.zeros(HOP)), lambda: enhancer.route.enhance(torch.zeros(HOP))):
+        with pytest.raises(ValueError, match="training mode"):
+            refused()
+    assert model.training
+
+
 def test_enhancers_may_share_a_route() -> None:
     route, samples = routes.make("torch", make()), speech(1000).astype(np.float32)
     one, other = Enhancer(route), Enhancer(route)

@@ -19,6 +19,7 @@ class TorchSession:
     @torch.inference_mode()
     def step(self, hop: Array, dial: float = 0.0, forced: Forced = None) -> tuple[Array, Array]:
         """One hop; see `Session`."""
+        self.model.require_eval()  # the caller may have gone on training it
         wav = torch.from_numpy(hop)
         enhanced, self.state = self.model(wav, self.state, self._gate(wav, forced), dial, skip=True)
         return enhanced.wav.numpy(), enhanced.gate[:, 0].numpy()
@@ -33,12 +34,13 @@ class TorchSession:
 
 
 class TorchRoute(Route):
-    """The module on the CPU in the precision of its weights."""
+    """The module on the CPU in the precision of its weights. Raises ValueError for one in training mode."""
 
     name = "torch"
 
     def __init__(self, model: DSN) -> None:
-        super().__init__(model.eval())
+        model.require_eval()
+        super().__init__(model)
         self.dtype = torch.empty(0, dtype=next(model.parameters()).dtype).numpy().dtype
 
     def open(self, streams: int = 1) -> TorchSession:
