@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas
 import torch
 from torch import Tensor
@@ -80,14 +81,27 @@ def targets(pool: Mixtures, loss: config.Loss) -> Tensor | None:
     return target_ratio(torch.as_tensor(pool.labels(loss.guide.metric), dtype=torch.float32), loss.guide)
 
 
+def check_length(pool: Mixtures, stft: config.Stft) -> None:
+    """Raises ValueError for mixtures that are no whole number of hops long, which no step could take."""
+    samples = len(pool.batch(np.arange(1))[0][0])
+    if samples % stft.hop_length:
+        text = f"the mixtures have {samples} samples, no multiple of the hop of {stft.hop_length}"
+        raise ValueError(f"{text}; make a pool with samples {stft.whole_hops(samples)}")
+
+
+def check_teacher(pool: Mixtures, loss: config.Loss) -> None:
+    """Raises ValueError for a loss with a teacher and mixtures without its output."""
+    if loss.teacher_weight and not isinstance(pool, Taught):
+        raise ValueError(f"teacher_weight is {loss.teacher_weight}; give the pool a teacher with dsn.teacher.Taught")
+
+
 def drawn(pool: Mixtures, indices: Tensor, wanted: Tensor | None, loss: config.Loss, device: str) -> Batch:
-    """The batch of these mixtures; `wanted` are the target ratios of all. Raises ValueError for a missing teacher."""
+    """The batch of these mixtures; `wanted` are the target ratios of all."""
     noisy, clean = (torch.as_tensor(part).to(device) for part in pool.batch(indices.numpy()))
     target = None if wanted is None else wanted[indices].to(device)
     if not loss.teacher_weight:
         return Batch(noisy, clean, target)
-    if not isinstance(pool, Taught):
-        raise ValueError(f"teacher_weight is {loss.teacher_weight}; give the pool a teacher with dsn.teacher.Taught")
+    assert isinstance(pool, Taught)
     return Batch(noisy, clean, target, torch.as_tensor(pool.taught(indices.numpy())).to(device))
 
 
@@ -160,8 +174,11 @@ def train(
 
     Leaves `checkpoint.pt`, `log.csv` and, at the end, `model.safetensors` in `folder`. `start` gives the first
     weights. Each step seeds its own random numbers, so a resumed run equals an unbroken one.
-    Raises: ValueError for a checkpoint of another config, FloatingPointError when the loss is not finite.
+    Raises: ValueError for a checkpoint of another config or a pool that no step could take, FloatingPointError when the
+    loss is not finite.
     """
+    check_length(pool, train.model.stft)
+    check_teacher(pool, train.loss)
     folder = Path(folder)
     run = Run(train, folder, start, device)
     wanted = targets(pool, train.loss)

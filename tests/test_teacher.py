@@ -22,6 +22,8 @@ TRAIN = config.Train(
     model=config.Model.ftfnet(), loss=config.Loss(teacher_weight=0.75), steps=2, batch=2, warmup=1, checkpoint_every=1
 )
 
+GUIDED = config.Loss(teacher_weight=0.75, ratio="guided", guide=config.Guide(metric="snr_db", low=0, high=10))
+
 
 @pytest.fixture(scope="module")
 def pool(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Pool:
@@ -114,7 +116,8 @@ def test_training_reads_the_teacher_of_the_drawn_mixtures(pool: Pool, master: Pa
 
 def test_a_pool_without_a_teacher_is_refused(pool: Pool, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"teacher_weight is 0\.75; give the pool a teacher"):
-        train(TRAIN, pool, tmp_path, progress=False)
+        train(replace(TRAIN, model=config.Model(), policy_steps=10**6, loss=GUIDED), pool, tmp_path, progress=False)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("weight", [-0.1, 1.5])

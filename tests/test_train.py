@@ -69,6 +69,15 @@ def test_resumed_run_equals_an_unbroken_one(tmp_path, settings, killed_at):
     assert all(torch.equal(a[name], b[name]) for name in a)
 
 
+def test_mixtures_of_broken_hops_are_refused_before_the_policy_is_trained(tmp_path, monkeypatch):
+    monkeypatch.setattr(FakePool, "batch", lambda self, indices: (torch.zeros(len(indices), 4000),) * 2)
+    with pytest.raises(
+        ValueError, match=r"have 4000 samples, no multiple of the hop of 256; make a pool with samples 4096"
+    ):
+        train(MUON, FakePool(), tmp_path / "run", progress=False)
+    assert not (tmp_path / "run").exists()
+
+
 def test_overfits_one_batch(tmp_path):
     class Small(FakePool):
         size = 2

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .common import add_command, add_processes, count, open_corpus, positive, read_config
 
 if TYPE_CHECKING:
+    from ..config import Stft
     from ..data import Corpus, Recipe
 
 ABOUT = """Speech, noise and mixtures.
@@ -146,6 +148,7 @@ def run_pool(args: argparse.Namespace) -> int:
     from ..pool import LABELS, Pool
 
     _check_metrics(args.label)
+    _note_length(settings.samples, config.Stft())
     corpus = open_corpus(args.corpus)
     recipes = _drawn(corpus, args.split, range(args.seed, args.seed + args.mixtures), settings)
     pool = Pool.make(args.folder, corpus, recipes, args.processes)
@@ -154,6 +157,13 @@ def run_pool(args: argparse.Namespace) -> int:
     minutes = len(pool) * settings.samples / SAMPLE_RATE / 60
     print(f"{len(pool)} mixtures, {minutes:.1f} minutes, in {args.folder}")
     return 0
+
+
+def _note_length(samples: int, stft: Stft) -> None:
+    """Says on stderr if the default training will refuse mixtures of this length."""
+    if samples % stft.hop_length:
+        text = f"samples is {samples}, no multiple of the hop of {stft.hop_length} that training has by default"
+        print(f"note: {text}; {stft.whole_hops(samples)} is one", file=sys.stderr)
 
 
 def _check_metrics(metrics: list[str]) -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .common import add_command, positive, read_config
+
+if TYPE_CHECKING:
+    from ..pool import Pool
+    from ..teacher import Taught
 
 ABOUT = """Train a network on a pool of mixtures that `data pool` has made.
 
@@ -19,6 +23,7 @@ EXAMPLES = """
 train --print-config > config.json
 train --config config.json --pool pools/train --out runs/dsn
 train --config config.json --pool pools/train --out runs/mgt-dsn --start runs/dsn/model.safetensors --device cuda
+train --config taught.json --pool pools/train --out runs/taught --teacher ftfnet
 """
 
 
@@ -29,6 +34,12 @@ def add(commands: Any) -> None:
     parser.add_argument("--pool", metavar="POOL", type=Path, help="folder of mixtures")
     parser.add_argument("--out", metavar="FOLDER", type=Path, help="folder of the run; made if it is not there")
     parser.add_argument("--start", metavar="WEIGHTS", help="first weights: a shipped model or a .safetensors file")
+    parser.add_argument(
+        "--teacher",
+        metavar="WEIGHTS",
+        help="the model to learn from, if the config has a teacher_weight: a shipped one or a .safetensors file; what "
+        "it makes of the pool is rendered once, into the pool's folder",
+    )
     parser.add_argument("--device", default="cpu", help="cpu, cuda or another device of torch; default: %(default)s")
     parser.add_argument("--threads", metavar="N", type=positive, help="threads on the CPU; default: torch decides")
     parser.add_argument(
@@ -51,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
     missing = [f"--{name}" for name in ("pool", "out") if getattr(args, name) is None]
     if missing:
         raise ValueError(f"give {' and '.join(missing)}: the pool of mixtures to read, the folder to write to")
+    check_teacher(args.teacher, train_config.loss.teacher_weight)
     _train(train_config, args)
     return 0
 
@@ -78,16 +90,36 @@ def _train(train_config: Any, args: argparse.Namespace) -> None:
 
     from .. import weights
     from ..pool import Pool
-    from ..train import train
+    from ..train import check_length, train
 
     if args.threads:
         torch.set_num_threads(args.threads)
     check_device(args.device)
     start = weights.load(args.start) if args.start else None
-    log = train(train_config, Pool(args.pool), args.out, start, args.device)
+    pool = Pool(args.pool)
+    check_length(pool, train_config.model.stft)  # before the teacher's hour
+    mixtures = taught(pool, args.teacher) if args.teacher else pool
+    log = train(train_config, mixtures, args.out, start, args.device)
     last = log.tail(100)
     print(f"{len(log)} steps done; mean loss of the last {len(last)}: {last['loss'].mean():.4g}")
     print(f"weights: {args.out / 'model.safetensors'}, log: {args.out / 'log.csv'}")
+
+
+def check_teacher(teacher: str | None, weight: float) -> None:
+    """Raises ValueError for a teacher without a weight in the loss, or a weight without a teacher."""
+    if weight and not teacher:
+        raise ValueError(f"teacher_weight is {weight} in the config; name the model to learn from with --teacher")
+    if teacher and not weight:
+        raise ValueError(f"--teacher {teacher} has no say while teacher_weight is 0; set it in the config's loss")
+
+
+def taught(pool: Pool, teacher: str) -> Taught:
+    """The pool with the output of a teacher, kept in the pool's folder under the hash of the teacher's weights."""
+    from .. import weights
+    from ..files import sha256
+    from ..teacher import Taught
+
+    return Taught(pool, teacher, pool.folder / f"taught-{sha256(weights.locate(teacher))[:12]}")
 
 
 def check_device(name: str) -> None:

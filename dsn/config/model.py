@@ -61,6 +61,10 @@ class Stft(Settings):
         """Algorithmic latency: one window."""
         return 1000 * self.n_fft / self.sample_rate
 
+    def whole_hops(self, samples: int) -> int:
+        """The least multiple of the hop that is no shorter than this many samples."""
+        return -(-samples // self.hop_length) * self.hop_length
+
 
 @dataclass(frozen=True)
 class Policy(Settings):
