@@ -22,10 +22,11 @@ class Enhancer:
             hop later: the first `hop_length` samples are the silence before the signal. Samples that do not fill a hop
             wait for the next call.
     `model`   a shipped name, a file of weights, a `DSN`, or a `dsn.routes.Route` to share it among enhancers.
-    `backend` "torch", "onnx", "native", or "auto" for the fastest that is here, with a warning if that is not native.
+    `backend` "torch", "onnx", "native", or "auto" for the fastest that is here and takes the model, with a warning if
+              that is not native.
     `dial`    may be set at any time and holds from the next frame on: 0 as trained, more opens more gates.
-    Raises: ValueError for an unknown model, a backend that is unknown or missing, another sample rate than the
-            model's, no streams, or a dial that is no number.
+    Raises: ValueError for an unknown model, a backend that is unknown, missing or does not take the model, another
+            sample rate than the model's, no streams, or a dial that is no number.
     """
 
     def __init__(
@@ -152,7 +153,7 @@ class Enhancer:
 
 
 def _route(model: str | Path | DSN, backend: str) -> Route:
-    name, message = routes.choose(backend)
+    route, message = routes.choose(backend, model if isinstance(model, DSN) else weights.load(model))
     if message:
         warnings.warn(message, RuntimeWarning, stacklevel=3)
-    return routes.make(name, model if isinstance(model, DSN) else weights.load(model))
+    return route

@@ -19,7 +19,7 @@ from . import weights
 from .audio import Wav
 from .files import replacing, sha256
 from .pool import Pool, key
-from .routes import choose, make
+from .routes import for_files
 
 SAMPLES = "taught.f16"
 """The teacher's output, raw little-endian 16-bit floats, shape (N, L)."""
@@ -74,7 +74,7 @@ def _complete(folder: Path, about: dict[str, str], size: int) -> bool:
 
 def _render(folder: Path, pool: Pool, teacher: str | Path, progress: bool) -> None:
     (folder / ABOUT).unlink(missing_ok=True)
-    route = make(choose(order=("native", "torch"))[0], weights.load(teacher))
+    route, _ = for_files("auto", weights.load(teacher))
     with replacing(folder / SAMPLES) as temporary, temporary.open("wb") as stream:
         for index in tqdm(range(len(pool)), "teacher", disable=not progress):
             noisy, _ = pool[index]

@@ -212,8 +212,36 @@ def test_auto_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
         assert Enhancer(make()).route.name == "torch"
     with pytest.raises(ValueError, match="native route cannot run here: no compiler"):
         Enhancer(make(), "native")
-    reasons.clear()
-    assert routes.choose() == ("native", "")
+
+
+def test_auto_is_native_without_a_word_where_it_is_here() -> None:
+    route, message = routes.choose("auto", make())
+    assert (available("native"), route.name, message) == ("native", "native", "")
+
+
+REFUSED = {
+    "crn": config.Model(backbone="crn"),
+    "running": config.Model(channels=(4, 4, 8), groups=2, heads=2, closed_state="running"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_auto_takes_the_first_route_that_takes_the_model(name: str) -> None:
+    model, samples = make(REFUSED[name]), speech(4 * HOP).astype(np.float32)
+    with pytest.warns(RuntimeWarning, match="running on torch, because native .*; onnx "):
+        enhancer = Enhancer(model)
+    assert enhancer.route.name == "torch"
+    expected = model.enhance(torch.from_numpy(samples)).wav.numpy()
+    np.testing.assert_allclose(enhancer.push(samples)[HOP:], expected[:-HOP], atol=1e-5 * abs(expected).max())
+    for backend in ("native", "onnx"):
+        with pytest.raises(ValueError, match=r"cannot run here|crn|closed_state"):
+            Enhancer(model, backend)
+
+
+def test_a_model_that_no_route_takes_is_refused_with_every_reason() -> None:
+    model = make(REFUSED["running"]).train()
+    with pytest.raises(ValueError, match="no route runs this model: native .*; onnx .*; torch .*training mode"):
+        Enhancer(model)
 
 
 def test_a_model_in_training_is_refused_and_stays_in_training() -> None:

@@ -64,6 +64,15 @@ def test_mixtures_have_the_output_of_the_teacher_in_time_with_the_clean_signal(
     np.testing.assert_allclose(given, expected, atol=1e-3 * float(np.abs(expected).max()))
 
 
+def test_a_teacher_may_be_a_network_that_the_kernel_does_not_run(pool: Pool, tmp_path: Path) -> None:
+    path, other = tmp_path / "crn.safetensors", config.Model.ftfnet(backbone="crn")
+    torch.manual_seed(0)
+    weights.save(DSN(other), path)
+    expected = weights.load(path).enhance(torch.as_tensor(pool[0][0])).wav.numpy()
+    given = Taught(pool, path, tmp_path / "taught", progress=False).taught(np.array([0]))
+    np.testing.assert_allclose(given[0], expected, atol=1e-3 * float(np.abs(expected).max()))
+
+
 def test_the_output_is_rendered_once_for_a_teacher_and_a_pool(
     pool: Pool, master: Path, tmp_path: Path, counted: list[Path]
 ) -> None:

@@ -11,6 +11,7 @@ another.
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 
 from ..model import DSN
 from .base import Forced as Forced
@@ -35,27 +36,13 @@ def missing(name: str) -> str:
     return ""
 
 
-def choose(name: str = "auto", order: tuple[str, ...] = NAMES) -> tuple[str, str]:
-    """The route to take, and for "auto" a sentence about each faster one of `order` that is missing.
-
-    Raises ValueError if the named route cannot run here or is unknown.
-    """
-    if name != "auto":
-        if reason := missing(name):
-            raise ValueError(f"the {name} route cannot run here: {reason}")
-        return name, ""
-    reasons: list[str] = []
-    for candidate in order:
-        if not (reason := missing(candidate)):
-            lack = "; ".join(reasons)
-            return candidate, f"running on {candidate}, because {lack}" if reasons else ""
-        reasons.append(f"{candidate} is missing: {reason}")
-    raise ValueError("; ".join(reasons))
-
-
 def make(name: str, model: DSN) -> Route:
-    """The model on a route by its name. Raises as `choose`, and ValueError for a model that the route cannot take."""
-    choose(name)
+    """The model on a route by its name.
+
+    Raises ValueError for a route that is unknown or cannot run here, and for a model that it cannot take.
+    """
+    if reason := missing(name):
+        raise ValueError(f"the {name} route cannot run here: {reason}")
     if name == "torch":
         from .reference import TorchRoute
 
@@ -69,16 +56,27 @@ def make(name: str, model: DSN) -> Route:
     return NativeRoute(model)
 
 
-def for_files(name: str, model: DSN) -> tuple[Route, str]:
-    """The model on a route for whole signals, and for "auto" a sentence if that is not native.
+def choose(name: str, model: DSN, order: Sequence[str] = NAMES) -> tuple[Route, str]:
+    """The model on a route by its name; on the first of `order` that is here and takes it if the name is "auto".
 
-    "auto" is native where the kernel is here and runs the model, and else torch, which on whole signals is faster than
-    frame by frame. Raises as `make`.
+    Beside it a sentence about those of `order` that were passed over, empty if none was. Raises as `make`.
     """
-    chosen, message = choose(name, ("native", "torch"))
-    try:
-        return make(chosen, model), message
-    except ValueError as error:
-        if name != "auto":
-            raise
-        return make("torch", model), f"running on torch: {error}"
+    if name != "auto":
+        return make(name, model), ""
+    reasons: list[str] = []
+    for candidate in order:
+        if reason := missing(candidate):
+            reasons.append(f"{candidate} is missing: {reason}")
+            continue
+        try:
+            route = make(candidate, model)
+        except ValueError as error:
+            reasons.append(f"{candidate} does not take this model ({error})")
+        else:
+            return route, f"running on {candidate}, because {'; '.join(reasons)}" if reasons else ""
+    raise ValueError(f"no route runs this model: {'; '.join(reasons)}")
+
+
+def for_files(name: str, model: DSN) -> tuple[Route, str]:
+    """As `choose`, for whole signals: "auto" is native, or else torch, which there is faster than frame by frame."""
+    return choose(name, model, ("native", "torch"))
