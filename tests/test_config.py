@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 
 from dsn import config
@@ -64,6 +65,26 @@ def test_unknown_keys_are_refused_at_any_depth():
         (lambda: config.Data(snr_db_min=30.0), "snr_db_min 30.0"),
         (lambda: config.Data(babble=1.1), "babble is 1.1"),
         (lambda: config.Train(steps=0), "steps is 0"),
+        (lambda: config.Train.from_dict({"steps": 100.5}), "steps is 100.5; it takes a whole number"),
+        (lambda: config.Train.from_dict({"batch": 2.5}), "batch is 2.5; it takes a whole number"),
+        (lambda: config.Train.from_dict({"seed": True}), "seed is True; it takes a whole number"),
+        (lambda: config.Train.from_dict({"seed": None}), "seed is None; it takes a whole number"),
+        (lambda: config.Train.from_dict({"learning_rate": "fast"}), "learning_rate is 'fast'; it takes a number"),
+        (lambda: config.Train(clip=0.0), "clip is 0.0; it must be positive"),
+        (lambda: config.Train(warmup=-1), "warmup is -1; it must not be negative"),
+        (lambda: config.Train(weight_decay=-0.1), "weight_decay is -0.1"),
+        (lambda: config.Loss.from_dict({"fft_sizes": []}), r"fft_sizes is \[\]; it takes one or more"),
+        (lambda: config.Loss.from_dict({"fft_sizes": [512, 0]}), r"fft_sizes is \[512, 0\]; .*each at least 2"),
+        (lambda: config.Loss.from_dict({"fft_sizes": [512.0]}), "it takes a list, each entry a whole number"),
+        (lambda: config.Loss.from_dict({"fft_sizes": 512}), "fft_sizes is 512; it takes a list"),
+        (lambda: config.Loss(compression=0), "compression is 0"),
+        (lambda: config.Loss(ratio_weight=-1), "ratio_weight is -1; it must not be negative"),
+        (lambda: config.Loss(snr_weight=-1), "snr_weight is -1; it must not be negative"),
+        (lambda: config.Guide.from_dict({"rising": "no"}), "rising is 'no'; it takes true or false"),
+        (lambda: config.Data.from_dict({"samples": 72192.0}), "samples is 72192.0; it takes a whole number"),
+        (lambda: config.Model(channels=(16, 0, 64)), r"channels is \(16, 0, 64\); each must be positive"),
+        (lambda: config.Model.from_dict({"stft": {"n_fft": 512.0}}), "n_fft is 512.0; it takes a whole number"),
+        (lambda: config.Stft(sample_rate=0), "sample_rate is 0"),
         (lambda: config.Train(policy_steps=5, loss=config.Loss(ratio="slimmable")), "policy_steps need a ratio loss"),
         (lambda: config.Train(model=config.Model.ftfnet(), loss=config.Loss(ratio="slimmable")), "needs a model"),
         (lambda: config.Train(model=config.Model.ftfnet(), loss=config.Loss(ratio="fixed")), "needs a model"),
@@ -74,9 +95,15 @@ def test_impossible_settings_are_refused_by_name_and_value(build, message):
         build()
 
 
+def test_numbers_of_numpy_are_numbers_and_whole_ones_may_stand_for_any():
+    assert config.Train(seed=np.int64(3), learning_rate=1, tau=np.float32(0.5)).seed == 3  # type: ignore[arg-type]
+    assert config.Loss(ratio="fixed", ratio_weight=0).ratio_weight == 0
+
+
 def test_derived_sizes():
     stft = config.Stft()
     assert (stft.hop_length, stft.bins, stft.frame_rate, stft.latency_ms) == (256, 257, 62.5, 32.0)
+    assert [stft.whole_hops(samples) for samples in (1, 256, 257, 48000)] == [256, 256, 512, 48128]
     assert config.Model().n_gates == 5 and config.Model.ftfnet().n_gates == 0
     assert config.Model().static(64, "conv") == 32
 

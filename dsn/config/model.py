@@ -38,7 +38,9 @@ class Stft(Settings):
     compression: float = 0.3
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check(self.n_fft > 0 and self.n_fft % 2 == 0, f"n_fft is {self.n_fft}; it must be even and positive")
+        check(self.sample_rate > 0, f"sample_rate is {self.sample_rate}; it must be positive")
         check(0 < self.compression <= 1, f"compression is {self.compression}; it must lie in (0, 1]")
 
     @property
@@ -75,6 +77,7 @@ class Policy(Settings):
     gates: GateLayout = "block"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         one_of("gates", self.gates, GateLayout)
         for name in ("bands", "hidden"):
             check(getattr(self, name) > 0, f"{name} is {getattr(self, name)}; it must be positive")
@@ -94,6 +97,7 @@ class Share(Settings):
     fc: float = 0.5
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for kind, share in self.to_dict().items():
             check(0 < share <= 1, f"the static share of {kind} is {share}; it must lie in (0, 1]")
 
@@ -136,6 +140,7 @@ class Model(Settings):
     stft: Stft = nested(Stft, default=Stft())
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name, choices in (("form", Form), ("closed_state", ClosedState), ("backbone", Backbone)):
             one_of(name, getattr(self, name), choices)
         check(
@@ -149,6 +154,7 @@ class Model(Settings):
             "policy to None",
         )
         check(len(self.channels) == 3, f"channels is {self.channels}; the encoder has three layers")
+        check(min(self.channels) > 0, f"channels is {self.channels}; each must be positive")
         width = self.channels[-1]
         for name in ("groups", "heads"):
             parts = getattr(self, name)

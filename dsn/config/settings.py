@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import field
+from numbers import Integral, Real
 from typing import Any, Self, get_args
 
 
@@ -24,8 +26,29 @@ def nested(config: type, **default: Any) -> Any:
     return field(metadata={"config": config}, **default)
 
 
+_PLAIN: dict[str, tuple[type, str]] = {
+    "int": (Integral, "a whole number"),
+    "float": (Real, "a number"),
+    "bool": (bool, "true or false"),
+}
+"""Annotations of plain values: what their values are, in Python and in words."""
+
+
 class Settings:
-    """Base of all configs: conversion to and from plain dictionaries, unknown keys refused."""
+    """Base of all configs: conversion to and from plain dictionaries, unknown keys and wrong types refused."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a value, or an entry of a list of values, that is not what its annotation says."""
+        for f in dataclasses.fields(self):  # type: ignore[arg-type]
+            found = re.fullmatch(r"(tuple\[)?(\w+)\b.*", str(f.type))
+            if found is None or found[2] not in _PLAIN:
+                continue
+            value, (kind, text) = getattr(self, f.name), _PLAIN[found[2]]
+            entries = value if found[1] else (value,)
+            right = isinstance(entries, tuple) and all(
+                isinstance(entry, kind) and isinstance(entry, bool) == (kind is bool) for entry in entries
+            )
+            check(right, f"{f.name} is {value!r}; it takes {'a list, each entry ' if found[1] else ''}{text}")
 
     def to_dict(self) -> dict[str, Any]:
         """The config as nested dictionaries of plain values, ready for JSON."""

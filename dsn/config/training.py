@@ -29,6 +29,7 @@ class Guide(Settings):
     rising: bool = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         one_of("metric", self.metric, GuideMetric)
         check(self.low < self.high, f"low {self.low} must lie below high {self.high}")
         ordered = 0 <= self.ratio_min <= self.ratio_max <= 1
@@ -57,9 +58,14 @@ class Loss(Settings):
     guide: Guide = nested(Guide, default=Guide())
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         one_of("ratio", self.ratio, RatioLoss)
+        sizes = self.fft_sizes
+        check(bool(sizes) and min(sizes) > 1, f"fft_sizes is {list(sizes)}; it takes one or more, each at least 2")
+        check(0 < self.compression <= 1, f"compression is {self.compression}; it must lie in (0, 1]")
         check(0 <= self.complex_weight <= 1, f"complex_weight is {self.complex_weight}; it must lie in [0, 1]")
-        check(self.snr_weight >= 0, f"snr_weight is {self.snr_weight}; it must not be negative")
+        for name in ("snr_weight", "ratio_weight"):
+            check(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}; it must not be negative")
         check(0 <= self.teacher_weight <= 1, f"teacher_weight is {self.teacher_weight}; it must lie in [0, 1]")
         check(0 <= self.target_ratio <= 1, f"target_ratio is {self.target_ratio}; it must lie in [0, 1]")
 
@@ -82,6 +88,7 @@ class Data(Settings):
     reverberation: float = 0.2
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check(self.samples > 0, f"samples is {self.samples}; it must be positive")
         check(self.snr_db_min <= self.snr_db_max, f"snr_db_min {self.snr_db_min} exceeds {self.snr_db_max}")
         check(self.level_db_min <= self.level_db_max, f"level_db_min {self.level_db_min} exceeds {self.level_db_max}")
@@ -117,14 +124,14 @@ class Train(Settings):
     checkpoint_every: int = 100
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         one_of("optimiser", self.optimiser, Optimiser)
-        for name in ("steps", "batch", "checkpoint_every"):
+        for name in ("steps", "batch", "checkpoint_every", "learning_rate", "clip", "tau"):
             check(getattr(self, name) > 0, f"{name} is {getattr(self, name)}; it must be positive")
-        check(self.learning_rate > 0, f"learning_rate is {self.learning_rate}; it must be positive")
-        check(self.tau > 0, f"tau is {self.tau}; it must be positive")
         check(0 <= self.decay_from <= 1, f"decay_from is {self.decay_from}; it must lie in [0, 1]")
         check(0 <= self.noise_until <= 1, f"noise_until is {self.noise_until}; it must lie in [0, 1]")
-        check(self.policy_steps >= 0, f"policy_steps is {self.policy_steps}; it must not be negative")
+        for name in ("warmup", "weight_decay", "policy_steps"):
+            check(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}; it must not be negative")
         slim = self.model.policy is not None
         check(
             self.policy_steps == 0 or self.loss.ratio not in ("none", "slimmable"),
