@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .display import embed, stylesheet
+from .typeset import number
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -41,9 +42,7 @@ class Explorer:
 
     def page(self) -> str:
         """HTML that needs no kernel: all settings, computed now. Without scripts it shows the one at `start`."""
-        names = [
-            f"{setting:{self._sign if setting else ''}.{self.digits}f}".replace("-", "−") for setting in self.settings
-        ]
+        names = [number(setting, self.digits, self._sign) for setting in self.settings]
         views = [self.follow(setting) for setting in self.settings]
         place = list(self.settings).index(self.start)
         state = {"label": self.label, "names": names, "views": views, "start": place}

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from .typeset import number
+
 
 class Published(NamedTuple):
     """A published figure: value, unit, digits behind the point, mark of its source, how it differs from ours."""
@@ -19,9 +21,7 @@ class Published(NamedTuple):
 
     def shown(self, value: float, signed: bool = False) -> str:
         """A value in this figure's unit and digits, with a real minus sign."""
-        rounded = round(value, self.digits) + 0.0  # no minus in front of a zero
-        text = f"{rounded:{'+' if signed and rounded else ''}.{self.digits}f}".replace("-", "−")
-        return f"{text} {self.unit}".strip()
+        return f"{number(value, self.digits, '+' if signed else '')} {self.unit}".strip()
 
 
 PAPER = {

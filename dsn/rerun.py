@@ -11,6 +11,7 @@ import pandas
 
 from . import stored
 from .statistics import Table
+from .typeset import number
 
 SIZES = ("stored", "quick", "full")
 """Sizes of a chapter: stored results, seconds; the default data, at most 5 minutes on 2 cores; the experiment."""
@@ -83,11 +84,6 @@ def _figures(count: int) -> str:
     return {1: "the figure lies", 2: "both figures lie"}.get(count, f"all {count} figures lie")
 
 
-def _text(value: float, digits: int, sign: str = "") -> str:
-    rounded = round(value, digits) + 0.0  # no minus in front of a zero
-    return f"{rounded:{sign}.{digits}f}".replace("-", "−")
-
-
 def shown(table: Table) -> Table:
     """The table of a check as text: labels, digits of each figure, verdicts in words."""
     rows = []
@@ -98,9 +94,9 @@ def shown(table: Table) -> Table:
                 "system": stored.label(row["system"]),
                 "rows": str(row["rows"]),
                 "figure": band.label,
-                "this run": _text(row["this_run"], band.digits),
-                "stored": _text(row["stored"], band.digits),
-                "difference": _text(row["difference"], band.digits, "+"),
+                "this run": number(row["this_run"], band.digits),
+                "stored": number(row["stored"], band.digits),
+                "difference": number(row["difference"], band.digits, "+"),
                 "band": f"± {row['band']:g}" if row["band"] else "exact",
                 "verdict": "within" if row["within"] else "outside",
             }

@@ -25,6 +25,7 @@ import dsn
 from . import stored, weights
 from .files import sha256
 from .paper import PAPER, Published
+from .typeset import minus, number
 
 SHORT = 12
 """Characters of a commit or hash that are shown."""
@@ -43,6 +44,11 @@ class Source:
         """One line per fact."""
         return "\n".join(f"{name}: {text}" for name, text in self.lines if text)
 
+    def beneath(self, text: str, *before: str) -> str:
+        """HTML of `text` that tells this source, after the lines `before`, to who points at it."""
+        told = html.escape("\n".join([*before, self.text])).replace("\n", "&#10;")
+        return f'<span class="dsn-number" tabindex="0" title="{told}">{text}</span>'
+
 
 @dataclass(frozen=True)
 class Number:
@@ -60,9 +66,7 @@ class Number:
         return float(self.value)
 
     def __format__(self, spec: str) -> str:
-        text = format(self.value, spec).replace("-", "−").replace("%", "\u00a0%")
-        told = html.escape("\n".join([*self.beside(), self.source.text])).replace("\n", "&#10;")
-        return f'<span class="dsn-number" tabindex="0" title="{told}">{text}</span>'
+        return self.source.beneath(minus(format(self.value, spec)).replace("%", "\u00a0%"), *self.beside())
 
     def beside(self) -> list[str]:
         """What the paper has, what this book has, the difference and the band; empty without a published figure."""
@@ -152,6 +156,24 @@ def result(table: str, column: str, paper: str = "", place: str | Path | None = 
     return Number(value, _stored_source(table, column, place, keys, seeds), PAPER.get(paper), spread)
 
 
+def difference(
+    system: str,
+    metric: str = "pesq_wb",
+    name: str = "test",
+    baseline: str = "ftfnet",
+    digits: int = 3,
+    place: str | Path | None = None,
+) -> str:
+    """HTML of a stored paired difference: mean, 95 % interval over files, and source; or that it was not measured."""
+    row = stored.difference(stored.table("differences", place), system, metric, name, baseline)
+    if row is None:
+        return "not measured yet"
+    keys = {"system": system, "baseline": baseline, "set": name, "metric": metric}
+    source = _stored_source("differences", "mean", place, keys, f"{row['seeds']:.0f}, each with the baseline's own")
+    mean, low, high = (number(float(row[key]), digits) for key in ("mean", "low", "high"))
+    return source.beneath(f"{mean} ({low}\u00a0to\u00a0{high})")
+
+
 def _stored_source(table: str, column: str, place: str | Path | None, keys: dict[str, Any], seeds: str) -> Source:
     folder = stored.folder() if place is None else Path(place)
     name = next(path for path in sorted(folder.glob(f"{table}.csv*")))
@@ -177,11 +199,11 @@ def this_run(*models: str, seed: int | None = None, data: str = "") -> Callable[
     lines += [(f"sha256 of {name}", sha256(weights.locate(name))[:SHORT]) for name in models]
     source = Source((*lines, ("date", time.strftime("%Y-%m-%d"))))
 
-    def number(value: Any, paper: str = "") -> Number:
+    def marked(value: Any, paper: str = "") -> Number:
         plain = value.item() if hasattr(value, "item") else value
         return Number(plain, source, PAPER[paper] if paper else None, 0.0)
 
-    return number
+    return marked
 
 
 def beside_paper(rows: Sequence[tuple[str, Number]]) -> str:
@@ -191,12 +213,12 @@ def beside_paper(rows: Sequence[tuple[str, Number]]) -> str:
     """
     heads = ("figure", "the authors", "this book", "difference", "band", "note")
     lines = ["<tr>" + "".join(f'<th scope="col">{head}</th>' for head in heads) + "</tr>"]
-    for label, number in rows:
-        if number.paper is None:
+    for label, own in rows:
+        if own.paper is None:
             raise ValueError(f"{label!r} has no published figure to stand beside; name one of {', '.join(PAPER)}")
-        paper, digits = number.paper, f".{number.paper.digits}f"
-        cells = [f"{paper.shown(paper.value)} [{paper.mark}]", f"{number:{digits}} {paper.unit}"]
-        cells += [paper.shown(float(number) - paper.value, signed=True), number.band_text, paper.note]
+        paper, digits = own.paper, f".{own.paper.digits}f"
+        cells = [f"{paper.shown(paper.value)} [{paper.mark}]", f"{own:{digits}} {paper.unit}"]
+        cells += [paper.shown(float(own) - paper.value, signed=True), own.band_text, paper.note]
         lines.append(
             f'<tr><th scope="row">{html.escape(label)}</th>' + "".join(f"<td>{c}</td>" for c in cells) + "</tr>"
         )

@@ -37,15 +37,15 @@ LABELS = {
     "noisy": "noisy",
     "ftfnet": "FTF-Net",
     "ftfnet-taught": "FTF-Net, taught",
-    "ftfnet-narrow": "FTF-Net, narrow (73 %)",
-    "ftfnet-narrow-60": "FTF-Net, narrow (60 %)",
-    "ftfnet-narrow-50": "FTF-Net, narrow (51 %)",
+    "ftfnet-narrow": "FTF-Net, narrow (73\u00a0%)",
+    "ftfnet-narrow-60": "FTF-Net, narrow (60\u00a0%)",
+    "ftfnet-narrow-50": "FTF-Net, narrow (51\u00a0%)",
     "dsn": "DSN",
     "dsn-closed": "DSN, all gates closed",
     "dsn-open": "DSN, all gates open",
     "mgt-dsn": "MGT-DSN",
-    "mgt-dsn-60": "MGT-DSN (60 %)",
-    "mgt-dsn-50": "MGT-DSN (51 %)",
+    "mgt-dsn-60": "MGT-DSN (60\u00a0%)",
+    "mgt-dsn-50": "MGT-DSN (51\u00a0%)",
     "mgt-dsn-taught": "MGT-DSN, taught",
     "random-gate": "MGT-DSN, random gates",
     "random-gate-trained": "random gates, trained so",
@@ -106,8 +106,9 @@ def manifest(place: str | Path | None = None) -> dict[str, Any]:
 
 
 def label(system: str) -> str:
-    """A system as the book calls it."""
-    return LABELS.get(system, system)
+    """A system as the book calls it; what stands behind a comma, such as a setting of the dial, stays."""
+    name, comma, setting = system.partition(",")
+    return LABELS.get(name, name) + comma + setting
 
 
 def order(system: str) -> tuple[int, str]:

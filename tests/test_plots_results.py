@@ -174,11 +174,6 @@ def test_display_keeps_a_figure_for_readers_without_scripts(points: pandas.DataF
     assert 'aria-label="Quality against cost: PESQ-WB, SI-SDR (dB)"' in page
 
 
-@pytest.mark.parametrize("value, text", [(-1.25, "−1.25"), (math.nan, "not defined"), (math.inf, "not defined")])
-def test_numbers_for_reading(value: float, text: str) -> None:
-    assert marks.number(value, 2) == text
-
-
 def test_groups_hold_every_point_once() -> None:
     x, y = marks.binned([5, 1, 3, 2, 4, 6], [50, 10, 30, 20, 40, 60], bins=3)
     assert x == [1.5, 3.5, 5.5]

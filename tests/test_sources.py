@@ -93,6 +93,16 @@ def test_result_refuses_what_is_not_one_number(place, column, keys, words):
         sources.result("systems", column, place=place, **keys)
 
 
+def test_a_difference_is_shown_with_its_interval_and_source(place):
+    rows = [("mgt-dsn", "ftfnet", "test", "pesq_wb", -0.0461, -0.0672, 0.00004, 2, None, None)]
+    columns = ["system", "baseline", "set", "metric", "mean", "low", "high", "seeds", "seed", "snr_db"]
+    pandas.DataFrame(rows, columns=columns).to_csv(place / "differences.csv", index=False)
+    shown = BeautifulSoup(sources.difference("mgt-dsn", place=place), "html.parser").span
+    assert isinstance(shown, Tag) and shown.get_text() == "−0.046 (−0.067\u00a0to\u00a00.000)"
+    assert "baseline ftfnet, set test, metric pesq_wb" in str(shown["title"]) and "seeds: 2" in str(shown["title"])
+    assert sources.difference("mgt-dsn", "stoi", place=place) == "not measured yet"
+
+
 def test_result_refuses_an_unknown_published_figure(place):
     with pytest.raises(ValueError, match="paper is 'speed'"):
         sources.result("systems", "pesq_wb", paper="speed", place=place, **KEYS)

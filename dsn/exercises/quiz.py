@@ -16,6 +16,7 @@ from ..audio import SAMPLE_RATE
 from ..model import DSN
 from ..plots.spectrograms import block_name, gate_strip, image_data_uri, levels_db
 from ..plots.style import new_figure
+from ..typeset import number
 
 NAMES = ("few", "some", "many")
 """What the bands of the activation ratio are called, from the lowest on."""
@@ -106,11 +107,10 @@ def answers(model: DSN, rounds: Sequence[Excerpt]) -> tuple[Figure, str]:
     rate = model.config.stft.frame_rate
     figure, axes = new_figure(1.15 * len(rounds), len(rounds), sharex=True)
     parts = []
-    for number, (ax, excerpt) in enumerate(zip(axes, rounds, strict=True), start=1):
+    for place, (ax, excerpt) in enumerate(zip(axes, rounds, strict=True), start=1):
         gate_strip(ax, excerpt.gate, model.gate_names, 1 / rate)
-        what = f"{excerpt.noise.replace('_', ' ')} at {excerpt.snr_db:.0f} dB, {100 * excerpt.ratio:.0f} % open"
-        what = what.replace("-", "−")
-        ax.set_title(f"{number}. {what}", loc="left", fontsize=9)
+        what = f"{excerpt.noise.replace('_', ' ')} at {number(excerpt.snr_db, 0)} dB, {100 * excerpt.ratio:.0f} % open"
+        ax.set_title(f"{place}. {what}", loc="left", fontsize=9)
         parts.append(what)
     axes[-1].set_xlabel("seconds (filled: gate open)")
     return figure, f"Gates of {len(rounds)} excerpts over time: {'; '.join(parts)}."

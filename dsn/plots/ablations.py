@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 
 from .. import stored
 from ..statistics import Row, Table
-from .marks import DIGITS, METRIC_NAMES, number
+from ..typeset import number
+from .marks import DIGITS, METRIC_NAMES
 from .style import GREY, INK, KINDS, SERIES, new_figure
 from .tables import cell, html, interval
 

@@ -14,9 +14,10 @@ from .. import stored
 from ..macs import MacTable
 from ..model import DSN
 from ..statistics import Table
+from ..typeset import number
 from .layers import layer
 from .macs import layer_costs
-from .marks import DIGITS, METRIC_NAMES, number
+from .marks import DIGITS, METRIC_NAMES
 from .spectrograms import block_name
 from .style import GREY, KINDS, SERIES, new_figure
 from .tables import DASH, cell, html

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from ..config import Stft
 from ..stored import label as system_label
-from .marks import number
+from ..typeset import number
 from .spectrograms import block_name
 from .style import DYNAMIC, GREY, INK, KINDS, STATIC, new_figure
 
@@ -34,7 +34,7 @@ def records(table: pandas.DataFrame, **equal: str) -> list[Record]:
 def setting(dial: float) -> str:
     """A setting of the dial in words."""
     named = {math.inf: "all open", -math.inf: "all closed", 0.0: "as trained"}
-    return named.get(dial, f"dial {dial:+.2f}".replace("-", "−"))
+    return named.get(dial, f"dial {number(dial, 2, '+')}")
 
 
 def system_name(row: Record) -> str:
@@ -137,10 +137,10 @@ def worth_text(parts: pandas.DataFrame) -> str:
     """What `worth` shows."""
     said = []
     for route in ROUTES:
-        kinds = [f"{row['name']} {row['us_per_mmac']:.0f}" for row in records(parts, route=route, by="kind")]
+        kinds = [f"{row['name']} {number(row['us_per_mmac'], 0)}" for row in records(parts, route=route, by="kind")]
         if kinds:
             said.append(f"{ROUTES[route]}: {', '.join(kinds)}")
-    return f"Microseconds per million MACs by kind of layer. {'; '.join(said)}.".replace("-", "−")
+    return f"Microseconds per million MACs by kind of layer. {'; '.join(said)}."
 
 
 def systems_table(systems: pandas.DataFrame) -> pandas.DataFrame:

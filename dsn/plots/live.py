@@ -14,13 +14,12 @@ import numpy as np
 from IPython.display import HTML
 from numpy.typing import NDArray
 
-from dsn import display
-from dsn.audio import SAMPLE_RATE
-from dsn.model import DSN
-from dsn.native.packing import pack
-
+from .. import display
+from ..audio import SAMPLE_RATE
+from ..model import DSN
+from ..native.packing import pack
+from ..typeset import number
 from .listening import PEAK
-from .marks import number
 from .spectrograms import COLOURS, block_name, overview
 from .versions import Version
 

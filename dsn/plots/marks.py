@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -36,11 +35,6 @@ def system_colour(system: str) -> str:
     return MODEL_COLOURS.get(system, GREY)
 
 
-def number(value: float, digits: int) -> str:
-    """A number for reading: a real minus sign, and "not defined" for NaN."""
-    return f"{value:.{digits}f}".replace("-", "−") if math.isfinite(value) else "not defined"
-
-
 def binned(x: Sequence[float], y: Sequence[float], bins: int = 5) -> tuple[list[float], list[float]]:
     """Means of x and y in groups of equally many points, by rising x; fewer groups where points are few."""
     order = np.argsort(np.asarray(x, dtype=float), kind="stable")
@@ -53,6 +47,6 @@ def binned(x: Sequence[float], y: Sequence[float], bins: int = 5) -> tuple[list[
 def scatter_with_means(
     axis: Axes, x: Sequence[float], y: Sequence[float], colour: str, marker: str, label: str
 ) -> None:
-    """Faint points of the files and a line through the means of groups of them."""
-    axis.scatter(x, y, s=14, color=colour, alpha=0.4, linewidths=0)
+    """Faint points of the files, one image for a small page, and a line through the means of groups of them."""
+    axis.scatter(x, y, s=14, color=colour, alpha=0.4, linewidths=0, rasterized=True)
     axis.plot(*binned(x, y), color=colour, marker=marker, markersize=5, linewidth=1.6, label=label)

@@ -13,11 +13,11 @@ from torch import Tensor
 from .. import stored
 from ..audio import SAMPLE_RATE, Wav
 from ..statistics import Table, spearman
+from ..typeset import number
 from .marks import (
     DIGITS,
     MARKERS,
     METRIC_NAMES,
-    number,
     scatter_with_means,
     system_colour,
 )
@@ -161,7 +161,7 @@ def gate_timeline(noisy: Wav, gate: Tensor, names: Sequence[str], frame_rate: fl
         origin="lower",
         aspect="auto",
         extent=extent,
-        cmap="magma",
+        cmap="magma_r",  # by night the page turns its light and dark round
         vmin=bottom,
         vmax=top,
         interpolation="none",  # keeps the image as small as its data

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dsn.audio import SAMPLE_RATE
-from dsn.config import Stft
-from dsn.stft import analyse
-
+from ..audio import SAMPLE_RATE
+from ..config import Stft
+from ..stft import analyse
+from ..usage import MEAN
 from . import style
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ RANGE_DB = 75.0
 """From the loudest point of a picture down to black."""
 COLOURS = "magma"
 CLOSED = "#e6e9ee"
-BLOCK_NAMES = {"frequency_1": "F block 1", "time": "T block", "frequency_2": "F block 2", "shared": "all blocks"}
+BLOCK_NAMES = {"frequency_1": "F block 1", "time": "T block", "frequency_2": "F block 2"}
+BLOCK_NAMES |= {"shared": "all blocks", MEAN: "mean of all"}
 
 
 def levels_db(wav: NDArray[np.floating], n_fft: int = Stft().n_fft) -> Levels:

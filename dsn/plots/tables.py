@@ -11,7 +11,9 @@ from IPython.display import HTML
 
 from .. import stored
 from ..statistics import Row, Table
-from .marks import DIGITS, METRIC_NAMES, number
+from ..typeset import minus, number
+from .marks import DIGITS, METRIC_NAMES
+from .spectrograms import block_name
 
 DASH = "–"
 NOT_YET = HTML("<p>Not measured yet.</p>")
@@ -34,9 +36,7 @@ COST_DIGITS = {"params": 1, "mmacs_per_s": 1, "percent_of_ftfnet": 1, "activatio
 
 def cell(value: float, digits: int, spread: float = math.nan) -> str:
     """A number, with its spread over seeds where there is one; a dash for a missing value."""
-    if not math.isfinite(value):
-        return DASH
-    return number(value, digits) + (f" ± {number(spread, digits)}" if math.isfinite(spread) else "")
+    return number(value, digits, nan=DASH) + (f" ± {number(spread, digits)}" if math.isfinite(spread) else "")
 
 
 def html(rows: Sequence[Mapping[str, str]], kind: Literal["dsn-words", "dsn-intervals"] | None = None) -> HTML:
@@ -100,10 +100,9 @@ def claims(table: Table) -> HTML:
     for row in table.to_dict("records"):
         digits = next((n for text, n in CLAIM_DIGITS.items() if text in row["claim"]), 3)
         value = interval(pandas.Series({"mean": row["value"], **row}), digits)
+        wanted = minus(row["goal"]).replace(" %", "\u00a0%")
         about = {"goal": row["claim"], "set": row["set"], "system": stored.label(row["system"])}
-        rows.append(
-            about | {"value (95 % interval)": value, "wanted": row["goal"].replace("-", "−"), "met": row["met"]}
-        )
+        rows.append(about | {"value (95 % interval)": value, "wanted": wanted, "met": row["met"]})
     return html(rows, "dsn-words")
 
 
@@ -116,5 +115,5 @@ def gates(table: Table) -> HTML:
     for key, row in means.iterrows():
         system, gate = key  # type: ignore[misc]
         cells = {heads[name]: cell(float(row[name]), 3 if "variance" in name else 2) for name in heads}
-        rows.append({"system": stored.label(system), "gate": gate.replace("_", " ")} | cells)
+        rows.append({"system": stored.label(system), "gate": block_name(gate)} | cells)
     return html(rows)

@@ -10,8 +10,7 @@ from typing import Any
 import pandas
 from IPython.display import HTML
 
-from dsn import display
-
+from .. import display
 from ..stored import label as system_label
 from .marks import DIGITS, METRIC_NAMES
 from .results import pareto

@@ -16,12 +16,12 @@ from ..config import Guide
 from ..explore import Explorer
 from ..losses import fit_guide, target_ratio
 from ..statistics import spearman
+from ..typeset import number
 from . import views
 from .marks import (
     MARKERS,
     METRIC_NAMES,
     MODEL_COLOURS,
-    number,
     scatter_with_means,
 )
 from .style import GREY, INK, SERIES, new_figure

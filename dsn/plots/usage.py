@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 
 from .. import stored
 from ..statistics import Table
+from ..typeset import number
 from ..usage import MEAN
-from .marks import DIGITS, METRIC_NAMES, number, system_colour
+from .marks import DIGITS, METRIC_NAMES, system_colour
 from .spectrograms import block_name
 from .style import DYNAMIC, GREY, INK, SERIES, STATIC, new_figure
 
@@ -64,7 +65,7 @@ def by_presence(usage: Table) -> tuple[Figure, str]:
         axis.plot([row["pause"], row["speech"]], [place, place], color=GREY, linewidth=1.5, zorder=1)
     axis.scatter(table["pause"], range(len(table)), color=STATIC, marker="s", label="frames without speech", zorder=2)
     axis.scatter(table["speech"], range(len(table)), color=DYNAMIC, label="frames with speech", zorder=2)
-    names = ["mean of all" if gate == MEAN else block_name(str(gate)) for gate in table.index]
+    names = [block_name(str(gate)) for gate in table.index]
     axis.set_yticks(range(len(table)), names)
     axis.set(xlabel="activation ratio", xlim=(-0.02, 1.02), ylim=(len(table) - 0.5, -0.5))
     figure.legend(loc="outside upper center", ncols=2, frameon=False)
