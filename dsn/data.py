@@ -11,6 +11,7 @@ from .drawing import draw as draw
 from .mixing import Mixture as Mixture
 from .mixing import render as render
 from .pool import Pool as Pool
+from .recipe import TEST_RECIPES as TEST_RECIPES
 from .recipe import Noise as Noise
 from .recipe import Piece as Piece
 from .recipe import Recipe as Recipe

@@ -8,7 +8,9 @@ be computed, and the other files go on.
 
 from __future__ import annotations
 
+import hashlib
 import math
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +25,7 @@ from tqdm.auto import tqdm
 
 from .audio import SAMPLE_RATE, audio_files, length, read, read_mono
 from .files import replacing
+from .journal import Journal
 from .macs import MacTable
 from .metrics import METRICS, score_pairs, unscored
 from .mos import samples
@@ -186,19 +189,55 @@ def _enhance(model: Enhancer | None, noisy: Array, dial: float) -> tuple[Array, 
     return enhanced.wav.cpu().numpy(), figures
 
 
-def _run(model: Enhancer | None, item: Item, dial: float) -> tuple[dict[str, Any], tuple[Array, Array] | None]:
-    """The row of a pair without its metrics, and the pair (enhanced, clean) to score; None after an error."""
-    row: dict[str, Any] = {"file": item.file, "snr_db": item.snr_db, "seconds": math.nan, "error": ""}
-    try:
-        noisy, clean = item.load()
-        sizes = [len(samples(wav, name)) for wav, name in ((noisy, "noisy"), (clean, "clean"))]
-        if sizes[0] != sizes[1]:
-            raise ValueError(f"noisy has {sizes[0]} samples, clean {sizes[1]}; cut them to the same stretch")
-        row["seconds"] = sizes[0] / SAMPLE_RATE
-        enhanced, figures = _enhance(model, noisy, dial)
-    except (ValueError, OSError) as error:
-        return {**row, "error": str(error)}, None
-    return {**row, **figures}, (enhanced, clean)
+def _loaded(item: Item) -> tuple[Array, Array]:
+    noisy, clean = item.load()
+    sizes = [len(samples(wav, name)) for wav, name in ((noisy, "noisy"), (clean, "clean"))]
+    if sizes[0] != sizes[1]:
+        raise ValueError(f"noisy has {sizes[0]} samples, clean {sizes[1]}; cut them to the same stretch")
+    return noisy, clean
+
+
+def _key(item: Item, noisy: Array, clean: Array) -> str:
+    """What a row is kept under: the file's name and its samples."""
+    return f"{item.file} {hashlib.sha256(noisy.tobytes() + clean.tobytes()).hexdigest()[:16]}"
+
+
+class _Table:
+    """The rows of a table while they are made: some wait for their metrics, which other processes compute."""
+
+    def __init__(self, model: Enhancer | None, dial: float, metrics: Sequence[str], journal: Journal | None) -> None:
+        self.model, self.dial, self.metrics, self.journal = model, dial, metrics, journal
+        self.rows: list[dict[str, Any]] = []
+        self.waiting: deque[tuple[str, dict[str, Any]]] = deque()
+
+    def unscored(self, found: Iterable[Item], total: int | None) -> Iterator[tuple[Array, Array]]:
+        """The pairs (enhanced, clean) to score; each leaves its row, and so do the files that need no scoring."""
+        for item in tqdm(found, desc="Evaluating", total=total, unit="file"):
+            row: dict[str, Any] = {"file": item.file, "snr_db": item.snr_db, "seconds": math.nan, "error": ""}
+            self.rows.append(row)
+            try:
+                noisy, clean = _loaded(item)
+                row["seconds"] = len(noisy) / SAMPLE_RATE
+                key = _key(item, noisy, clean)
+                if self.journal is not None and (kept := self.journal.get(key)):
+                    row.update(kept)
+                    continue
+                enhanced, figures = _enhance(self.model, noisy, self.dial)
+            except (ValueError, OSError) as error:
+                row.update(unscored(str(error), self.metrics))
+                continue
+            row.update(figures)
+            self.waiting.append((key, row))
+            yield enhanced, clean
+
+    def scored(self, scores: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+        """All rows, once the scores of the waiting ones have come, in the same order."""
+        for values in scores:
+            key, row = self.waiting.popleft()
+            row.update(values)
+            if self.journal is not None and not row["error"]:
+                self.journal.add(key, {name: row[name] for name in row if name not in ("file", "snr_db")})
+        return self.rows
 
 
 def evaluate(
@@ -207,13 +246,15 @@ def evaluate(
     dial: float = 0.0,
     processes: int = 2,
     metrics: Sequence[str] = METRICS,
+    journal: Journal | None = None,
 ) -> pandas.DataFrame:
     """One row per pair: the model's metrics, activation ratio and cost; of the noisy signal itself if `model` is None.
 
     `source`: a folder with noisy/ and clean/ that hold files of the same names; a CSV manifest with the columns noisy,
     clean and, if wanted, snr_db, paths relative to the manifest; or (name, noisy, clean [, snr_db]) with signals (L,)
     at 16 kHz. Files may have any rate and number of channels. `dial` moves the model along its cost/quality curve.
-    The model enhances in this process, `processes` others score.
+    The model enhances in this process, `processes` others score. Files whose row an interrupted call left in `journal`
+    are not enhanced again; what it is opened with must say which model, dial and metrics made them.
 
     Columns: file, snr_db (NaN if not known), seconds of audio, `metrics`, activation_ratio (mean over frames and gates
     of the gates that ran, NaN for a static model), one activation_ratio_<gate> for each of several gates, mmacs_per_s
@@ -221,25 +262,15 @@ def evaluate(
     Raises ValueError or FileNotFoundError for the reasons at the top of this file, ChildProcessError if a process
     dies.
     """
-    rows: list[dict[str, Any]] = []
-    found = items(source)
+    found, table = items(source), _Table(model, dial, metrics, journal)
     total = next((len(pairs) for pairs in (found, source) if isinstance(pairs, Sized)), None)
-
-    def pairs() -> Iterator[tuple[Array, Array]]:
-        for item in tqdm(found, desc="Evaluating", total=total, unit="file"):
-            row, pair = _run(model, item, dial)
-            rows.append(row)
-            if pair is not None:
-                yield pair
-
     with _evaluating(model):
-        scores = iter(list(score_pairs(pairs(), processes, metrics)))
+        rows = table.scored(score_pairs(table.unscored(found, total), processes, metrics))
     if not rows:
         raise ValueError("the source holds no pairs")
-    table = [{**row, **(unscored(row["error"], metrics) if row["error"] else next(scores))} for row in rows]
     ratios = ["activation_ratio", *_gate_columns(model)]
     columns = ["file", "snr_db", "seconds", *metrics, *ratios, "mmacs_per_s", "error"]
-    return pandas.DataFrame(table, columns=columns)
+    return pandas.DataFrame(rows, columns=columns)
 
 
 def write_csv(table: pandas.DataFrame, path: str | Path) -> None:

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 
 @contextmanager
@@ -30,6 +31,18 @@ def replacing(path: str | Path) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def append(stream: BinaryIO, data: bytes) -> None:
+    """Write to a file that grows while a long run goes on. Raises OSError with a remedy when the disk is full."""
+    try:
+        stream.write(data)
+        stream.flush()
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        message = f"the disk is full while writing {stream.name}; free some space and run again, it goes on from here"
+        raise OSError(errno.ENOSPC, message) from error
 
 
 def packaged(name: str, known_by: str) -> Path:

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +19,7 @@ from tqdm.auto import tqdm
 from . import labels
 from .audio import Wav, from_int16, to_int16
 from .corpus import Corpus
-from .files import replacing
+from .files import append, replacing
 from .mixing import Mixture, render
 from .recipe import Recipe, read_recipes, write_recipes
 from .workers import ordered
@@ -160,16 +159,5 @@ def _fill(folder: Path, corpus: Corpus, recipes: Sequence[Recipe], processes: in
         checks.truncate(done * 4)
         rows = ordered(partial(_render_row, corpus), recipes[done:], processes)
         for row in tqdm(rows, desc=f"mixing {folder.name}", total=len(recipes), initial=done):
-            _append(samples, row)
-            _append(checks, zlib.crc32(row).to_bytes(4, "little"))
-
-
-def _append(stream: BinaryIO, data: bytes) -> None:
-    try:
-        stream.write(data)
-        stream.flush()
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        message = f"the disk is full while writing {stream.name}; free some space and run again, it goes on from here"
-        raise OSError(errno.ENOSPC, message) from error
+            append(samples, row)
+            append(checks, zlib.crc32(row).to_bytes(4, "little"))

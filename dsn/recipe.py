@@ -13,6 +13,9 @@ from typing import Any
 
 from .files import replacing
 
+TEST_RECIPES = "test_recipes.jsonl"
+"""File with the fixed test mixtures of a corpus or of an experiment."""
+
 
 @dataclass(frozen=True)
 class Piece:

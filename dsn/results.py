@@ -14,12 +14,10 @@ from tqdm.auto import tqdm
 
 from . import config, metrics, weights
 from .audio import Wav
-from .data import Corpus, default_folder, read_recipes, render
+from .data import TEST_RECIPES, Corpus, default_folder, read_recipes, render
 from .model import DSN
 from .policy import OPEN
 from .pretrain import policy_logits
-
-TEST_RECIPES = "test_recipes.jsonl"
 
 
 class Pair(NamedTuple):

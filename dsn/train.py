@@ -21,6 +21,9 @@ from .pretrain import pretrain, set_dial_unit
 from .schedule import Mixtures, batch_indices, gumbel_noise, optimisers, update
 from .teacher import Taught
 
+MODEL = "model.safetensors"
+"""The trained weights in the folder of a run."""
+
 
 class Batch(NamedTuple):
     """What a step sees: signals (B, L); target ratios (B,) with a ratio loss; a teacher's output (B, L) with one."""
@@ -206,5 +209,5 @@ def train(
         "device": device,
         "minutes": round(sum(row["seconds"] for row in run.log) / 60, 1),
     }
-    weights.save(model, folder / "model.safetensors", notes)
+    weights.save(model, folder / MODEL, notes)
     return log

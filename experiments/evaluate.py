@@ -24,18 +24,19 @@ from typing import Any
 
 import pandas
 import torch
-from systems import DIALLED, MAIN, MODEL, NOISY, RATIOED, System, compared, controlled, trained
+from systems import DIALLED, MAIN, NOISY, RATIOED, System, compared, controlled, trained
 from tables import write_all
-from test_set import RECIPES, about, mixture_items, voicebank_items
+from test_set import about, mixture_items, voicebank_items
 from tqdm.auto import tqdm
 
 from dsn import results, usage, weights
 from dsn.config import Data
-from dsn.data import Corpus, Pool, draw, read_recipes, render
+from dsn.data import TEST_RECIPES, Corpus, Pool, draw, read_recipes, render
 from dsn.evaluate import Enhancer, Item, evaluate, write_csv
 from dsn.files import replacing, sha256
 from dsn.model import DSN
 from dsn.statistics import Table
+from dsn.train import MODEL
 
 SETS = ("voicebank", "test")
 QUICK = ("pesq_wb", "stoi", "estoi", "si_sdr_db")
@@ -72,7 +73,7 @@ class Bench:
     @cached_property
     def pool(self) -> Pool:
         """The test mixtures, rendered once."""
-        return Pool.make(self.cache / "test", Corpus(self.corpus), read_recipes(self.results / RECIPES))
+        return Pool.make(self.cache / "test", Corpus(self.corpus), read_recipes(self.results / TEST_RECIPES))
 
     def items(self, name: str) -> list[Item]:
         """The pairs of a set."""
@@ -89,7 +90,7 @@ class Bench:
     def hashes(self, system: System, seed: int, name: str) -> dict[str, str]:
         """What a table depends on."""
         found = {"weights": sha256(self.weights(system.row, seed))} if system.row else {}
-        source = self.results / RECIPES if name == "test" else self.corpus / "voicebank.csv"
+        source = self.results / TEST_RECIPES if name == "test" else self.corpus / "voicebank.csv"
         found["data"] = sha256(source)
         return found | ({"ratios": sha256(self.place(OWN, seed, name))} if system.control in RATIOED else {})
 

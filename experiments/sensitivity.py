@@ -31,7 +31,7 @@ from dsn.metrics import pesq_wb
 from dsn.model import DSN
 from dsn.pool import Pool
 from dsn.schedule import batch_indices, optimisers, update
-from dsn.train import warm_start
+from dsn.train import MODEL, warm_start
 
 STEPS = 100
 LEARNING_RATE = 1e-3
@@ -115,7 +115,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=Path("results"))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    start = weights.load(arguments.runs / "ftfnet" / "seed0" / "model.safetensors")
+    start = weights.load(arguments.runs / "ftfnet" / "seed0" / MODEL)
     pool, valid = Pool(arguments.pool), Pool(arguments.valid)
     rows = []
     for kind, share, stage in tqdm(list(variants())):

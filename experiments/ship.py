@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from rows import Row, plan
-from training import MODEL, folder
+from training import folder
 
 from dsn import weights
 from dsn.audio import SAMPLE_RATE
 from dsn.pool import Pool, key
+from dsn.train import MODEL
 
 SHIPPED = ("ftfnet", "ftfnet-narrow", "dsn", "mgt-dsn", "mgt-dsn-60")
 SEED = 0

@@ -23,8 +23,8 @@ from dsn import results, stored
 from dsn.macs import MacTable
 from dsn.model import DSN, Enhanced
 from dsn.policy import constant_gate, periodic_gate, random_gate
+from dsn.train import MODEL
 
-MODEL = "model.safetensors"
 NOISY = "noisy"
 BASELINE = "ftfnet"
 DIALLED = "mgt-dsn"

@@ -16,15 +16,17 @@ from typing import Any
 import numpy as np
 import pandas
 from record import made
-from systems import BASELINE, DIALLED, MODEL, NOISY, trained
+from systems import BASELINE, DIALLED, NOISY, trained
 
 from dsn import config, stored, weights
 from dsn.claims import RIVALS, claims
+from dsn.data import TEST_RECIPES
 from dsn.evaluate import write_csv
 from dsn.files import replacing, sha256
 from dsn.metrics import summarise
 from dsn.model import DSN
 from dsn.statistics import Row, Table, pooled_difference, spearman
+from dsn.train import MODEL
 from dsn.usage import MEAN, falls, movement, usage
 
 RATINGS = ("dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl")
@@ -222,7 +224,7 @@ def manifest(cache: Path, runs: Path, results: Path) -> dict[str, Any]:
     }
     return {
         **made("python experiments/evaluate.py --corpus CORPUS --runs RUNS"),
-        "test_recipes": sha256(results / "test_recipes.jsonl"),
+        "test_recipes": sha256(results / TEST_RECIPES),
         "commands": {row: TRAINED.format(row=row, seeds=" ".join(seeds)) for row, seeds in found.items()},
         "training": found,
         "evaluation": _common(measured),

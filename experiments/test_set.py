@@ -20,7 +20,7 @@ import pandas
 from tqdm.auto import tqdm
 
 from dsn import config
-from dsn.data import Corpus, Pool, Recipe, draw, write_recipes
+from dsn.data import TEST_RECIPES, Corpus, Pool, Recipe, draw, write_recipes
 from dsn.drawing import SYNTHETIC
 from dsn.evaluate import Item, items
 
@@ -31,7 +31,6 @@ OF_KIND = {True: 2, False: 4}
 
 DATA = config.Data(second_noise=0.0)
 FIRST_SEED = 7000
-RECIPES = "test_recipes.jsonl"
 
 
 def kinds(corpus: Corpus) -> list[str]:
@@ -74,7 +73,7 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--results", type=Path, default=Path("results"))
     arguments = parser.parse_args()
-    write_recipes(arguments.results / RECIPES, recipes(Corpus(arguments.corpus)))
+    write_recipes(arguments.results / TEST_RECIPES, recipes(Corpus(arguments.corpus)))
 
 
 if __name__ == "__main__":

@@ -22,9 +22,7 @@ from rows import TEACHER, Row, plan
 from dsn import weights
 from dsn.pool import Pool
 from dsn.teacher import Taught
-from dsn.train import train
-
-MODEL = "model.safetensors"
+from dsn.train import MODEL, train
 
 
 def folder(runs: Path, row: str, seed: int) -> Path:

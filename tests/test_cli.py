@@ -4,6 +4,7 @@ import math
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas
@@ -13,7 +14,7 @@ import torch
 
 from dsn import __main__ as cli
 from dsn import audio, config, corpus, download, metrics, routes, weights
-from dsn.commands.common import reason
+from dsn.commands.common import SHIPPED, reason
 from dsn.data import Corpus, Pool, draw, render, write_recipes
 from dsn.model import DSN
 from tests.corpora import speechlike
@@ -294,6 +295,32 @@ def test_a_dead_process_is_no_fault_of_the_program(
     assert "died" in refused(capsys, "evaluate", pairs, *arguments, "--processes", 2)
 
 
+def test_evaluate_goes_on_after_an_interruption(
+    pairs: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, scored = tmp_path / "table.csv", metrics.score
+    arguments = ("evaluate", pairs, "--model", model, "--processes", 1, "--metrics", "si_sdr_db", "--out")
+    assert call(*arguments, tmp_path / "whole.csv") == 0
+    heard: list[int] = []
+
+    def stops_at_the_second(*pair: Any) -> Any:
+        heard.append(1)
+        if len(heard) == 2:
+            raise KeyboardInterrupt
+        return scored(*pair)
+
+    monkeypatch.setattr(metrics, "score", stops_at_the_second)
+    assert call(*arguments, out) == 130 and not out.exists()
+    assert call(*arguments, out) == 0 and len(heard) == 3
+    assert "going on behind the rows of 1 file" in capsys.readouterr().err
+    assert out.read_text() == (tmp_path / "whole.csv").read_text()
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_help_lists_all_shipped_models() -> None:
+    assert sorted(SHIPPED.split(", ")) == weights.names()
+
+
 # macs
 
 
@@ -512,6 +539,35 @@ def test_data_export_and_evaluate(
     assert call("evaluate", out / "pairs.csv", *quick) == 0
     assert list(pandas.read_csv(table)["snr_db"]) == [5.0, 5.0]
     assert call("evaluate", out, *quick, "--overwrite") == 0
+
+
+def test_data_export_goes_on_after_an_interruption(
+    corpus_folder: Path, corpus: Corpus, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    for name, seeds in (("recipes", (0, 1, 2)), ("others", (3,))):
+        write_recipes(tmp_path / f"{name}.jsonl", [draw(corpus, "train", seed, QUICK) for seed in seeds])
+    arguments = ("data", "export", tmp_path / "out", "--corpus", corpus_folder, "--recipes")
+    written: list[str] = []
+    write = audio.write
+
+    def interrupted(path: Path, wav: Any) -> None:
+        if path.as_posix().endswith("clean/0001.flac"):
+            raise KeyboardInterrupt
+        write(path, wav)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(audio, "write", interrupted)
+        assert call(*arguments, tmp_path / "recipes.jsonl") == 130
+    assert "not an empty folder" in refused(capsys, *arguments, tmp_path / "others.jsonl")
+
+    def noted(path: Path, wav: Any) -> None:
+        written.append(path.name)
+        write(path, wav)
+
+    monkeypatch.setattr(audio, "write", noted)
+    assert call(*arguments, tmp_path / "recipes.jsonl") == 0
+    assert written == ["0001.flac", "0001.flac", "0002.flac", "0002.flac"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["clean", "noisy", "pairs.csv"]
 
 
 def test_data_export_refuses(corpus_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,7 @@ from pandas.testing import assert_frame_equal
 
 from dsn import audio, config
 from dsn.evaluate import evaluate, write_csv
+from dsn.journal import Journal
 from dsn.macs import MacRow, Macs, MacTable
 from dsn.metrics import METRICS, score, summarise
 from dsn.model import DSN
@@ -285,6 +286,36 @@ def test_unknown_metric_and_bad_number_of_processes() -> None:
         evaluate(None, [("a", *pair())], metrics=("loudness",))
     with pytest.raises(ValueError, match="processes is 0"):
         evaluate(None, [("a", *pair())], processes=0)
+
+
+def test_an_interrupted_table_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    class Stops(Halver):
+        left = 2
+
+        def enhance(self, wav: torch.Tensor, dial: float = 0.0) -> Output:
+            if not self.left:
+                raise KeyboardInterrupt
+            self.left -= 1
+            return super().enhance(wav, dial)
+
+    source = [(f"{seed}", *pair(seed=seed)) for seed in range(4)]
+    whole = evaluate(Halver(), source, 1.0, 1, QUICK)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(Stops(), source, 1.0, 1, QUICK, Journal(tmp_path / "t.part", {"dial": 1.0}))
+    source[0] = ("0", *pair(seed=9))  # changed in between
+    journal, model = Journal(tmp_path / "t.part", {"dial": 1.0}), Stops()
+    model.left = 3
+    assert len(journal) == 2
+    assert_frame_equal(evaluate(model, source, 1.0, 1, QUICK, journal).iloc[1:], whole.iloc[1:])
+    assert model.left == 0
+
+
+def test_a_file_with_an_error_is_tried_again(tmp_path: Path) -> None:
+    source = [("silent", *pair()), ("b", *pair(seed=2))]
+    source[0][2][:] = 0
+    journal = Journal(tmp_path / "t.part", {})
+    assert evaluate(None, source, 0.0, 1, QUICK, journal)["error"].astype(bool).tolist() == [True, False]
+    assert len(journal) == 1
 
 
 def test_csv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

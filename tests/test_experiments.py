@@ -15,7 +15,7 @@ import torch
 from corpora import make_corpus, speechlike
 
 from dsn import audio, config, weights
-from dsn.data import Corpus, draw, read_recipes, write_recipes
+from dsn.data import TEST_RECIPES, Corpus, draw, read_recipes, write_recipes
 from dsn.model import DSN
 from dsn.recipe import Recipe
 from dsn.statistics import Table
@@ -25,7 +25,7 @@ ROWS = {"ftfnet": config.Model.ftfnet(channels=(4, 4, 8)), "dsn": SLIM, "mgt-dsn
 
 
 def test_recipes_are_the_same_mixtures_at_six_snrs() -> None:
-    recipes = read_recipes(tables.stored.folder() / test_set.RECIPES)
+    recipes = read_recipes(tables.stored.folder() / TEST_RECIPES)
     assert len(recipes) >= 300 and len({recipe.id for recipe in recipes}) == len(recipes)
     about = test_set.about(recipes)
     assert {tuple(levels) for _, levels in about.groupby("group")["snr_db"]} == {test_set.SNRS_DB}
@@ -48,7 +48,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> evaluate.Bench:
     (corpus / "voicebank.csv").write_text("id,seconds,snr_db\np1,1.0,3.1\np2,1.0,16.0\n")
     drawn = [draw(Corpus(corpus), "train", k, config.Data(samples=12000), kind="hum") for k in range(3)]
     recipes: list[Recipe] = [replace(recipe, snr_db=snr_db) for recipe in drawn for snr_db in (0.0, 10.0)]
-    write_recipes(place / "results" / test_set.RECIPES, recipes)
+    write_recipes(place / "results" / TEST_RECIPES, recipes)
     for row, model in ROWS.items():
         for seed in (0, 1):
             torch.manual_seed(seed)

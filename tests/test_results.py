@@ -9,7 +9,7 @@ import torch
 from corpora import make_corpus
 
 from dsn import config, results, weights
-from dsn.data import Corpus, draw, write_recipes
+from dsn.data import TEST_RECIPES, Corpus, draw, write_recipes
 from dsn.model import DSN
 from dsn.recipe import Recipe
 
@@ -35,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
     make_corpus(tmp_path)
     corpus, data = Corpus(tmp_path), config.Data(samples=8000)
     recipes: list[Recipe] = [draw(corpus, "train", k, data, snr_db=snr) for k, snr in enumerate((10.0, -5.0, 5.0, 0.0))]
-    write_recipes(tmp_path / results.TEST_RECIPES, recipes)
+    write_recipes(tmp_path / TEST_RECIPES, recipes)
     return tmp_path
 
 
@@ -55,7 +55,7 @@ def test_fewer_mixtures_keep_their_names_and_the_ends_of_the_range(folder: Path)
 
 def test_a_folder_without_recipes_is_refused(tmp_path: Path) -> None:
     make_corpus(tmp_path)
-    with pytest.raises(FileNotFoundError, match=results.TEST_RECIPES):
+    with pytest.raises(FileNotFoundError, match=TEST_RECIPES):
         results.mixtures(folder=tmp_path)
 
 

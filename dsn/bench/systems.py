@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import config, results, routes, weights
-from ..data import Corpus, default_folder, read_recipes, render
+from ..data import TEST_RECIPES, Corpus, default_folder, read_recipes, render
 from ..model import DSN
 from ..routes import Forced, Route
 from .timing import Contestant
@@ -35,7 +35,7 @@ class Row(NamedTuple):
 def sound(seconds: float) -> Array:
     """Hops (n, 256) of noisy speech from the default test set, mixtures of all SNRs one after another."""
     folder = default_folder()
-    corpus, recipes = Corpus(folder), read_recipes(folder / results.TEST_RECIPES)
+    corpus, recipes = Corpus(folder), read_recipes(folder / TEST_RECIPES)
     recipes = sorted(recipes, key=lambda recipe: recipe.snr_db)
     chosen = [recipes[index] for index in results.spread(len(recipes), 8)]
     piece = math.ceil(seconds / len(chosen) * 16000 / 256) * 256

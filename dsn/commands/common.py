@@ -36,15 +36,22 @@ def add_command(
     return parser
 
 
+SHIPPED = "ftfnet, ftfnet-narrow, dsn, mgt-dsn, mgt-dsn-60"
+"""Models of the package, as the help lists them, without the time that it takes to load `dsn.weights`."""
+
+
 def add_model(parser: argparse.ArgumentParser, extra: str = "") -> None:
-    """The arguments --model and --dial."""
+    """The argument --model."""
     parser.add_argument(
         "--model",
         metavar="NAME",
         default="mgt-dsn",
-        help="a shipped model (ftfnet, ftfnet-narrow, dsn, mgt-dsn, mgt-dsn-60) or a .safetensors file"
-        f"{extra}; default: %(default)s",
+        help=f"a shipped model ({SHIPPED}) or a .safetensors file{extra}; default: %(default)s",
     )
+
+
+def add_dial(parser: argparse.ArgumentParser) -> None:
+    """The argument --dial."""
     parser.add_argument(
         "--dial",
         metavar="X",

@@ -27,13 +27,14 @@ the metric of every noisy signal is measured as well, as metric-guided training 
 settings of the mixtures; `data pool --print-config` prints all of them."""
 
 EXPORT = """Render recipes of mixtures into a folder of files, noisy/ and clean/, and pairs.csv with their SNR and kind
-of noise, ready for `evaluate`. Without --recipes, the test set that comes with the package."""
+of noise, ready for `evaluate`. Without --recipes, the test set that comes with the package. Interrupted, the same
+command goes on where it stopped."""
 
 VOICEBANK = """Download VoiceBank+DEMAND (Edinburgh DataShare, CC BY 4.0) and resample it to 16 kHz: the test set
 (325 MB), with --train the training set as well (5.3 GB). Interrupted, the same command goes on where it stopped."""
 
-TEST_RECIPES = "test_recipes.jsonl"
-"""The test mixtures of a corpus that has fixed ones."""
+RECORD = ".export.json"
+"""In a folder that is not yet exported: of which corpus and recipes."""
 
 EXAMPLES = """
 data default
@@ -104,14 +105,15 @@ def _add_pool(parts: Any) -> None:
 def _add_export(parts: Any) -> None:
     examples = "data export testset\ndata export mine_test --recipes mine/test_recipes.jsonl --corpus mine"
     export = add_command(parts, "export", run_export, "render a test set as files", EXPORT, examples)
-    export.add_argument("folder", metavar="OUT", type=Path, help="folder to write to; must be new or empty")
-    export.add_argument("--recipes", metavar="JSONL", type=Path, help=f"default: {TEST_RECIPES} in the corpus")
+    export.add_argument("folder", metavar="OUT", type=Path, help="folder to write to, new or empty")
+    export.add_argument("--recipes", metavar="JSONL", type=Path, help="default: test_recipes.jsonl in the corpus")
     _add_corpus(export)
 
 
 def run_show(args: argparse.Namespace) -> int:
     """Print a corpus's folder and counts."""
     from ..audio import SAMPLE_RATE
+    from ..data import TEST_RECIPES, read_recipes
 
     corpus = open_corpus(args.corpus)
     print(corpus.folder)
@@ -125,8 +127,6 @@ def run_show(args: argparse.Namespace) -> int:
             print(f"{split:6} {part:7} {len(table):7} {minutes:8.1f}  {table[label].nunique()} {label}s")
     recipes = corpus.folder / TEST_RECIPES
     if recipes.is_file():
-        from ..data import read_recipes
-
         print(f"{len(read_recipes(recipes))} test mixtures in {recipes.name}")
     return 0
 
@@ -185,22 +185,38 @@ def _drawn(corpus: Corpus, split: str, numbers: range, settings: Any) -> list[Re
 
 def run_export(args: argparse.Namespace) -> int:
     """Render recipes into files."""
-    from ..data import read_recipes
+    from ..data import TEST_RECIPES, read_recipes
 
-    if args.folder.exists() and (not args.folder.is_dir() or any(args.folder.iterdir())):
-        raise ValueError(f"{args.folder} is not an empty folder; choose another or empty it")
     corpus = open_corpus(args.corpus)
     path = args.recipes or corpus.folder / TEST_RECIPES
     recipes = read_recipes(path)
     if not recipes:
         raise ValueError(f"{path} has no recipes")
+    begin(corpus, recipes, args.folder)
     export(corpus, recipes, args.folder)
     print(f"{len(recipes)} pairs in {args.folder}; table: {args.folder / 'pairs.csv'}")
     return 0
 
 
+def begin(corpus: Corpus, recipes: list[Recipe], folder: Path) -> None:
+    """Leave a record in an empty folder. Raises ValueError for one with anything but an unfinished export of these."""
+    import json
+
+    from ..files import replacing
+    from ..pool import key
+
+    record = folder / RECORD
+    about = json.dumps({"corpus": str(corpus.folder.resolve()), "recipes": key(recipes)})
+    if record.is_file() and record.read_text(encoding="utf-8") == about:
+        return
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(f"{folder} is not an empty folder; choose another or empty it")
+    with replacing(record) as temporary:
+        temporary.write_text(about, encoding="utf-8")
+
+
 def export(corpus: Corpus, recipes: list[Recipe], folder: Path) -> None:
-    """Write noisy/ and clean/ as FLAC files named by number, and pairs.csv last."""
+    """Write noisy/ and clean/ as FLAC files named by number, but those that are there, and pairs.csv last."""
     import pandas
     from tqdm import tqdm
 
@@ -211,10 +227,12 @@ def export(corpus: Corpus, recipes: list[Recipe], folder: Path) -> None:
     rows = []
     for number, recipe in enumerate(tqdm(recipes, desc="rendering")):
         places = {part: f"{part}/{number:04d}.flac" for part in ("noisy", "clean")}
-        for part, wav in render(corpus, recipe)._asdict().items():
-            audio.write(folder / places[part], wav)
+        if not (folder / places["clean"]).is_file():  # of a pair written last
+            for part, wav in render(corpus, recipe)._asdict().items():
+                audio.write(folder / places[part], wav)
         rows.append({**places, "snr_db": recipe.snr_db, "kind": recipe.kind, "recipe": recipe.id})
     write_csv(pandas.DataFrame(rows), folder / "pairs.csv")
+    (folder / RECORD).unlink()
 
 
 def run_voicebank(args: argparse.Namespace) -> int:

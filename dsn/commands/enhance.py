@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .common import add_command, add_model, add_overwrite, add_route, open_route, reason
+from .common import add_command, add_dial, add_model, add_overwrite, add_route, open_route, reason
 
 if TYPE_CHECKING:
     from ..enhance import Report
@@ -37,6 +37,7 @@ def add(commands: Any) -> None:
     parser.add_argument("sources", metavar="IN", type=Path, nargs="+", help="noisy files and folders")
     parser.add_argument("folder", metavar="OUT_FOLDER", type=Path, help="folder to write to; made if it is not there")
     add_model(parser)
+    add_dial(parser)
     add_route(parser)
     add_overwrite(parser)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .common import add_command, add_model, add_overwrite, add_processes, add_route, check_new, open_route
+from .common import add_command, add_dial, add_model, add_overwrite, add_processes, add_route, check_new, open_route
 
 if TYPE_CHECKING:
     import pandas
@@ -18,7 +19,8 @@ The set is a folder with noisy/ and clean/ that hold files of the same names, or
 clean and, if wanted, snr_db. Writes a CSV table, one row per file, with every metric, the activation ratio (of all
 gates, and of each) and the cost in MMAC/s, and prints the means. Of the default test set, `data export` makes such a
 folder. Metrics: pesq_wb, stoi, estoi, si_sdr_db, dnsmos_sig, dnsmos_bak, dnsmos_ovrl, dnsmos_p808; they need
-pip install "dsn[metrics]". Exit code 1 if a metric of a file could not be computed; the column error says why."""
+pip install "dsn[metrics]". Interrupted, the same command goes on where it stopped. Exit code 1 if a metric of a file
+could not be computed; the column error says why."""
 
 EXAMPLES = """
 evaluate testset --model mgt-dsn --out mgt-dsn.csv
@@ -33,6 +35,7 @@ def add(commands: Any) -> None:
     parser.add_argument("source", metavar="FOLDER_OR_MANIFEST", type=Path, help="noisy and clean files")
     parser.add_argument("--out", metavar="CSV", type=Path, required=True, help="table to write")
     add_model(parser, ', or "noisy" for the input as it is')
+    add_dial(parser)
     add_route(parser)
     parser.add_argument("--metrics", metavar="METRIC", nargs="+", help="the metrics to compute; default: all")
     add_processes(parser, 2)
@@ -43,17 +46,34 @@ def run(args: argparse.Namespace) -> int:
     """Write the table and print its means; 1 if a file has an error."""
     check_new(args.out, args.overwrite)
     from ..evaluate import evaluate, write_csv
+    from ..journal import Journal
     from ..metrics import METRICS
 
+    metrics = args.metrics or METRICS
     model = None if args.model == "noisy" else open_route(args.route, args.model)
-    table = evaluate(model, args.source, args.dial, args.processes, args.metrics or METRICS)
+    route = "" if model is None else type(model).__name__
+    journal = Journal(args.out.with_name(f"{args.out.name}.part"), about(args.model, route, args.dial, metrics))
+    if len(journal):
+        files = f"{len(journal)} file{'s' if len(journal) > 1 else ''}"
+        print(f"going on behind the rows of {files} in {journal.path}; remove it to begin anew", file=sys.stderr)
+    table = evaluate(model, args.source, args.dial, args.processes, metrics, journal)
     write_csv(table, args.out)
+    journal.done()
     print(means(table, f"{args.model} at dial {args.dial:g}"))
     print(f"table: {args.out}")
     failed = table[table["error"] != ""]
     for file, error in zip(failed["file"], failed["error"], strict=True):
         print(f"  {file}: {error}", file=sys.stderr)
     return 1 if len(failed) else 0
+
+
+def about(model: str, route: str, dial: float, metrics: Sequence[str]) -> dict[str, Any]:
+    """What a row of the table depends on beside its file."""
+    from .. import __version__, weights
+    from ..files import sha256
+
+    weighed = "" if model == "noisy" else sha256(weights.locate(model))
+    return {"version": __version__, "model": weighed, "route": route, "dial": f"{dial}", "metrics": list(metrics)}
 
 
 def means(table: pandas.DataFrame, name: str) -> str:

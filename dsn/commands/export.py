@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from .common import add_command, add_overwrite, check_new
+from .common import add_command, add_model, add_overwrite, check_new
 
 ABOUT = """Write the network of one frame as an ONNX file, for ONNX Runtime and other engines.
 
@@ -26,12 +26,7 @@ def add(commands: Any) -> None:
     """Describe the command."""
     parser = add_command(commands, "export", run, "write a model as an ONNX file", ABOUT, EXAMPLES)
     parser.add_argument("out", metavar="FILE", type=Path, help="ONNX file to write")
-    parser.add_argument(
-        "--model",
-        metavar="NAME",
-        default="mgt-dsn",
-        help="a shipped model (ftfnet, dsn, mgt-dsn) or a .safetensors file; default: %(default)s",
-    )
+    add_model(parser)
     add_overwrite(parser)
 
 

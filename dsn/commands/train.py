@@ -90,7 +90,7 @@ def _train(train_config: Any, args: argparse.Namespace) -> None:
 
     from .. import weights
     from ..pool import Pool
-    from ..train import check_length, train
+    from ..train import MODEL, check_length, train
 
     if args.threads:
         torch.set_num_threads(args.threads)
@@ -102,7 +102,7 @@ def _train(train_config: Any, args: argparse.Namespace) -> None:
     log = train(train_config, mixtures, args.out, start, args.device)
     last = log.tail(100)
     print(f"{len(log)} steps done; mean loss of the last {len(last)}: {last['loss'].mean():.4g}")
-    print(f"weights: {args.out / 'model.safetensors'}, log: {args.out / 'log.csv'}")
+    print(f"weights: {args.out / MODEL}, log: {args.out / 'log.csv'}")
 
 
 def check_teacher(teacher: str | None, weight: float) -> None:

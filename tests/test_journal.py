@@ -1,0 +1,51 @@
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dsn.journal import Journal
+
+ABOUT = {"model": "0123", "dial": "0.5"}
+ROWS = {"a": {"pesq_wb": 1.5, "error": ""}, "b": {"pesq_wb": math.inf, "error": "none ü"}}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    journal = Journal(tmp_path / "table.part", ABOUT)
+    for key, row in ROWS.items():
+        journal.add(key, row)
+    return journal.path
+
+
+def test_rows_are_there_again(path: Path) -> None:
+    journal = Journal(path, ABOUT)
+    assert len(journal) == 2 and journal.get("c") is None
+    assert {key: journal.get(key) for key in ROWS} == ROWS
+
+
+def test_what_was_made_with_anything_else_is_begun_anew(path: Path) -> None:
+    journal = Journal(path, ABOUT | {"dial": "0.6"})
+    assert len(journal) == 0
+    journal.add("c", {"x": np.float32(0.5)})
+    assert len(Journal(path, ABOUT)) == 0 and Journal(path, ABOUT | {"dial": "0.6"}).get("c") == {"x": 0.5}
+
+
+def test_a_line_that_a_kill_cut_short_costs_that_row_alone(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-9])
+    journal = Journal(path, ABOUT)
+    assert len(journal) == 1
+    journal.add("c", ROWS["a"])
+    assert len(Journal(path, ABOUT)) == 2
+
+
+@pytest.mark.parametrize("text", ["", "no json\n", "[1]\n"])
+def test_any_other_file_is_no_journal(path: Path, text: str) -> None:
+    path.write_text(text)
+    assert len(Journal(path, ABOUT)) == 0
+
+
+def test_nothing_is_written_before_the_first_row_and_nothing_stays_when_done(tmp_path: Path, path: Path) -> None:
+    assert not Journal(tmp_path / "other.part", ABOUT).path.exists()
+    Journal(path, ABOUT).done()
+    assert not path.exists()
