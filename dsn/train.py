@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -108,12 +109,19 @@ def drawn(pool: Mixtures, indices: Tensor, wanted: Tensor | None, loss: config.L
     return Batch(noisy, clean, target, torch.as_tensor(pool.taught(indices.numpy())).to(device))
 
 
+def fingerprint(pool: Mixtures) -> str:
+    """What a run knows its mixtures by: their number, the first one, and what a teacher makes of it."""
+    first = [*pool.batch(np.array([0])), *([pool.taught(np.array([0]))] if isinstance(pool, Taught) else [])]
+    content = b"".join(np.asarray(part, dtype=np.float32).tobytes() for part in first)
+    return f"{len(pool)} {hashlib.sha256(content).hexdigest()[:16]}"
+
+
 class Run:
     """A training run on disk: model, optimiser, step and log, saved and restored together."""
 
-    def __init__(self, train: config.Train, folder: Path, start: DSN | None, device: str) -> None:
+    def __init__(self, train: config.Train, pool: Mixtures, folder: Path, start: DSN | None, device: str) -> None:
         torch.manual_seed(train.seed)
-        self.train, self.folder = train, folder
+        self.train, self.folder, self.mixtures = train, folder, fingerprint(pool)
         self.model = DSN(train.model)
         if start is not None:
             warm_start(self.model, start)
@@ -135,6 +143,10 @@ class Run:
             raise ValueError(f"{self.path} cannot be read ({error}); remove it to start again") from error
         if config.Train.from_dict(saved["config"]) != self.train:
             raise ValueError(f"{self.path} belongs to another config; use another folder or remove it")
+        if saved.get("mixtures") != self.mixtures:
+            raise ValueError(
+                f"{self.path} was made with other mixtures or another teacher; use another folder or remove it"
+            )
         self.model.load_state_dict(saved["model"])
         for optimiser, state in zip(self.optimisers, saved["optimisers"], strict=True):
             optimiser.load_state_dict(state)
@@ -142,7 +154,7 @@ class Run:
 
     def save(self) -> None:
         """Write the checkpoint and the log, atomically."""
-        saved = {"config": self.train.to_dict(), "step": self.step, "log": self.log}
+        saved = {"config": self.train.to_dict(), "mixtures": self.mixtures, "step": self.step, "log": self.log}
         saved |= {"model": self.model.state_dict(), "optimisers": [o.state_dict() for o in self.optimisers]}
         with replacing(self.path) as temporary:
             torch.save(saved, temporary)
@@ -177,13 +189,13 @@ def train(
 
     Leaves `checkpoint.pt`, `log.csv` and, at the end, `model.safetensors` in `folder`. `start` gives the first
     weights. Each step seeds its own random numbers, so a resumed run equals an unbroken one.
-    Raises: ValueError for a checkpoint of another config or a pool that no step could take, FloatingPointError when the
-    loss is not finite.
+    Raises: ValueError for a checkpoint of another config, other mixtures or another teacher, or a pool that no step
+    could take, FloatingPointError when the loss is not finite.
     """
     check_length(pool, train.model.stft)
     check_teacher(pool, train.loss)
     folder = Path(folder)
-    run = Run(train, folder, start, device)
+    run = Run(train, pool, folder, start, device)
     wanted = targets(pool, train.loss)
     model = run.model.train()
     if wanted is not None and train.policy_steps and not run.path.exists():

@@ -123,6 +123,12 @@ def test_training_reads_the_teacher_of_the_drawn_mixtures(pool: Pool, master: Pa
     assert log.loss.tolist() == pytest.approx(log.teacher_loss.tolist())
 
 
+def test_a_run_does_not_go_on_with_another_teacher(pool: Pool, master: Path, tmp_path: Path) -> None:
+    train(TRAIN, Taught(pool, master, tmp_path / "taught", progress=False), tmp_path / "run", progress=False)
+    with pytest.raises(ValueError, match="another teacher"):
+        train(TRAIN, Taught(pool, "ftfnet", tmp_path / "other", progress=False), tmp_path / "run", progress=False)
+
+
 def test_a_pool_without_a_teacher_is_refused(pool: Pool, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"teacher_weight is 0\.75; give the pool a teacher"):
         train(replace(TRAIN, model=config.Model(), policy_steps=10**6, loss=GUIDED), pool, tmp_path, progress=False)

@@ -45,7 +45,7 @@ class DyingPool(FakePool):
     """Stops the run at the given step, as a kill would."""
 
     def __init__(self, step: int) -> None:
-        self.left = step
+        self.left = step + 1  # the first mixture is read before the first step, to be known again
 
     def batch(self, indices):
         if self.left == 0:
@@ -97,7 +97,7 @@ def test_ratio_loss_pulls_the_deterministic_gates_to_the_target(tmp_path):
 
 def test_a_trained_policy_has_a_dial_in_standard_deviations_and_the_gates_of_its_checkpoint(tmp_path):
     train(GUIDED, FakePool(), tmp_path, progress=False)
-    shipped, run = weights.load(tmp_path / "model.safetensors"), Run(GUIDED, tmp_path, None, "cpu")
+    shipped, run = weights.load(tmp_path / "model.safetensors"), Run(GUIDED, FakePool(), tmp_path, None, "cpu")
     noisy, _ = FakePool().batch(torch.arange(10))
     with torch.no_grad():
         before, after = policy_logits(run.model, noisy), policy_logits(shipped, noisy)
@@ -170,7 +170,7 @@ def test_a_branch_starts_from_a_slimmable_trunk_of_other_shares_than_half(tmp_pa
     train(replace(SLIMMABLE, model=model), FakePool(), tmp_path / "trunk", progress=False)
     trunk = weights.load(tmp_path / "trunk" / "model.safetensors")
     branch = replace(MUON, model=model)
-    start = Run(branch, tmp_path / "branch", trunk, "cpu").model
+    start = Run(branch, FakePool(), tmp_path / "branch", trunk, "cpu").model
     assert all(torch.equal(value, start.state_dict()[name]) for name, value in trunk.state_dict().items())
     log = train(branch, FakePool(), tmp_path / "branch", trunk, progress=False)
     assert len(log) == branch.steps and log.ratio_loss.notna().all()
@@ -184,6 +184,14 @@ def test_checkpoint_of_another_config_is_refused(tmp_path):
     other = config.Train.from_dict(GUIDED.to_dict() | {"seed": 5})
     with pytest.raises(ValueError, match="another config"):
         train(other, FakePool(), tmp_path, progress=False)
+
+
+def test_checkpoint_of_other_mixtures_is_refused(tmp_path):
+    train(GUIDED, FakePool(), tmp_path, progress=False)
+    fewer = FakePool()
+    fewer.size = 9
+    with pytest.raises(ValueError, match="other mixtures or another teacher"):
+        train(GUIDED, fewer, tmp_path, progress=False)
 
 
 def test_damaged_checkpoint_is_refused(tmp_path):
@@ -201,7 +209,7 @@ def test_full_disk_names_the_file_and_keeps_the_old_checkpoint(tmp_path, monkeyp
 
     monkeypatch.setattr(torch, "save", full)
     with pytest.raises(OSError, match="disk is full while writing .*checkpoint.pt"):
-        Run(GUIDED, tmp_path, None, "cpu").save()
+        Run(GUIDED, FakePool(), tmp_path, None, "cpu").save()
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
     assert [path.name for path in tmp_path.glob(".*")] == []
 
