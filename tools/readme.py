@@ -11,6 +11,7 @@ from pathlib import Path
 
 from dsn import stored
 from dsn.statistics import Row, Table
+from dsn.typeset import number
 
 ROOT = Path(__file__).resolve().parent.parent
 SETS = {
@@ -69,9 +70,10 @@ def against(differences: Table) -> str:
     for name, baseline in RIVALS.items():
         row = stored.difference(differences, "mgt-dsn", "pesq_wb", "test", baseline)
         if row is not None:
-            told.append(f"{row['mean']:.3f} ({row['low']:.3f} to {row['high']:.3f}) against {name}")
+            mean, low, high = (number(float(row[key]), 3) for key in ("mean", "low", "high"))
+            told.append(f"{mean} ({low} to {high}) against {name}")
     sentence = f"On the mixtures the PESQ-WB of MGT-DSN lies {'; '.join(told)}: means and 95 % intervals over mixtures."
-    return sentence.replace("-0", "−0") if told else ""
+    return sentence if told else ""
 
 
 def commands(trained_by: Mapping[str, str]) -> str:
