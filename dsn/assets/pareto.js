@@ -38,17 +38,19 @@ function grid({ low, high, most, x, y }, name) {
     <text x="${BOX.right}" y="${BOX.bottom + 31}" text-anchor="end">MMAC/s</text>`;
 }
 
-// A name beside its point, at the first of several places where it covers no other; `taken` holds the boxes of those.
-function named(name, x, y, reach, taken) {
+const around = (x, y) => ({ left: x - 4, right: x + 4, top: y - 4, bottom: y + 4 });
+
+// A name beside its point, at the first of several places where it covers no other and no point; `taken` has their boxes.
+function named(name, colour, x, y, reach, taken) {
   const wide = 6 * name.length;
   const aside = wide / 2 + reach;
-  const places = [[0, -reach], [0, reach + 8], [-aside, 4], [aside, 4], [0, -reach - 12], [0, reach + 20], [0, reach + 32]];
+  const places = [[0, -reach], [0, reach + 8], [-aside, 4], [aside, 4], [0, -reach - 12], [0, reach + 20], [0, reach + 32], [0, reach + 44]];
   const boxes = places.map(([dx, dy]) => ({ left: x + dx - wide / 2, right: x + dx + wide / 2, top: y + dy - 10, bottom: y + dy }));
   const apart = (one, other) => one.right < other.left || other.right < one.left || one.bottom < other.top || other.bottom < one.top;
   const inside = (box) => box.left >= BOX.left && box.right <= WIDTH && box.top >= 14 && box.bottom <= BOX.bottom;
   const box = boxes.find((one) => inside(one) && taken.every((other) => apart(one, other))) ?? boxes[0];
   taken.push(box);
-  return `<text x="${(box.left + box.right) / 2}" y="${box.bottom}" text-anchor="middle">${name}</text>`;
+  return `<text x="${(box.left + box.right) / 2}" y="${box.bottom}" text-anchor="middle" style="fill: ${colour}">${name}</text>`;
 }
 
 function marks(model, key, { x, y }, chosen, taken) {
@@ -62,10 +64,10 @@ function marks(model, key, { x, y }, chosen, taken) {
   const dots = shown.map((point) => `<circle cx="${x(point.mmacs)}" cy="${y(point.values[key])}" r="${model.points.length > 1 ? 3 : 5}" fill="${colour}"/>`);
   const live = chosen && chosen.values[key] !== null
     ? `<circle cx="${x(chosen.mmacs)}" cy="${y(chosen.values[key])}" r="7" fill="none" stroke="${colour}" stroke-width="3"/>
-      ${named(model.name, x(chosen.mmacs), y(chosen.values[key]), 13, taken)}` : "";
+      ${named(model.name, colour, x(chosen.mmacs), y(chosen.values[key]), 13, taken)}` : "";
   const last = shown[shown.length - 1];
   const label = last && model.points.length === 1
-    ? named(model.name, x(last.mmacs), y(last.values[key]), 8, taken) : "";
+    ? named(model.name, colour, x(last.mmacs), y(last.values[key]), 8, taken) : "";
   return `<polyline points="${line}" fill="none" stroke="${colour}" stroke-width="1.5"/>${dots.join("")}${live}${label}`;
 }
 
@@ -73,8 +75,8 @@ function row(model, point, metric, live) {
   const noisy = model.key === "noisy";
   const cells = [
     noisy ? "–" : text(point.mmacs, 0),
-    noisy ? "–" : `${text(point.share, 0)} %`,
-    point.ratio === null ? "–" : `${text(100 * point.ratio, 0)} %`,
+    noisy ? "–" : `${text(point.share, 0)}\u00a0%`,
+    point.ratio === null ? "–" : `${text(100 * point.ratio, 0)}\u00a0%`,
     text(point.values[metric.key], metric.digits),
   ];
   return `<tr${live ? " data-live" : ""}><th scope="row">${model.name}</th>${cells.map((cell) => `<td>${cell}</td>`).join("")}</tr>`;
@@ -101,7 +103,9 @@ export function render(root, state) {
     const metric = state.metrics[Number(find("input[type=radio]:checked").value)];
     const chosen = slim ? slim.points[Number(slider.value)] : null;
     const scale = scales(state.models, metric.key);
-    const taken = [];
+    const points = state.models.flatMap((model) => (model.key === "noisy" ? [] : model.points));
+    const taken = points.filter((point) => point.values[metric.key] !== null)
+      .map((point) => around(scale.x(point.mmacs), scale.y(point.values[metric.key])));
     const pieces = state.models.map((model) => marks(model, metric.key, scale, model === slim ? chosen : null, taken));
     const sentence = chosen
       ? `${slim.name} at dial ${signed(chosen.dial)}${chosen.dial === 0 ? " (as trained)" : ""}: ${text(100 * chosen.ratio, 0)} % of the gates open,
