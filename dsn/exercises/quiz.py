@@ -122,6 +122,6 @@ def listening_quiz(model: DSN, found: Sequence[Excerpt], count: int = 6) -> HTML
     Raises ValueError for a count below 1.
     """
     rounds = chosen(found, count)
-    still = str(display.figure(*answers(model, rounds)).data)
+    still = str(display.figure(*answers(model, rounds), kind="svg").data)
     state = quiz_state(model, rounds, edges(found))
     return display.embed("quiz", state, still, height=0, label="Listening quiz: which width did the policy choose?")
