@@ -1,5 +1,7 @@
+import contextlib
 import json
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -77,6 +79,23 @@ def test_environment_is_made_once_and_again_when_the_lock_changes(tmp_path, monk
         environment.prepare(tmp_path)
         calls.append(".")
     assert calls == ["packages", "dsn", ".", ".", "dsn", ".", "packages", "dsn", "."]
+
+
+@pytest.mark.parametrize(("codes", "pauses"), [([0], 0), ([1, 0], 1), ([1, 1, 0], 2), ([1, 1, 1], 2)])
+def test_pip_is_asked_again_when_it_fails(tmp_path, monkeypatch, codes, pauses):
+    left, paused = list(codes), []
+
+    def run(command, check, **_options):
+        done = subprocess.CompletedProcess(command, left.pop(0))
+        if check:
+            done.check_returncode()
+        return done
+
+    monkeypatch.setattr(environment.subprocess, "run", run)
+    monkeypatch.setattr(environment.time, "sleep", paused.append)
+    with pytest.raises(subprocess.CalledProcessError) if codes[-1] else contextlib.nullcontext():
+        environment._pip(tmp_path, "torch")
+    assert len(paused) == pauses and not left
 
 
 def test_missing_or_broken_environment_counts_as_none(tmp_path):

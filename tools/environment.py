@@ -19,6 +19,11 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
 OLDEST = (3, 11)
 
+ATTEMPTS = 3
+"""An index that does not answer for a moment looks to pip like a package without that version."""
+
+PAUSE_S = 15.0
+
 
 def wanted(root: Path = ROOT) -> dict[str, str]:
     """What an up-to-date environment was made from: `packages` and the editable install of `dsn` with its C kernel."""
@@ -43,7 +48,12 @@ def _pip(folder: Path, *arguments: str) -> None:
     # A relative path, because pip splits these at spaces.
     held = {"PIP_CONSTRAINT": LOCK.name, "PIP_BUILD_CONSTRAINT": LOCK.name, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     command = [str(folder / "bin" / "python"), "-m", "pip", "install", *arguments]
-    subprocess.run(command, check=True, env=os.environ | held, cwd=ROOT)
+    for attempt in range(1, ATTEMPTS + 1):
+        done = subprocess.run(command, check=attempt == ATTEMPTS, env=os.environ | held, cwd=ROOT)
+        if done.returncode == 0:
+            return
+        _say(f"pip failed, perhaps for want of an answer; attempt {attempt + 1} of {ATTEMPTS} in {PAUSE_S:.0f} s")
+        time.sleep(PAUSE_S)
 
 
 def _say(text: str) -> None:
