@@ -13,6 +13,7 @@ from .. import stored
 from ..statistics import Row, Table
 from ..typeset import number
 from .marks import DIGITS, METRIC_NAMES
+from .spectrograms import block_name
 from .style import GREY, INK, KINDS, SERIES, new_figure
 from .tables import cell, html, interval
 
@@ -113,7 +114,7 @@ def sensitivity_table(table: Table) -> HTML:
     """Every line of results/sensitivity.csv: what was closed, what that saved and lost, and the loss per MAC."""
     rows = []
     for row in table.iloc[1:].to_dict("records"):
-        found = {"closed": row["kind"], "static share": cell(row["static_share"], 3), "stage": row["stage"]}
+        found = {"closed": row["kind"], "static share": cell(row["static_share"], 3), "stage": block_name(row["stage"])}
         found["saved, MMAC/s"] = cell(row["mmacs_saved"], 1)
         found["PESQ-WB lost"] = cell(row["pesq_lost"], 3)
         rows.append(found | {"lost per 100 MMAC/s": cell(100 * row["pesq_lost"] / row["mmacs_saved"], 2)})
