@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 from tqdm.auto import tqdm
 
 from . import __version__
-from .files import replacing
+from .files import append, replacing
 
 TRIES = 5
 """How often a connection may break before the download gives up; any progress starts the count again."""
@@ -143,16 +143,7 @@ def _copy(response: Any, stream: BinaryIO, start: int, total: int | None) -> Non
     name = Path(stream.name).name.removesuffix(".part")
     with tqdm(desc=name, total=total, initial=start, unit="B", unit_scale=True, unit_divisor=1024) as bar:
         while block := response.read(_BLOCK):
-            try:
-                stream.write(block)
-                stream.flush()
-            except OSError as error:
-                if error.errno != errno.ENOSPC:
-                    raise
-                message = (
-                    f"the disk is full while writing {stream.name}; free some space and run again, it goes on from here"
-                )
-                raise OSError(errno.ENOSPC, message) from error
+            append(stream, block)
             bar.update(len(block))
 
 

@@ -25,7 +25,7 @@ import dsn
 from . import stored, weights
 from .files import sha256
 from .paper import PAPER, Published
-from .typeset import minus, number
+from .typeset import interval, minus
 
 SHORT = 12
 """Characters of a commit or hash that are shown."""
@@ -170,8 +170,7 @@ def difference(
         return "not measured yet"
     keys = {"system": system, "baseline": baseline, "set": name, "metric": metric}
     source = _stored_source("differences", "mean", place, keys, f"{row['seeds']:.0f}, each with the baseline's own")
-    mean, low, high = (number(float(row[key]), digits) for key in ("mean", "low", "high"))
-    return source.beneath(f"{mean} ({low}\u00a0to\u00a0{high})")
+    return source.beneath(interval(row["mean"], row["low"], row["high"], digits))
 
 
 def _stored_source(table: str, column: str, place: str | Path | None, keys: dict[str, Any], seeds: str) -> Source:

@@ -16,6 +16,11 @@ def number(value: float, digits: int, sign: str = "", nan: str = "not defined") 
     return minus(f"{rounded + 0.0:{sign if rounded else ''}.{digits}f}")  # adding 0.0 takes the sign off a zero
 
 
+def interval(mean: float, low: float, high: float, digits: int) -> str:
+    """A mean and the ends of its interval, which stay together at the end of a line."""
+    return f"{number(mean, digits)} ({number(low, digits)}\u00a0to\u00a0{number(high, digits)})"
+
+
 def minus(text: str) -> str:
     """A text without prose or names, such as a formatted value, with real minus signs for its hyphens."""
     return text.replace("-", MINUS)

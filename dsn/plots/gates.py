@@ -139,8 +139,8 @@ def dial_curves_text(
     """What `dial_curves` shows."""
     places = [0, int(np.abs(np.asarray(dials)).argmin()), len(dials) - 1]
     parts = "; ".join(f"dial {dials[k]:g}: ratio {ratios[k].mean():.2f}, {mmacs[k].mean():.1f} MMAC/s" for k in places)
-    text = f"Means over {len(labels)} mixtures against the dial. {minus(parts)}."
-    return f"{text} Static FTF-Net: {static_mmacs:.1f} MMAC/s."
+    parts = minus(parts)
+    return f"Means over {len(labels)} mixtures against the dial. {parts}. Static FTF-Net: {static_mmacs:.1f} MMAC/s."
 
 
 def ratio_by_noise(

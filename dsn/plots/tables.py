@@ -9,7 +9,7 @@ from typing import Literal
 import pandas
 from IPython.display import HTML
 
-from .. import stored
+from .. import stored, typeset
 from ..statistics import Row, Table
 from ..typeset import minus, number
 from .marks import DIGITS, METRIC_NAMES
@@ -90,8 +90,8 @@ def interval(row: Row | None, digits: int) -> str:
     """A mean and its interval in words; a dash for what was not measured."""
     if row is None:
         return DASH
-    mean, low, high = (cell(float(row[key]), digits) for key in ("mean", "low", "high"))
-    return mean if low == DASH else f"{mean} ({low}\u00a0to\u00a0{high})"
+    mean, low, high = (float(row[key]) for key in ("mean", "low", "high"))
+    return typeset.interval(mean, low, high, digits) if math.isfinite(low) else cell(mean, digits)
 
 
 def claims(table: Table) -> HTML:
