@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from . import config, weights
+from . import compiled, config, weights
 from .files import replacing
 from .losses import quality_loss, ratio_loss, target_ratio
 from .model import DSN, Enhanced
@@ -109,6 +110,12 @@ def drawn(pool: Mixtures, indices: Tensor, wanted: Tensor | None, loss: config.L
     return Batch(noisy, clean, target, torch.as_tensor(pool.taught(indices.numpy())).to(device))
 
 
+def warn_if_slow(device: str) -> None:
+    """Warns of training on the CPU without the kernels of `dsn.fused`."""
+    if device == "cpu" and not compiled.available():
+        warnings.warn(f"PyTorch alone takes two to three times as long here: {compiled.problem()}", stacklevel=3)
+
+
 def fingerprint(pool: Mixtures) -> str:
     """What a run knows its mixtures by: their number, the first one, and what a teacher makes of it."""
     first = [*pool.batch(np.array([0])), *([pool.taught(np.array([0]))] if isinstance(pool, Taught) else [])]
@@ -190,8 +197,9 @@ def train(
     Leaves `checkpoint.pt`, `log.csv` and, at the end, `model.safetensors` in `folder`. `start` gives the first
     weights. Each step seeds its own random numbers, so a resumed run equals an unbroken one.
     Raises: ValueError for a checkpoint of another config, other mixtures or another teacher, or a pool that no step
-    could take, FloatingPointError when the loss is not finite.
+    could take, FloatingPointError when the loss is not finite. Warns where training on a CPU lacks its kernels.
     """
+    warn_if_slow(device)
     check_length(pool, train.model.stft)
     check_teacher(pool, train.loss)
     folder = Path(folder)

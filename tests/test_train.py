@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from dsn import config, weights
+from dsn import compiled, config, weights
 from dsn.model import DSN
 from dsn.policy import hard_gate, slimmable_gate
 from dsn.pretrain import policy_logits
@@ -76,6 +76,14 @@ def test_mixtures_of_broken_hops_are_refused_before_the_policy_is_trained(tmp_pa
     ):
         train(MUON, FakePool(), tmp_path / "run", progress=False)
     assert not (tmp_path / "run").exists()
+
+
+def test_training_without_kernels_says_how_to_get_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(compiled, "available", lambda: False)
+    monkeypatch.setattr(compiled, "problem", lambda: "not compiled; run: python -m dsn.native")
+    with pytest.warns(UserWarning, match=r"two to three times as long here: not compiled; run: python -m dsn\.native"):
+        log = train(replace(GUIDED, steps=1), FakePool(), tmp_path, progress=False)
+    assert len(log) == 1
 
 
 def test_overfits_one_batch(tmp_path):
