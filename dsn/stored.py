@@ -46,6 +46,7 @@ LABELS = {
     "mgt-dsn": "MGT-DSN",
     "mgt-dsn-60": "MGT-DSN (60\u00a0%)",
     "mgt-dsn-50": "MGT-DSN (51\u00a0%)",
+    "mgt-dsn-wide": "MGT-DSN, wider static part",
     "mgt-dsn-taught": "MGT-DSN, taught",
     "random-gate": "MGT-DSN, random gates",
     "random-gate-trained": "random gates, trained so",
@@ -136,8 +137,8 @@ def unchanged(ablation: str) -> str:
 
     Kinds of layers are compared with the static network, since all of these start from its trunk.
     """
-    if ablation.endswith("-taught"):
-        return ablation.removesuffix("-taught")
+    if ablation.endswith(("-taught", "-wide")):
+        return ablation.rpartition("-")[0]
     if ablation == "random-gate-trained":
         return "mgt-dsn"
     return "short-ftfnet" if ablation.startswith(("only-", "all-")) else "short-mgt-dsn"

@@ -35,11 +35,14 @@ COMPARED = ("pesq_wb", "stoi", "estoi", "si_sdr_db", "dnsmos_ovrl")
 BY_SNR = ("dsn", "mgt-dsn")
 """Systems whose differences are also given SNR by SNR."""
 
-USED = ("dsn", "mgt-dsn", "mgt-dsn-60", "mgt-dsn-50")
+USED = ("dsn", "mgt-dsn", "mgt-dsn-wide", "mgt-dsn-60", "mgt-dsn-50")
 """Systems whose ratios are given by every property of the input."""
 
 CONTROLS = (*RIVALS, "mgt-dsn-shuffled")
 """What MGT-DSN itself is compared with, beside FTF-Net."""
+
+WIDER = "mgt-dsn-wide"
+"""MGT-DSN with more of it static, at the same cost."""
 
 TARGETED = re.compile(r"mgt-dsn-\d+")
 ABLATION = re.compile(r"short-|guide-|gate-|state-|map-|only-|all-")
@@ -104,6 +107,7 @@ def pairs(names: Sequence[str]) -> list[tuple[str, str]]:
     found += [(DIALLED, rival) for rival in CONTROLS if rival in names]
     found += [(name, f"ftfnet-narrow{name.removeprefix(DIALLED)}") for name in names if TARGETED.fullmatch(name)]
     found += [("random-gate-trained", DIALLED)]
+    found += [(WIDER, base) for base in (DIALLED, "ftfnet-narrow")]
     found += [(f"{name}-taught", base) for name in (BASELINE, DIALLED) for base in (name, f"{BASELINE}-taught")]
     found += [(name, base) for name in names if ABLATION.match(name) for base in SHORT if name != base]
     found += [(name, name.rpartition("dsn-")[2]) for name in names if "dsn-" in name]

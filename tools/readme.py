@@ -18,7 +18,18 @@ SETS = {
     "voicebank": "36 pairs of the VoiceBank+DEMAND test set",
     "test": "mixtures of unseen speech and noise, −5 to 20 dB",
 }
-ROWS = ("noisy", "ftfnet", "ftfnet-narrow", "dsn", "mgt-dsn", "mgt-dsn-60", "mgt-dsn-50", "mgt-dsn-taught")
+ROWS = (
+    "noisy",
+    "ftfnet",
+    "ftfnet-narrow",
+    "dsn",
+    "mgt-dsn",
+    "mgt-dsn-60",
+    "mgt-dsn-50",
+    "mgt-dsn-wide",
+    "ftfnet-taught",
+    "mgt-dsn-taught",
+)
 COLUMNS = {
     "PESQ-WB": "pesq_wb:.2f",
     "STOI": "stoi:.3f",

@@ -19,7 +19,7 @@ from .tables import cell, html, interval
 
 FAMILIES = {
     "static": (r"ftfnet(-narrow.*)?", "D", INK),
-    "metric-guided": (r"mgt-dsn(-\d+)?", "o", SERIES[0]),
+    "metric-guided": (r"mgt-dsn(-\d+|-wide)?", "o", SERIES[0]),
     "fixed ratio": (r"dsn", "s", SERIES[1]),
     "taught": (r".*-taught", "*", SERIES[4]),
     "gates not the policy's own": (
@@ -39,6 +39,7 @@ QUESTIONS = {
     "One gate, or one per block?": ("gate-shared",),
     "Gates drawn while the network trains?": ("gate-drawn",),
     "What does a closed gate leave behind?": ("state-running",),
+    "How much is always on?": ("mgt-dsn-wide",),
     "Does a teacher help?": ("ftfnet-taught", "mgt-dsn-taught"),
     "Which layers are dynamic?": ("short-ftfnet", "all-halved", "only-gru", "only-attention", "only-conv", "only-fc"),
 }
