@@ -153,9 +153,11 @@ def results(tmp_path, monkeypatch):
     roles = dict(zip(PLANNED, ["ftfnet", "dsn", "mgt-dsn"] * 2, strict=True))
     place = stored.folder()
     shutil.copy(place / "manifest.json", tmp_path)
-    systems, differences = stored.table("systems"), stored.table("differences")
+    systems, differences = (
+        table[~table["system"].isin(PLANNED)] for table in map(stored.table, ("systems", "differences"))
+    )
     made = [systems[systems["system"] == old].assign(system=new) for new, old in roles.items()]
-    systems = pandas.concat([systems[~systems["system"].isin(PLANNED)], *made])
+    systems = pandas.concat([systems, *made])
     systems.to_csv(tmp_path / "systems.csv", index=False)
     of_static = differences[(differences["baseline"] == "ftfnet") & (differences["system"] != "noisy")]
     made = [
