@@ -2,7 +2,7 @@
 
 One table per system, seed and set. A call goes on where the last one stopped, takes up rows that have been trained
 since, measures again where weights or recipes have changed, and at the end writes the tables of results/ (see
-`experiments/tables.py`) from whatever is there.
+`experiments/tables.py`) from whatever is there; what RUNS has no weights of stays in results/ as it was.
 
 Examples:
     python experiments/evaluate.py --corpus CORPUS --runs RUNS
@@ -167,7 +167,10 @@ def keep(bench: Bench, system: System, seed: int, name: str) -> None:
 
 
 def inputs(bench: Bench) -> None:
-    """Write results/inputs.csv: what each noisy file is; kind, SNR, speech presence, DNSMOS."""
+    """Write results/inputs.csv: what each noisy file is; kind, SNR, speech presence, DNSMOS.
+
+    Where these runs have not measured the noisy input, the file that is there stays.
+    """
     tables = []
     for name in [name for name in SETS if bench.place(System(NOISY, None), 0, name).is_file()]:
         noisy = pandas.read_csv(bench.place(System(NOISY, None), 0, name))
@@ -176,6 +179,8 @@ def inputs(bench: Bench) -> None:
         if name == "test":
             table = table.merge(about(bench.pool.recipes).drop(columns="snr_db"), on="file", validate="1:1")
         tables.append(table.assign(group=table.get("group", table["file"])))
+    if not tables and (bench.results / "inputs.csv").is_file():
+        return
     if not tables:
         raise FileNotFoundError(f"{NOISY} has not been measured; leave out --rows, or name it among them")
     columns = ["set", "file", *KNOWN, "snr_db", "seconds", "speech_presence", *DNSMOS]

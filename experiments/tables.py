@@ -7,6 +7,7 @@ Example:
 from __future__ import annotations
 
 import argparse
+import gzip
 import json
 import re
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pandas
+from earlier import KEYS, SHARED, Earlier
 from record import made
 from systems import BASELINE, DIALLED, NOISY, trained
 
@@ -55,17 +57,29 @@ GROUPS_DB = (2.5, 7.5, 12.5, 17.5)
 """Nominal SNRs of VoiceBank+DEMAND."""
 
 
-def load(cache: Path, inputs: Table) -> Table:
-    """Everything that was measured, one row per system, seed, set and file, with what the file is."""
-    tables = []
+def read(cache: Path) -> Table:
+    """Everything that was measured in these runs, one row per system, seed, set and file."""
+    tables = [pandas.DataFrame(columns=[*KEYS, "file"])]
     for path in sorted(cache.glob("*/seed*-*.csv")):
         seed, _, name = path.stem.removeprefix("seed").partition("-")
         system = path.parent.name
         about = {"system": system, "seed": pandas.NA if system == NOISY else int(seed), "set": name}
-        table = pandas.read_csv(path, dtype={"error": str}).fillna({"error": ""})
-        tables.append(table.assign(**about))
-    files = pandas.concat(tables, ignore_index=True).astype({"seed": "Int64"})
-    known = inputs[["set", "file", "group", "kind", "seen", "speech_presence", "dnsmos_ovrl"]]
+        tables.append(pandas.read_csv(path, dtype={"error": str}).assign(**about))
+    return _together(tables).astype({"seed": "Int64"})
+
+
+def _together(tables: Sequence[Table]) -> Table:
+    """One table of several, any of which may be empty."""
+    return pandas.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
+
+
+def described(measured: Table, earlier: Table, inputs: Table) -> Table:
+    """What was measured now and before, sorted, with what each file is."""
+    files = _together([measured, earlier]).sort_values([*KEYS], kind="stable", ignore_index=True)
+    for name, usual in (("error", ""), ("dial", 0.0)):
+        files[name] = files[name].where(files[name].notna(), usual) if name in files else usual
+    files = files.drop(columns="snr_db", errors="ignore")
+    known = inputs[["set", "file", "group", "kind", "seen", "speech_presence", "snr_db", "dnsmos_ovrl"]]
     joined = files.merge(known.rename(columns={"dnsmos_ovrl": "noisy_ovrl"}), on=["set", "file"], validate="m:1")
     nominal = np.asarray(GROUPS_DB)[np.abs(joined["snr_db"].to_numpy()[:, None] - GROUPS_DB).argmin(axis=1)]
     return joined.assign(snr_db=np.where(joined["set"] == "voicebank", nominal, joined["snr_db"]))
@@ -216,55 +230,76 @@ def rounded(table: Table, digits: int = 5) -> Table:
     return table.assign(**{name: table[name].map(lambda value: float(f"{value:.{digits}g}")) for name in floats})
 
 
-def manifest(cache: Path, runs: Path, results: Path) -> dict[str, Any]:
+def manifest(cache: Path, runs: Path, earlier: Earlier) -> dict[str, Any]:
     """Where the numbers come from: commit, data, and for each run its record, config and hash of weights."""
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {row: dict(seeds) for row, seeds in earlier.training.items()}
     for row, seeds in trained(runs).items():
         for seed in seeds:
             path = runs / row / f"seed{seed}" / MODEL
             found.setdefault(row, {})[str(seed)] = {"weights": sha256(path), "training": weights.notes(path)}
-    measured = {
-        f"{path.parent.name}/{path.stem}": json.loads(path.read_text()) for path in sorted(cache.glob("*/seed*-*.json"))
-    }
+    found = {row: dict(sorted(seeds.items())) for row, seeds in sorted(found.items())}
     return {
         **made("python experiments/evaluate.py --corpus CORPUS --runs RUNS"),
-        "test_recipes": sha256(results / TEST_RECIPES),
+        "test_recipes": sha256(earlier.results / TEST_RECIPES),
         "commands": {row: TRAINED.format(row=row, seeds=" ".join(seeds)) for row, seeds in found.items()},
         "training": found,
-        "evaluation": _common(measured),
+        "evaluation": _common(earlier.evaluation | records(cache)),
     }
+
+
+def records(cache: Path) -> dict[str, Any]:
+    """The record of each table that was measured in these runs, by system/seed-set."""
+    paths = cache.glob("*/seed*-*.json")
+    return {f"{path.parent.name}/{path.stem}": json.loads(path.read_text()) for path in paths}
 
 
 def _common(measured: dict[str, Any]) -> dict[str, Any]:
     """Records without what all of them share, and that once."""
-    shared = {key: value for key, value in next(iter(measured.values()), {}).items() if key in ("device", "versions")}
+    shared = {key: value for key, value in next(iter(measured.values()), {}).items() if key in SHARED}
     same = {key: value for key, value in shared.items() if all(r.get(key) == value for r in measured.values())}
-    rest = {name: {k: v for k, v in record.items() if k not in same} for name, record in measured.items()}
+    whole = sorted(measured.items(), key=lambda item: item[0].split("/"))
+    rest = {name: {k: v for k, v in record.items() if k not in same} for name, record in whole}
     return {**same, "tables": rest}
 
 
 def write_all(cache: Path, runs: Path, results: Path) -> None:
-    """Write every file of results/ that can be written, and print the verdicts."""
-    inputs = stored.table("inputs", results)
-    measured = load(cache, inputs)
-    files = rated_alike(measured)
+    """Write every file of results/ that can be written, and print the verdicts.
+
+    Systems, seeds and sets that these runs lack stay as results/ has them. All means follow from the digits in
+    files.csv.gz, so it makes no difference which rows were measured together.
+    """
+    earlier, measured = Earlier(results), rounded(read(cache))
+    everything = described(measured, earlier.rows("files", measured), stored.table("inputs", results))
+    files = rated_alike(everything)
     plain = files[~of_dial(files)]
-    params = {path.parent.name: json.loads(path.read_text())["params"] for path in cache.glob("*/seed*-*.json")}
-    used, gates = usage_tables(plain)
+    params = earlier.params | {name.partition("/")[0]: said["params"] for name, said in records(cache).items()}
+    used, gates = (
+        _in_order([table, earlier.rows(name, measured)])
+        for name, table in zip(("usage", "gates"), usage_tables(plain), strict=True)
+    )
     tables = {"systems": systems_table(plain, params), "differences": differences_table(plain)}
     tables |= {"dial": dial_table(files), "usage": used, "gates": gates}
-    tables["claims"] = claims(tables)
+    if tables["dial"].empty and earlier.manifest:
+        tables["dial"] = stored.table("dial", results)
+    tables = {name: rounded(table) for name, table in tables.items()}
+    tables["claims"] = rounded(claims(tables))
     for name, table in tables.items():
-        write_csv(rounded(table), results / f"{name}.csv")
+        write_csv(table, results / f"{name}.csv")
+    text = files_table(everything).to_csv(index=False, lineterminator="\n")
     with replacing(results / "files.csv.gz") as temporary:
-        options: Any = {"method": "gzip", "mtime": 0}
-        rounded(files_table(measured)).to_csv(temporary, index=False, lineterminator="\n", compression=options)
+        temporary.write_bytes(gzip.compress(text.encode(), mtime=0))
+    said = manifest(cache, runs, earlier)
     with replacing(results / "manifest.json") as temporary:
-        temporary.write_text(json.dumps(manifest(cache, runs, results), indent=1) + "\n", encoding="utf-8")
-    print(report(tables, cache))
+        temporary.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+    print(report(tables))
 
 
-def report(tables: dict[str, Table], cache: Path) -> str:
+def _in_order(tables: Sequence[Table]) -> Table:
+    """Rows of now and before, as if all were of now."""
+    return _together(tables).sort_values([*KEYS], kind="stable", ignore_index=True)
+
+
+def report(tables: dict[str, Table]) -> str:
     """The verdicts, whether the ratios fall with the SNR, and which rows of the plan are not there."""
     lines = [tables["claims"].round(3).to_string(index=False)]
     by_snr = tables["usage"].query("by == 'snr_db' and gate == @MEAN")
@@ -272,7 +307,7 @@ def report(tables: dict[str, Table], cache: Path) -> str:
         ratios = rows.sort_values("value", key=lambda c: c.astype(float))["activation_ratio"].tolist()
         said = "falls at every step" if falls(ratios) else "does not fall at every step"
         lines.append(f"{system}, seed {seed}, {name}: {said} ({', '.join(f'{ratio:.2f}' for ratio in ratios)})")
-    absent = [name for name in stored.LABELS if not (cache / name).is_dir()]
+    absent = [name for name in stored.LABELS if name not in {*tables["systems"]["system"]}]
     lines.append(f"not measured: {', '.join(absent) or 'nothing'}")
     return "\n".join(lines)
 

@@ -141,7 +141,7 @@ def test_files_are_small_and_complete(written: Path) -> None:
     assert len(table) == 12 * 8 and "error" not in table
     assert not any("dial" in name for name in table["system"])
     first = (written / "files.csv.gz").read_bytes()
-    assert first[4:8] == b"\0\0\0\0"  # no date: the same results give the same file
+    assert first[3:8] == b"\0" * 5  # neither name nor date: the same results give the same file
 
 
 def test_claims_and_manifest_say_what_is_missing_and_where_it_comes_from(written: Path) -> None:
@@ -171,6 +171,46 @@ def test_the_noisy_input_alone_is_enough(tmp_path: Path, places: tuple[Path, Pat
     assert set(stored.table("systems", places[2])["system"]) == {"noisy"}
     assert set(stored.table("claims", places[2])["met"]) == {"missing"}
     assert stored.table("differences", places[2]).empty
+
+
+def of(results: Path, name: str, system: str) -> pandas.DataFrame:
+    """The rows of one system in a stored table."""
+    table = stored.table(name, results)
+    return table[table["system"] == system].reset_index(drop=True)
+
+
+def test_what_these_runs_lack_stays_as_it_was(written: Path, tmp_path: Path) -> None:
+    before = {path.name: path.read_bytes() for path in written.iterdir() if path.name != "manifest.json"}
+    tables.write_all(tmp_path / "none", tmp_path, written)
+    assert before == {path.name: path.read_bytes() for path in written.iterdir() if path.name != "manifest.json"}
+    write(tmp_path / "crn", "mgt-dsn-crn", 0, 0.2, ratio=0.4)
+    tables.write_all(tmp_path / "crn", tmp_path, written)
+    systems = stored.table("systems", written)
+    assert set(systems["system"]) == {"noisy", "ftfnet", "dsn", "mgt-dsn", "mgt-dsn-frozen", "mgt-dsn-crn"}
+    assert (systems.loc[systems["system"] != "noisy", "params"] == 1000).all()
+    assert {"mgt-dsn", "mgt-dsn-crn"} <= set(stored.table("gates", written)["system"])
+    assert stored.difference(stored.table("differences", written), "mgt-dsn-crn", "pesq_wb") is not None
+    said = stored.manifest(written)["evaluation"]
+    assert {"mgt-dsn/seed1-test", "mgt-dsn-crn/seed0-voicebank"} <= {*said["tables"]} and said["device"] == "a CPU"
+    for name in ("dial.csv", "usage.csv"):
+        assert (written / name).read_bytes() == before[name]
+
+
+def test_what_is_measured_again_takes_the_place_of_what_was(written: Path, tmp_path: Path) -> None:
+    before = {name: of(written, name, "mgt-dsn") for name in ("systems", "usage", "files")}
+    write(tmp_path / "again", "mgt-dsn", 0, 0.9, ratio=0.7)
+    tables.write_all(tmp_path / "again", tmp_path, written)
+    for name, old in before.items():
+        new, first = of(written, name, "mgt-dsn"), old["seed"] == 0
+        assert new.shape == old.shape and new[~first].equals(old[~first])
+        assert (new.loc[first, "activation_ratio"] > old.loc[first, "activation_ratio"] + 0.1).all()
+
+
+def test_nothing_stays_of_another_test_set(written: Path, tmp_path: Path) -> None:
+    (written / "test_recipes.jsonl").write_text("{} \n")
+    write(tmp_path / "other", "noisy", 0, 0.0)
+    tables.write_all(tmp_path / "other", tmp_path, written)
+    assert set(stored.table("systems", written)["system"]) == {"noisy"} and stored.table("gates", written).empty
 
 
 def test_numbers_keep_five_digits() -> None:

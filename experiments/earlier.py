@@ -1,0 +1,63 @@
+"""What results/ holds of systems that are not in the runs at hand, so that one row can be measured without the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas
+
+from dsn import stored
+from dsn.data import TEST_RECIPES
+from dsn.files import sha256
+from dsn.statistics import Table
+
+KEYS = ("system", "seed", "set")
+SHARED = ("device", "versions")
+"""What the manifest says once for all tables that agree on it."""
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """A folder of results as it was; empty where there is none, or where it is of other test mixtures."""
+
+    results: Path
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """The record of what made the results."""
+        recipes = self.results / TEST_RECIPES
+        if not (self.results / "manifest.json").is_file() or not recipes.is_file():
+            return {}
+        found = stored.manifest(self.results)
+        return found if found["test_recipes"] == sha256(recipes) else {}
+
+    def rows(self, name: str, measured: Table) -> Table:
+        """The rows of a table whose system, seed and set are not among those of `measured`."""
+        if not self.manifest:
+            return pandas.DataFrame(columns=[*KEYS])
+        table = stored.table(name, self.results)
+        return table[~_keys(table).isin(_keys(measured))]
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """Record of training by row and seed."""
+        return self.manifest.get("training", {})
+
+    @property
+    def evaluation(self) -> dict[str, Any]:
+        """Record of each table, whole, by system/seed-set."""
+        said = self.manifest.get("evaluation", {})
+        shared = {key: said[key] for key in SHARED if key in said}
+        return {name: shared | record for name, record in said.get("tables", {}).items()}
+
+    @property
+    def params(self) -> dict[str, int]:
+        """Number of weights by system."""
+        return {name.partition("/")[0]: record["params"] for name, record in self.evaluation.items()}
+
+
+def _keys(table: Table) -> pandas.MultiIndex:
+    """System, seed and set of each row."""
+    return pandas.MultiIndex.from_frame(table[[*KEYS]].astype({"seed": "Int64"}).fillna({"seed": -1}))
