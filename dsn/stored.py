@@ -79,6 +79,12 @@ LABELS = {
 }
 """How the book calls a system, in the order of its tables; others go by their own name."""
 
+MAIN = ("noisy", "ftfnet", "ftfnet-narrow", "dsn", "mgt-dsn", "mgt-dsn-60", "mgt-dsn-50")
+"""The systems of the main table."""
+
+OURS = ("mgt-dsn-wide", "ftfnet-taught", "mgt-dsn-taught")
+"""Systems below them, which answer questions of this book alone."""
+
 
 def folder() -> Path:
     """Where the results lie, in the package or beside it. Raises FileNotFoundError if this copy has none."""

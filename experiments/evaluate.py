@@ -24,7 +24,7 @@ from typing import Any
 
 import pandas
 import torch
-from systems import DIALLED, MAIN, NOISY, RATIOED, System, compared, controlled, trained
+from systems import DIALLED, NOISY, RATED, RATIOED, System, compared, controlled, trained
 from tables import write_all
 from test_set import about, mixture_items, voicebank_items
 from tqdm.auto import tqdm
@@ -130,7 +130,7 @@ def measure(bench: Bench, system: System, seed: int, name: str) -> Table:
     """One row per file: metrics, ratios, cost; and for a policy of its own the columns of `dsn.usage.file_row`."""
     model, dial = prepared(bench, system, seed, name)
     chosen = bench.items(name)
-    if system.name in MAIN:
+    if system.name in RATED:
         table = evaluate(model, chosen, dial, bench.processes, (*QUICK, *DNSMOS))
     else:
         table = evaluate(model, chosen, dial, bench.processes, QUICK)

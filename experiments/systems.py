@@ -31,7 +31,7 @@ DIALLED = "mgt-dsn"
 DIAL_RATIOS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0)
 """Shares of open gates, over validation mixtures, between which the dial's curve is measured."""
 
-MAIN = (NOISY, BASELINE, "dsn", DIALLED)
+RATED = (NOISY, BASELINE, "dsn", DIALLED)
 """Rated by DNSMOS on every file; the others on every third mixture."""
 
 RATIOED = ("random", "frozen", "periodic")

@@ -18,7 +18,7 @@ import numpy as np
 import pandas
 from earlier import KEYS, SHARED, Earlier
 from record import made
-from systems import BASELINE, DIALLED, NOISY, trained
+from systems import BASELINE, BLIND, DIALLED, NOISY, trained
 
 from dsn import config, stored, weights
 from dsn.claims import RIVALS, claims
@@ -42,9 +42,6 @@ USED = ("dsn", "mgt-dsn", "mgt-dsn-wide", "mgt-dsn-60", "mgt-dsn-50")
 
 CONTROLS = (*RIVALS, "mgt-dsn-shuffled")
 """What MGT-DSN itself is compared with, beside FTF-Net."""
-
-WIDER = "mgt-dsn-wide"
-"""MGT-DSN with more of it static, at the same cost."""
 
 TARGETED = re.compile(r"mgt-dsn-\d+")
 ABLATION = re.compile(r"short-|guide-|gate-|state-|map-|only-|all-")
@@ -120,9 +117,8 @@ def pairs(names: Sequence[str]) -> list[tuple[str, str]]:
     found = [(name, BASELINE) for name in names if name != BASELINE]
     found += [(DIALLED, rival) for rival in CONTROLS if rival in names]
     found += [(name, f"ftfnet-narrow{name.removeprefix(DIALLED)}") for name in names if TARGETED.fullmatch(name)]
-    found += [("random-gate-trained", DIALLED)]
-    found += [(WIDER, base) for base in (DIALLED, "ftfnet-narrow")]
-    found += [(f"{name}-taught", base) for name in (BASELINE, DIALLED) for base in (name, f"{BASELINE}-taught")]
+    found += [(name, stored.unchanged(name)) for name in (BLIND, *stored.OURS)]
+    found += [("mgt-dsn-wide", "ftfnet-narrow"), ("mgt-dsn-taught", "ftfnet-taught")]
     found += [(name, base) for name in names if ABLATION.match(name) for base in SHORT if name != base]
     found += [(name, name.rpartition("dsn-")[2]) for name in names if "dsn-" in name]
     return [(name, base) for name, base in dict.fromkeys(found) if name != base and {name, base} <= {*names}]

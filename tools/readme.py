@@ -18,18 +18,6 @@ SETS = {
     "voicebank": "36 pairs of the VoiceBank+DEMAND test set",
     "test": "mixtures of unseen speech and noise, −5 to 20 dB",
 }
-ROWS = (
-    "noisy",
-    "ftfnet",
-    "ftfnet-narrow",
-    "dsn",
-    "mgt-dsn",
-    "mgt-dsn-60",
-    "mgt-dsn-50",
-    "mgt-dsn-wide",
-    "ftfnet-taught",
-    "mgt-dsn-taught",
-)
 COLUMNS = {
     "PESQ-WB": "pesq_wb:.2f",
     "STOI": "stoi:.3f",
@@ -67,7 +55,7 @@ def table(systems: Table, name: str) -> str:
     """Markdown table of one set: means over the seeds of the rows that are there. Empty if there are none."""
     means = stored.overall(systems, name)
     lines = [f"| {SETS[name]} | " + " | ".join(COLUMNS) + " | seeds |", "|---" * (2 + len(COLUMNS)) + "|"]
-    for system in [system for system in ROWS if system in means.index]:
+    for system in [system for system in (*stored.MAIN, *stored.OURS) if system in means.index]:
         row = means.loc[system]
         cells = [cell(row, column) for column in COLUMNS.values()]
         seeds = "–" if system == "noisy" else f"{row['seeds']:.0f}"
@@ -90,7 +78,8 @@ def against(differences: Table) -> str:
 def commands(trained_by: Mapping[str, str]) -> str:
     """Markdown table with the command that trains each row, as the manifest has it."""
     lines = ["| row | trained by |", "|---|---|"]
-    lines += [f"| {stored.label(row)} | `{trained_by[row]}` |" for row in ROWS if row in trained_by]
+    shown = [row for row in (*stored.MAIN, *stored.OURS) if row in trained_by]
+    lines += [f"| {stored.label(row)} | `{trained_by[row]}` |" for row in shown]
     return "\n".join(lines) if len(lines) > 2 else ""
 
 
