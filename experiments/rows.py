@@ -42,7 +42,8 @@ SHARE = config.Share(gru=0.5, attention=0.25, conv=1.0, fc=1.0)
 three times as much PESQ as grouped GRUs and attention, or more (on the valid split: results/sensitivity.csv)."""
 
 NARROW_SHARE = replace(SHARE, gru=0.25)
-"""For the lowest target, which `SHARE` misses with all gates closed (52 %)."""
+"""For the lowest target, which `SHARE` misses with all gates closed (52 %). Its trunk is that of the other targets, so
+the narrower part works alone for the first time in the branch."""
 
 WIDE_SHARE = replace(SHARE, attention=0.5)
 """A wider static part, which costs 63 % with all gates closed: fewer MACs to decide about, and less to lose."""
@@ -117,11 +118,6 @@ def slim(train: config.Train, loss: config.Loss, static_share: config.Share = SH
     return replace(train, model=network, loss=loss, policy_steps=POLICY_STEPS, noise_until=0.0)
 
 
-def slim_trunk(share: config.Share) -> config.Train:
-    """A trunk of the usual length under random gates."""
-    return replace(TRUNK, model=config.Model(static_share=share), loss=replace(LOSS, ratio="slimmable"))
-
-
 def taught(row: Row) -> Row:
     """The row again, its branch with half of the teacher's output in the target."""
     loss = replace(row.train.loss, teacher_weight=TEACHER_WEIGHT)
@@ -130,10 +126,11 @@ def taught(row: Row) -> Row:
 
 def main_rows(pool: Pool) -> list[Row]:
     """The main table: FTF-Net, DSN, MGT-DSN, other targets, random gates, narrower static networks."""
+    slimmable = replace(LOSS, ratio="slimmable")
     rows = [
         Row("trunk", TRUNK, None, 3),
         Row("ftfnet", BRANCH, "trunk", 3),
-        Row("trunk-slim", slim_trunk(SHARE), None, 3),
+        Row("trunk-slim", replace(TRUNK, model=config.Model(static_share=SHARE), loss=slimmable), None, 3),
         Row("dsn", slim(BRANCH, fixed(RATIOS[""])), "trunk-slim", 3),
     ]
     for ending, ratio in RATIOS.items():
@@ -149,9 +146,8 @@ def main_rows(pool: Pool) -> list[Row]:
         static, trunk = replace(TRUNK, model=config.Model.ftfnet(channels=channels)), f"trunk-narrow{ending}"
         rows.append(Row(trunk, static, None, 2))
         rows.append(Row(f"ftfnet-narrow{ending}", replace(BRANCH, model=static.model), trunk, 2))
-    loss = guided(guide(pool, RATIO_50))
-    rows.append(Row("trunk-slim-50", slim_trunk(NARROW_SHARE), None, 1))
-    rows.append(Row("mgt-dsn-50", slim(BRANCH, loss, NARROW_SHARE), "trunk-slim-50", 1))
+    lowest = slim(BRANCH, guided(guide(pool, RATIO_50)), NARROW_SHARE)
+    rows.append(Row("mgt-dsn-50", lowest, "trunk-slim", 1))
     return rows
 
 
