@@ -227,12 +227,14 @@ def rounded(table: Table, digits: int = 5) -> Table:
 
 
 def manifest(cache: Path, runs: Path, earlier: Earlier) -> dict[str, Any]:
-    """Where the numbers come from: commit, data, and for each run its record, config and hash of weights."""
+    """Where the numbers come from: commit, data, and for each run measured its record, config and hash of weights."""
     found: dict[str, Any] = {row: dict(seeds) for row, seeds in earlier.training.items()}
+    measured = {said["hashes"].get("weights") for said in records(cache).values()}
     for row, seeds in trained(runs).items():
         for seed in seeds:
             path = runs / row / f"seed{seed}" / MODEL
-            found.setdefault(row, {})[str(seed)] = {"weights": sha256(path), "training": weights.notes(path)}
+            if (key := sha256(path)) in measured:
+                found.setdefault(row, {})[str(seed)] = {"weights": key, "training": weights.notes(path)}
     found = {row: dict(sorted(seeds.items())) for row, seeds in sorted(found.items())}
     return {
         **made("python experiments/evaluate.py --corpus CORPUS --runs RUNS"),

@@ -11,8 +11,10 @@ import pandas
 import pytest
 import tables
 
-from dsn import config, stored
+from dsn import config, stored, weights
+from dsn.files import sha256
 from dsn.model import DSN
+from dsn.train import MODEL
 
 FILES = [("test", f"t{k}", f"m{k // 2}", (0.0, 10.0)[k % 2]) for k in range(8)]
 FILES += [("voicebank", f"v{k}", f"v{k}", (2.0, 6.9, 16.0, 17.0)[k]) for k in range(4)]
@@ -151,6 +153,22 @@ def test_claims_and_manifest_say_what_is_missing_and_where_it_comes_from(written
     assert made["evaluation"]["device"] == "a CPU" and "device" not in made["evaluation"]["tables"]["dsn/seed0-test"]
     assert len(made["test_recipes"]) == 64 and made["commands"] == {}
     assert len(made["date"]) == 10
+
+
+def test_the_manifest_names_the_runs_that_were_measured_and_no_others(places: tuple[Path, Path, Path]) -> None:
+    runs, cache, results = places
+    for row in ("dsn", "mgt-dsn"):
+        (runs / row / "seed0").mkdir(parents=True)
+        weights.save(DSN(config.Model()), runs / row / "seed0" / MODEL, {"minutes": 1.0})
+    record = cache / "dsn" / "seed0-test.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"hashes": {"weights": "another"}}))
+    said = cache / "mgt-dsn" / "seed0-test.json"
+    key = sha256(runs / "mgt-dsn" / "seed0" / MODEL)
+    said.write_text(json.dumps(json.loads(said.read_text()) | {"hashes": {"weights": key}}))
+    tables.write_all(cache, runs, results)
+    made = stored.manifest(results)
+    assert {*made["training"]} == {"mgt-dsn"} and made["training"]["mgt-dsn"]["0"]["weights"] == key
+    assert made["commands"]["mgt-dsn"].startswith("python experiments/training.py mgt-dsn --seed 0 ")
 
 
 def test_the_report_names_rows_that_are_not_there(
