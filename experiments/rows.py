@@ -8,6 +8,7 @@ of questions.
 
 The mixtures (`rumble`: without low-frequency noise in training most of what is left of the error lies below 100 Hz):
     python -m dsn data pool POOL --corpus CORPUS --mixtures 9600 --config experiments/mixing.json --label dnsmos_ovrl
+Their labels, each by the id of its recipe, are in `experiments/labels.csv.gz`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 import rows
 import torch
 
-from dsn import config
+from dsn import config, labels, stored
 from dsn.choices import CHOICES
 from dsn.losses import target_ratio
 from dsn.model import DSN
@@ -122,3 +124,22 @@ def test_steep_and_narrow_maps_keep_the_middle() -> None:
     assert steep.low + steep.high == pytest.approx(usual.low + usual.high) and steep.high - steep.low < 0.11
     assert narrow.ratio_min + narrow.ratio_max == pytest.approx(usual.ratio_min + usual.ratio_max)
     assert narrow.ratio_max - narrow.ratio_min == pytest.approx((usual.ratio_max - usual.ratio_min) / 2)
+
+
+def test_the_labels_that_come_with_the_plan_give_the_maps_of_the_trained_rows(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_bytes(gzip.decompress((Path(rows.__file__).parent / "labels.csv.gz").read_bytes()))
+    table = labels.read_labels(path)
+    assert len(table) == 9600
+
+    class Kept:
+        def labels(self, metric: str) -> np.ndarray:
+            return np.array([label[metric] for label in table.values()], dtype=np.float32)
+
+    trained = stored.manifest()["training"]
+    for name, ratio in (("mgt-dsn", rows.RATIOS[""]), ("mgt-dsn-60", rows.RATIOS["-60"])):
+        made = trained[name]["0"]["training"]["train"]["loss"]["guide"]
+        again = rows.guide(cast(Pool, Kept()), ratio)
+        for key in ("low", "high", "ratio_min", "ratio_max"):
+            assert getattr(again, key) == pytest.approx(made[key], rel=1e-4)
+    assert {frozenset(label) for label in table.values()} == {frozenset(labels.COLUMNS)}
