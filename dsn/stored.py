@@ -56,6 +56,7 @@ LABELS = {
     "short-ftfnet": "FTF-Net, short",
     "short-dsn": "DSN, short",
     "short-mgt-dsn": "MGT-DSN, short",
+    "short-mgt-dsn-again": "MGT-DSN, short, trained again",
     "guide-snr": "guided by SNR",
     "guide-si-sdr": "guided by SI-SDR",
     "guide-pesq": "guided by PESQ",
@@ -84,6 +85,9 @@ MAIN = ("noisy", "ftfnet", "ftfnet-narrow", "dsn", "mgt-dsn", "mgt-dsn-60", "mgt
 
 OURS = ("mgt-dsn-wide", "ftfnet-taught", "mgt-dsn-taught")
 """Systems below them, which answer questions of this book alone."""
+
+AGAIN = ("guide-si-sdr", "guide-pesq", "map-steep", "map-narrow", "map-rising", "state-running")
+"""Ablations that start where `short-mgt-dsn-again` does: from a second training of the same trunk."""
 
 
 def folder() -> Path:
@@ -143,8 +147,10 @@ def unchanged(ablation: str) -> str:
 
     Kinds of layers are compared with the static network, since all of these start from its trunk.
     """
-    if ablation.endswith(("-taught", "-wide")):
+    if ablation.endswith(("-taught", "-wide", "-again")):
         return ablation.rpartition("-")[0]
+    if ablation in AGAIN:
+        return "short-mgt-dsn-again"
     if ablation == "random-gate-trained":
         return "mgt-dsn"
     return "short-ftfnet" if ablation.startswith(("only-", "all-")) else "short-mgt-dsn"

@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from dsn import config
+from dsn import config, stored
 from dsn.losses import fit_guide
 from dsn.pool import Pool
 
@@ -48,6 +48,11 @@ the narrower part works alone for the first time in the branch."""
 
 WIDE_SHARE = replace(SHARE, attention=0.5)
 """A wider static part, which costs 63 % with all gates closed: fewer MACs to decide about, and less to lose."""
+
+AGAIN = "trunk-slim-again"
+"""The slim trunk trained once more, from its first step and with the same seed, but on another machine: some ablations
+and the lowest target start there. `experiments/trunk-slim-again.safetensors` are its weights with seed 0; as
+RUNS/trunk-slim-again/seed0/model.safetensors they save an hour of training."""
 
 BRANCH = replace(TRUNK, steps=3000, decay_from=0.0)
 SHORT = replace(BRANCH, steps=1500)
@@ -127,11 +132,11 @@ def taught(row: Row) -> Row:
 
 def main_rows(pool: Pool) -> list[Row]:
     """The main table: FTF-Net, DSN, MGT-DSN, other targets, random gates, narrower static networks."""
-    slimmable = replace(LOSS, ratio="slimmable")
+    slim_trunk = replace(TRUNK, model=config.Model(static_share=SHARE), loss=replace(LOSS, ratio="slimmable"))
     rows = [
         Row("trunk", TRUNK, None, 3),
         Row("ftfnet", BRANCH, "trunk", 3),
-        Row("trunk-slim", replace(TRUNK, model=config.Model(static_share=SHARE), loss=slimmable), None, 3),
+        Row("trunk-slim", slim_trunk, None, 3),
         Row("dsn", slim(BRANCH, fixed(RATIOS[""])), "trunk-slim", 3),
     ]
     for ending, ratio in RATIOS.items():
@@ -147,8 +152,9 @@ def main_rows(pool: Pool) -> list[Row]:
         static, trunk = replace(TRUNK, model=config.Model.ftfnet(channels=channels)), f"trunk-narrow{ending}"
         rows.append(Row(trunk, static, None, 2))
         rows.append(Row(f"ftfnet-narrow{ending}", replace(BRANCH, model=static.model), trunk, 2))
+    rows.append(Row(AGAIN, slim_trunk, None, 1))
     lowest = slim(BRANCH, guided(guide(pool, RATIO_50)), NARROW_SHARE)
-    rows.append(Row("mgt-dsn-50", lowest, "trunk-slim", 1))
+    rows.append(Row("mgt-dsn-50", lowest, AGAIN, 1))
     return rows
 
 
@@ -156,6 +162,7 @@ def ablation_rows(pool: Pool) -> list[Row]:
     """One change to MGT-DSN at a time, all with the short schedule, the unchanged one among them."""
     usual = guided(guide(pool, RATIOS[""]))
     trains = {"short-mgt-dsn": slim(SHORT, usual), "short-dsn": slim(SHORT, fixed(RATIOS[""]))}
+    trains["short-mgt-dsn-again"] = trains["short-mgt-dsn"]
     for name, metric in GUIDES.items():
         if has_labels(pool, metric):
             trains[f"guide-{name}"] = slim(SHORT, guided(guide(pool, RATIOS[""], metric)))
@@ -165,7 +172,9 @@ def ablation_rows(pool: Pool) -> list[Row]:
     trains["map-steep"] = slim(SHORT, guided(steep(usual.guide)))
     trains["map-narrow"] = slim(SHORT, guided(narrow(usual.guide)))
     trains["map-rising"] = slim(SHORT, guided(guide(pool, RATIOS[""], rising=True)))
-    return [*kind_rows(usual), *(Row(name, train, "trunk-slim", 2) for name, train in trains.items())]
+    later = [*stored.AGAIN, "short-mgt-dsn-again"]
+    starts = {name: (AGAIN, 1) if name in later else ("trunk-slim", 2) for name in trains}
+    return [*kind_rows(usual), *(Row(name, train, *starts[name]) for name, train in trains.items())]
 
 
 def kind_rows(usual: config.Loss) -> list[Row]:

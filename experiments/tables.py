@@ -119,7 +119,8 @@ def pairs(names: Sequence[str]) -> list[tuple[str, str]]:
     found += [(name, f"ftfnet-narrow{name.removeprefix(DIALLED)}") for name in names if TARGETED.fullmatch(name)]
     found += [(name, stored.unchanged(name)) for name in (BLIND, *stored.OURS)]
     found += [("mgt-dsn-wide", "ftfnet-narrow"), ("mgt-dsn-taught", "ftfnet-taught")]
-    found += [(name, base) for name in names if ABLATION.match(name) for base in SHORT if name != base]
+    ablations = [name for name in names if ABLATION.match(name)]
+    found += [(name, base) for name in ablations for base in (*SHORT, stored.unchanged(name))]
     found += [(name, name.rpartition("dsn-")[2]) for name in names if "dsn-" in name]
     return [(name, base) for name, base in dict.fromkeys(found) if name != base and {name, base} <= {*names}]
 

@@ -12,7 +12,7 @@ import pytest
 import rows
 import torch
 
-from dsn import config, labels, stored
+from dsn import config, labels, stored, weights
 from dsn.choices import CHOICES
 from dsn.losses import target_ratio
 from dsn.model import DSN
@@ -143,3 +143,12 @@ def test_the_labels_that_come_with_the_plan_give_the_maps_of_the_trained_rows(tm
         for key in ("low", "high", "ratio_min", "ratio_max"):
             assert getattr(again, key) == pytest.approx(made[key], rel=1e-4)
     assert {frozenset(label) for label in table.values()} == {frozenset(labels.COLUMNS)}
+
+
+def test_the_trunk_that_comes_with_the_plan_is_the_one_that_the_plan_describes() -> None:
+    path = Path(rows.__file__).parent / f"{rows.AGAIN}.safetensors"
+    trunk, row = weights.load(path), PLAN[rows.AGAIN]
+    assert trunk.config == row.train.model
+    assert config.Train.from_dict(weights.notes(path)["train"]) == row.seeded(0)
+    started = {name for name, row in PLAN.items() if row.start == rows.AGAIN}
+    assert started == {*stored.AGAIN, "short-mgt-dsn-again", "mgt-dsn-50"} - {"guide-si-sdr", "guide-pesq"}

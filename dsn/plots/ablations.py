@@ -34,6 +34,7 @@ FAMILIES = {
 
 QUESTIONS = {
     "Is guidance worth it?": ("short-mgt-dsn", "short-dsn"),
+    "What does training it all again change?": ("short-mgt-dsn-again",),
     "What guides the policy?": ("guide-snr", "guide-si-sdr", "guide-pesq"),
     "How does the target fall?": ("map-steep", "map-narrow", "map-rising"),
     "One gate, or one per block?": ("gate-shared",),
