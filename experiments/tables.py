@@ -71,8 +71,8 @@ def _together(tables: Sequence[Table]) -> Table:
 
 
 def described(measured: Table, earlier: Table, inputs: Table) -> Table:
-    """What was measured now and before, sorted, with what each file is."""
-    files = _together([measured, earlier]).sort_values([*KEYS], kind="stable", ignore_index=True)
+    """What was measured before and now, sorted, with what each file is."""
+    files = _together([earlier, measured]).sort_values([*KEYS], kind="stable", ignore_index=True)
     for name, usual in (("error", ""), ("dial", 0.0)):
         files[name] = files[name].where(files[name].notna(), usual) if name in files else usual
     files = files.drop(columns="snr_db", errors="ignore")
