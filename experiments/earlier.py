@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ class Earlier:
 
     results: Path
 
-    @property
+    @cached_property
     def manifest(self) -> dict[str, Any]:
         """The record of what made the results."""
         recipes = self.results / TEST_RECIPES
@@ -51,11 +52,6 @@ class Earlier:
         said = self.manifest.get("evaluation", {})
         shared = {key: said[key] for key in SHARED if key in said}
         return {name: shared | record for name, record in said.get("tables", {}).items()}
-
-    @property
-    def params(self) -> dict[str, int]:
-        """Number of weights by system."""
-        return {name.partition("/")[0]: record["params"] for name, record in self.evaluation.items()}
 
 
 def _keys(table: Table) -> pandas.MultiIndex:

@@ -227,10 +227,10 @@ def rounded(table: Table, digits: int = 5) -> Table:
     return table.assign(**{name: table[name].map(lambda value: float(f"{value:.{digits}g}")) for name in floats})
 
 
-def manifest(cache: Path, runs: Path, earlier: Earlier) -> dict[str, Any]:
+def manifest(now: dict[str, Any], runs: Path, earlier: Earlier) -> dict[str, Any]:
     """Where the numbers come from: commit, data, and for each run measured its record, config and hash of weights."""
     found: dict[str, Any] = {row: dict(seeds) for row, seeds in earlier.training.items()}
-    measured = {said["hashes"].get("weights") for said in records(cache).values()}
+    measured = {said["hashes"].get("weights") for said in now.values()}
     for row, seeds in trained(runs).items():
         for seed in seeds:
             path = runs / row / f"seed{seed}" / MODEL
@@ -242,7 +242,7 @@ def manifest(cache: Path, runs: Path, earlier: Earlier) -> dict[str, Any]:
         "test_recipes": sha256(earlier.results / TEST_RECIPES),
         "commands": {row: TRAINED.format(row=row, seeds=" ".join(seeds)) for row, seeds in found.items()},
         "training": found,
-        "evaluation": _common(earlier.evaluation | records(cache)),
+        "evaluation": _common(earlier.evaluation | now),
     }
 
 
@@ -267,11 +267,11 @@ def write_all(cache: Path, runs: Path, results: Path) -> None:
     Systems, seeds and sets that these runs lack stay as results/ has them. All means follow from the digits in
     files.csv.gz, so it makes no difference which rows were measured together.
     """
-    earlier, measured = Earlier(results), rounded(read(cache))
+    earlier, measured, now = Earlier(results), rounded(read(cache)), records(cache)
     everything = described(measured, earlier.rows("files", measured), stored.table("inputs", results))
     files = rated_alike(everything)
     plain = files[~of_dial(files)]
-    params = earlier.params | {name.partition("/")[0]: said["params"] for name, said in records(cache).items()}
+    params = {name.partition("/")[0]: said["params"] for name, said in (earlier.evaluation | now).items()}
     used, gates = (
         _in_order([table, earlier.rows(name, measured)])
         for name, table in zip(("usage", "gates"), usage_tables(plain), strict=True)
@@ -287,7 +287,7 @@ def write_all(cache: Path, runs: Path, results: Path) -> None:
     text = files_table(everything).to_csv(index=False, lineterminator="\n")
     with replacing(results / "files.csv.gz") as temporary:
         temporary.write_bytes(gzip.compress(text.encode(), mtime=0))
-    said = manifest(cache, runs, earlier)
+    said = manifest(now, runs, earlier)
     with replacing(results / "manifest.json") as temporary:
         temporary.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
     print(report(tables))
@@ -306,7 +306,8 @@ def report(tables: dict[str, Table]) -> str:
         ratios = rows.sort_values("value", key=lambda c: c.astype(float))["activation_ratio"].tolist()
         said = "falls at every step" if falls(ratios) else "does not fall at every step"
         lines.append(f"{system}, seed {seed}, {name}: {said} ({', '.join(f'{ratio:.2f}' for ratio in ratios)})")
-    absent = [name for name in stored.LABELS if name not in {*tables["systems"]["system"]}]
+    there = set(tables["systems"]["system"])
+    absent = [name for name in stored.LABELS if name not in there]
     lines.append(f"not measured: {', '.join(absent) or 'nothing'}")
     return "\n".join(lines)
 
