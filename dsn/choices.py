@@ -103,7 +103,7 @@ CHOICES = (
         "two of four GRU groups and one of four heads; convolutions and FC outputs whole",
         "D",
         "where a MAC saved costs least quality; the paper gives no split",
-        ("mgt-dsn-wide", "all-halved", "only-gru", "only-attention", "only-conv", "only-fc"),
+        ("mgt-dsn-wide", "mgt-dsn-attention", "all-halved", "only-gru", "only-attention", "only-conv", "only-fc"),
     ),
     Choice("Outputs of a closed part", "zero", "D", "residual paths carry the frame on unchanged"),
     Choice(

@@ -25,7 +25,14 @@ QUALITY = {"pesq_wb": 2.35, "si_sdr_db": 15.0}
 """Means to reach on the 36 VoiceBank+DEMAND pairs."""
 
 NAMES = {"pesq_wb": "PESQ-WB", "stoi": "STOI", "si_sdr_db": "SI-SDR in dB"}
-SHARES = {"mgt-dsn": 73.0, "mgt-dsn-wide": 73.0, "mgt-dsn-taught": 73.0, "mgt-dsn-60": 60.0}
+SHARES = {
+    "mgt-dsn": 73.0,
+    "mgt-dsn-wide": 73.0,
+    "mgt-dsn-attention": 73.0,
+    "mgt-dsn-taught": 73.0,
+    "mgt-dsn-60": 60.0,
+    "mgt-dsn-attention-60": 60.0,
+}
 """Largest cost in per cent of FTF-Net's MACs, by system."""
 
 CANDIDATES = (*SHARES, "mgt-dsn-50")

@@ -38,6 +38,7 @@ LABELS = {
     "ftfnet": "FTF-Net",
     "ftfnet-taught": "FTF-Net, taught",
     "ftfnet-narrow": "FTF-Net, narrow (73\u00a0%)",
+    "ftfnet-narrow-82": "FTF-Net, narrow (82\u00a0%)",
     "ftfnet-narrow-60": "FTF-Net, narrow (60\u00a0%)",
     "ftfnet-narrow-50": "FTF-Net, narrow (51\u00a0%)",
     "dsn": "DSN",
@@ -47,12 +48,16 @@ LABELS = {
     "mgt-dsn-60": "MGT-DSN (60\u00a0%)",
     "mgt-dsn-50": "MGT-DSN (51\u00a0%)",
     "mgt-dsn-wide": "MGT-DSN, wider static part",
+    "mgt-dsn-attention": "MGT-DSN, narrow, attention alone",
+    "mgt-dsn-attention-60": "MGT-DSN, narrow, attention alone (60\u00a0%)",
     "mgt-dsn-taught": "MGT-DSN, taught",
     "random-gate": "MGT-DSN, random gates",
     "random-gate-trained": "random gates, trained so",
     "mgt-dsn-frozen": "MGT-DSN, gates at rounded means",
     "mgt-dsn-periodic": "MGT-DSN, periodic gates",
     "mgt-dsn-shuffled": "MGT-DSN, gates shuffled in time",
+    "mgt-dsn-attention-closed": "MGT-DSN, narrow, attention alone, all gates closed",
+    "mgt-dsn-attention-random": "MGT-DSN, narrow, attention alone, random gates",
     "short-ftfnet": "FTF-Net, short",
     "short-dsn": "DSN, short",
     "short-mgt-dsn": "MGT-DSN, short",
@@ -83,7 +88,7 @@ LABELS = {
 MAIN = ("noisy", "ftfnet", "ftfnet-narrow", "dsn", "mgt-dsn", "mgt-dsn-60", "mgt-dsn-50")
 """The systems of the main table."""
 
-OURS = ("mgt-dsn-wide", "ftfnet-taught", "mgt-dsn-taught")
+OURS = ("mgt-dsn-wide", "mgt-dsn-attention", "mgt-dsn-attention-60", "ftfnet-taught", "mgt-dsn-taught")
 """Systems below them, which answer questions of this book alone."""
 
 AGAIN = ("guide-si-sdr", "guide-pesq", "map-steep", "map-narrow", "map-rising", "state-running")
@@ -147,6 +152,8 @@ def unchanged(ablation: str) -> str:
 
     Kinds of layers are compared with the static network, since all of these start from its trunk.
     """
+    if ablation.startswith("mgt-dsn-attention"):
+        return ablation.replace("-attention", "")
     if ablation.endswith(("-taught", "-wide", "-again")):
         return ablation.rpartition("-")[0]
     if ablation in AGAIN:

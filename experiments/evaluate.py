@@ -24,7 +24,7 @@ from typing import Any
 
 import pandas
 import torch
-from systems import DIALLED, NOISY, RATED, RATIOED, System, compared, controlled, trained
+from systems import NOISY, RATED, RATIOED, System, compared, controlled, trained
 from tables import write_all
 from test_set import about, mixture_items, voicebank_items
 from tqdm.auto import tqdm
@@ -49,9 +49,6 @@ CALIBRATION = 36
 
 KNOWN = ("group", "kind", "seen", "speaker", "reverberant")
 """What `test_set.about` tells of a mixture; of the pairs only the group is known, each its own."""
-
-OWN = System(DIALLED, DIALLED)
-"""MGT-DSN under its own policy, which must be measured before the controls that open gates as often."""
 
 PACKAGES = ("torch", "numpy", "pesq", "pystoi", "speechmos", "onnxruntime")
 
@@ -92,7 +89,7 @@ class Bench:
         found = {"weights": sha256(self.weights(system.row, seed))} if system.row else {}
         source = self.results / TEST_RECIPES if name == "test" else self.corpus / "voicebank.csv"
         found["data"] = sha256(source)
-        return found | ({"ratios": sha256(self.place(OWN, seed, name))} if system.control in RATIOED else {})
+        return found | ({"ratios": sha256(self.place(own(system), seed, name))} if system.control in RATIOED else {})
 
     def dial(self, model: DSN, ratio: float) -> float:
         """The dial that opens a share of the gates over validation mixtures."""
@@ -100,6 +97,11 @@ class Bench:
         drawn = [draw(corpus, "valid", seed, Data()) for seed in range(CALIBRATION)]
         pairs = [results.Pair(recipe.id, *render(corpus, recipe), recipe.snr_db) for recipe in drawn]
         return results.dial_settings(model, pairs, [ratio])[0]
+
+
+def own(system: System) -> System:
+    """The network under its own policy, which must be measured before a control that opens gates as often."""
+    return System(system.ratios, system.ratios)
 
 
 def prepared(bench: Bench, system: System, seed: int, name: str) -> tuple[Enhancer | None, float]:
@@ -111,13 +113,13 @@ def prepared(bench: Bench, system: System, seed: int, name: str) -> tuple[Enhanc
         return model, bench.dial(model, system.dial_ratio)
     if not system.control:
         return model, 0.0
-    return controlled(model, system.control, own_ratios(bench, model, seed, name), seed), 0.0
+    return controlled(model, system.control, own_ratios(bench, system, model, seed, name), seed), 0.0
 
 
-def own_ratios(bench: Bench, model: DSN, seed: int, name: str) -> list[float]:
-    """Mean ratio of each gate of MGT-DSN on a set, as measured before."""
-    own = pandas.read_csv(bench.place(OWN, seed, name))
-    return own[[f"ratio_{gate}" for gate in model.gate_names]].mean().tolist()
+def own_ratios(bench: Bench, system: System, model: DSN, seed: int, name: str) -> list[float]:
+    """Mean ratio of each gate on a set under the policy that a control follows, as measured before."""
+    measured = pandas.read_csv(bench.place(own(system), seed, name))
+    return measured[[f"ratio_{gate}" for gate in model.gate_names]].mean().tolist()
 
 
 def rated(chosen: Sequence[Item], name: str, every: int) -> list[Item]:
@@ -150,7 +152,7 @@ def measure(bench: Bench, system: System, seed: int, name: str) -> Table:
 def keep(bench: Bench, system: System, seed: int, name: str) -> None:
     """Measure a system on a set unless that is done, and write table and record; before a control what it rests on."""
     if system.control in RATIOED:
-        keep(bench, OWN, seed, name)
+        keep(bench, own(system), seed, name)
     path = bench.place(system, seed, name)
     record, wanted = path.with_suffix(".json"), bench.hashes(system, seed, name)
     if path.is_file() and record.is_file() and json.loads(record.read_text())["hashes"] == wanted:
@@ -215,12 +217,12 @@ def jobs(
     """What to measure, in order: the rows themselves, then the controls of each seed, the dial for the first alone."""
     found = []
     for system in compared(rows):
-        own = rows[system.row] if system.row else [0]
-        own = own[:1] if system.dial_ratio is not None else own
-        if system.control:  # it needs what MGT-DSN's own gates did
-            own = [seed for seed in own if seed in rows.get(DIALLED, ())]
+        there = rows[system.row] if system.row else [0]
+        there = there[:1] if system.dial_ratio is not None else there
+        if system.control:  # it needs what a policy's own gates did
+            there = [seed for seed in there if seed in rows.get(system.ratios, ())]
         asked = wanted is None or system.name in wanted or (system.dial_ratio is not None and "dial" in wanted)
-        found += [(system, seed) for seed in own if asked and (seeds is None or seed in seeds or not system.row)]
+        found += [(system, seed) for seed in there if asked and (seeds is None or seed in seeds or not system.row)]
     return sorted(found, key=lambda job: (job[0].control != "" or job[0].dial_ratio is not None, job[1]))
 
 

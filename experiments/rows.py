@@ -65,8 +65,11 @@ RATIO_WIDE = 0.27
 RATIO_50 = 0.12
 """The same for 51 % with `NARROW_SHARE`."""
 
-WIDTHS = {"": (16, 32, 52), "-60": (16, 24, 48), "-50": (16, 32, 40)}
-"""Channels of static networks at 73, 60 and 51 % of FTF-Net's MACs."""
+WIDTHS = {"": (16, 32, 52), "-60": (16, 24, 48), "-50": (16, 32, 40), "-82": (16, 32, 56)}
+"""Channels of static networks at 73, 60, 51 and 82 % of FTF-Net's MACs."""
+
+RATIOS_ATTENTION = {"": (0.5, 0.46), "-60": (0.25, 0.12)}
+"""Static share and mean ratio for 73 and 60 % of the MACs where attention alone is dynamic, in a network of 82 %."""
 
 GUIDES: dict[str, config.GuideMetric] = {"snr": "snr_db", "si-sdr": "si_sdr_db", "pesq": "pesq_wb"}
 KINDS: tuple[config.Kind, ...] = ("gru", "attention", "conv", "fc")
@@ -155,6 +158,16 @@ def main_rows(pool: Pool) -> list[Row]:
     rows.append(Row(AGAIN, slim_trunk, None, 1))
     lowest = slim(BRANCH, guided(guide(pool, RATIO_50)), NARROW_SHARE)
     rows.append(Row("mgt-dsn-50", lowest, AGAIN, 1))
+    return [*rows, *attention_rows(pool)]
+
+
+def attention_rows(pool: Pool) -> list[Row]:
+    """Part of the MACs saved by width, the rest by gates on attention alone; from the static trunk of that width."""
+    rows = []
+    for ending, (share, ratio) in RATIOS_ATTENTION.items():
+        loss, static = guided(guide(pool, ratio)), config.Share.only("attention", share=share)
+        train = slim(BRANCH, loss, static, channels=WIDTHS["-82"])
+        rows.append(Row(f"mgt-dsn-attention{ending}", train, "trunk-narrow-82", 1))
     return rows
 
 

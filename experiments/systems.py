@@ -5,6 +5,8 @@ random-gate            MGT-DSN's network, each gate open by chance at MGT-DSN's 
 mgt-dsn-frozen         each gate held at its rounded mean, which may be a cheaper static network
 mgt-dsn-periodic       each gate open in evenly spread frames, at its mean ratio
 mgt-dsn-shuffled       the gates that the policy chose for a file, at other moments of that file
+
+The narrow network of which attention alone is dynamic has two of these controls too: closed and random.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from dsn.train import MODEL
 NOISY = "noisy"
 BASELINE = "ftfnet"
 DIALLED = "mgt-dsn"
+ATTENTION = "mgt-dsn-attention"
 DIAL_RATIOS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0)
 """Shares of open gates, over validation mixtures, between which the dial's curve is measured."""
 
@@ -35,7 +38,7 @@ RATED = (NOISY, BASELINE, "dsn", DIALLED)
 """Rated by DNSMOS on every file; the others on every third mixture."""
 
 RATIOED = ("random", "frozen", "periodic")
-"""Controls that open each gate as often as MGT-DSN's own policy does."""
+"""Controls that open each gate as often as a policy does."""
 
 BLIND = "random-gate-trained"
 """A row that was trained with random gates and never learnt any others."""
@@ -43,12 +46,16 @@ BLIND = "random-gate-trained"
 
 @dataclass(frozen=True)
 class System:
-    """A line of a table: the trained row it needs (None: the noisy input) and what is done with its gates."""
+    """A line of a table: the trained row it needs (None: the noisy input) and what is done with its gates.
+
+    `ratios` is the row whose policy tells how often the gates of some controls open.
+    """
 
     name: str
     row: str | None
     control: str = ""
     dial_ratio: float | None = None
+    ratios: str = DIALLED
 
 
 CONTROLS = (
@@ -59,6 +66,8 @@ CONTROLS = (
     System("mgt-dsn-frozen", DIALLED, "frozen"),
     System("mgt-dsn-periodic", DIALLED, "periodic"),
     System("mgt-dsn-shuffled", DIALLED, "shuffled"),
+    System(f"{ATTENTION}-closed", ATTENTION, "closed", ratios=ATTENTION),
+    System(f"{ATTENTION}-random", ATTENTION, "random", ratios=ATTENTION),
 )
 DIALS = tuple(System(f"{DIALLED}-dial-{100 * ratio:.0f}", DIALLED, dial_ratio=ratio) for ratio in DIAL_RATIOS)
 

@@ -18,7 +18,7 @@ import numpy as np
 import pandas
 from earlier import KEYS, SHARED, Earlier
 from record import made
-from systems import BASELINE, BLIND, DIALLED, NOISY, trained
+from systems import ATTENTION, BASELINE, BLIND, DIALLED, NOISY, trained
 
 from dsn import config, stored, weights
 from dsn.claims import RIVALS, claims
@@ -37,7 +37,7 @@ COMPARED = ("pesq_wb", "stoi", "estoi", "si_sdr_db", "dnsmos_ovrl")
 BY_SNR = ("dsn", "mgt-dsn")
 """Systems whose differences are also given SNR by SNR."""
 
-USED = ("dsn", "mgt-dsn", "mgt-dsn-wide", "mgt-dsn-60", "mgt-dsn-50")
+USED = ("dsn", "mgt-dsn", "mgt-dsn-wide", "mgt-dsn-attention", "mgt-dsn-60", "mgt-dsn-attention-60", "mgt-dsn-50")
 """Systems whose ratios are given by every property of the input."""
 
 CONTROLS = (*RIVALS, "mgt-dsn-shuffled")
@@ -118,7 +118,9 @@ def pairs(names: Sequence[str]) -> list[tuple[str, str]]:
     found += [(DIALLED, rival) for rival in CONTROLS if rival in names]
     found += [(name, f"ftfnet-narrow{name.removeprefix(DIALLED)}") for name in names if TARGETED.fullmatch(name)]
     found += [(name, stored.unchanged(name)) for name in (BLIND, *stored.OURS)]
-    found += [("mgt-dsn-wide", "ftfnet-narrow"), ("mgt-dsn-taught", "ftfnet-taught")]
+    found += [(name, "ftfnet-narrow") for name in ("mgt-dsn-wide", ATTENTION)]
+    found += [(ATTENTION, f"{ATTENTION}-{control}") for control in ("closed", "random")]
+    found += [(ATTENTION, "ftfnet-narrow-82"), ("mgt-dsn-taught", "ftfnet-taught")]
     ablations = [name for name in names if ABLATION.match(name)]
     found += [(name, base) for name in ablations for base in (*SHORT, stored.unchanged(name))]
     found += [(name, name.rpartition("dsn-")[2]) for name in names if "dsn-" in name]

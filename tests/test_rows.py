@@ -60,6 +60,8 @@ def test_slim_rows_have_the_shares_of_their_trunk_except_where_these_are_the_que
     others = {name: share for name, share in others.items() if share != rows.SHARE}
     assert others.pop("mgt-dsn-50") == rows.NARROW_SHARE
     assert others.pop("mgt-dsn-wide") == rows.WIDE_SHARE
+    for ending, (share, _) in rows.RATIOS_ATTENTION.items():
+        assert others.pop(f"mgt-dsn-attention{ending}") == config.Share.only("attention", share=share)
     assert others.pop("all-halved") == config.Share()
     assert others == {f"only-{kind}": config.Share.only(kind) for kind in rows.KINDS}
     assert SLIM["dsn"].train.model.gate_names == ("frequency_1", "time", "frequency_2")
@@ -85,7 +87,16 @@ def test_taught_rows_differ_from_theirs_in_the_teacher_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "name,percent", [("dsn", 73), ("mgt-dsn", 73), ("mgt-dsn-wide", 73), ("mgt-dsn-60", 60), ("mgt-dsn-50", 51)]
+    "name,percent",
+    [
+        ("dsn", 73),
+        ("mgt-dsn", 73),
+        ("mgt-dsn-wide", 73),
+        ("mgt-dsn-attention", 73),
+        ("mgt-dsn-60", 60),
+        ("mgt-dsn-attention-60", 60),
+        ("mgt-dsn-50", 51),
+    ],
 )
 def test_targets_have_the_mean_that_costs_what_the_row_is_named_for(name: str, percent: float) -> None:
     loss, labels = PLAN[name].train.loss, torch.as_tensor(Labelled("dnsmos_ovrl").labels("dnsmos_ovrl"))

@@ -19,11 +19,11 @@ from .tables import cell, html, interval
 
 FAMILIES = {
     "static": (r"ftfnet(-narrow.*)?", "D", INK),
-    "metric-guided": (r"mgt-dsn(-\d+|-wide)?", "o", SERIES[0]),
+    "metric-guided": (r"mgt-dsn(-attention)?(-\d+|-wide)?", "o", SERIES[0]),
     "fixed ratio": (r"dsn", "s", SERIES[1]),
     "taught": (r".*-taught", "*", SERIES[4]),
     "gates not the policy's own": (
-        r"dsn-(open|closed)|random-gate.*|mgt-dsn-(frozen|periodic|shuffled)",
+        r"dsn-(open|closed)|random-gate.*|mgt-dsn-(frozen|periodic|shuffled|attention-closed|attention-random)",
         "x",
         SERIES[3],
     ),
@@ -41,6 +41,7 @@ QUESTIONS = {
     "Gates drawn while the network trains?": ("gate-drawn",),
     "What does a closed gate leave behind?": ("state-running",),
     "How much is always on?": ("mgt-dsn-wide",),
+    "Width first, then gates on attention alone?": ("mgt-dsn-attention", "mgt-dsn-attention-60"),
     "Does a teacher help?": ("ftfnet-taught", "mgt-dsn-taught"),
     "Which layers are dynamic?": ("short-ftfnet", "all-halved", "only-gru", "only-attention", "only-conv", "only-fc"),
 }
