@@ -9,6 +9,7 @@ gates        how much each gate moves, and what it follows
 inputs       what each noisy file is
 sensitivity  what closing each kind of layer loses and saves
 time_weighted  one dial per gate instead of one for all, at equal time
+redrawn      the first seeds on a second draw of the test mixtures, by which nothing was chosen
 claims       every goal with its value and verdict
 default      the shipped models on the default data set, file by file
 """

@@ -39,9 +39,9 @@ def kinds(corpus: Corpus) -> list[str]:
     return recorded + [kind for kind in SYNTHETIC for _ in range(3)]
 
 
-def recipes(corpus: Corpus) -> list[Recipe]:
+def recipes(corpus: Corpus, first_seed: int = FIRST_SEED) -> list[Recipe]:
     """Every mixture at every SNR: the same speech in the same noise six times in a row."""
-    drawn = [draw(corpus, "test", FIRST_SEED + k, DATA, kind=kind) for k, kind in enumerate(tqdm(kinds(corpus)))]
+    drawn = [draw(corpus, "test", first_seed + k, DATA, kind=kind) for k, kind in enumerate(tqdm(kinds(corpus)))]
     return [replace(recipe, snr_db=snr_db) for recipe in drawn for snr_db in SNRS_DB]
 
 

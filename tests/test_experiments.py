@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import evaluate
 import pandas
 import pytest
+import redraw
 import systems
 import tables
 import test_set
@@ -203,3 +205,20 @@ def test_noisy_inputs_are_described(bench: evaluate.Bench) -> None:
     assert table["set"].tolist() == ["voicebank"] * 2 + ["test"] * 6
     assert len(set(table["group"])) == 5 and set(table["kind"].dropna()) == {"hum"}
     assert table["speech_presence"].between(0, 1).tolist() == [True] * 8
+
+
+def test_a_second_draw_measures_each_model_once_and_compares_it_with_the_static_one(
+    bench: evaluate.Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    paths = {name: redraw.located(name, bench.runs) for name in ("trunk", "ftfnet")}
+    assert paths == {"trunk": bench.weights("trunk", 0), "ftfnet": weights.locate("ftfnet")}
+    tables = {name: redraw.measured(bench.weights(name, 0), bench.pool, tmp_path, 1) for name in ("ftfnet", "mgt-dsn")}
+    monkeypatch.setattr(redraw, "evaluate", None)
+    pandas.testing.assert_frame_equal(
+        tables["ftfnet"], redraw.measured(bench.weights("ftfnet", 0), bench.pool, tmp_path, 1)
+    )
+    row = redraw.row("mgt-dsn", tables["mgt-dsn"], tables["ftfnet"])
+    apart = tables["mgt-dsn"]["stoi"].mean() - tables["ftfnet"]["stoi"].mean()
+    assert row["stoi_mean"] == pytest.approx(apart) and row["files"] == 6
+    assert {"stoi_low", "stoi_high", "pesq_wb_mean", "percent_of_ftfnet"} <= set(row)
+    assert "stoi_mean" not in redraw.row("ftfnet", tables["ftfnet"], tables["ftfnet"])

@@ -152,7 +152,8 @@ def _models(record: Record) -> str:
     told = []
     for name, digest in record.get("weights", {}).items():
         same = name in weights.names() and sha256(weights.locate(name)) == digest
-        told.append(f"{html.escape(name)} {_short(digest)}{'' if same else ' (since replaced)'}")
+        remark = "" if same else " (since replaced)" if name in weights.names() else " (not in the package)"
+        told.append(f"{html.escape(name)} {_short(digest)}{remark}")
     return ", ".join(told) or NOT_RECORDED
 
 
@@ -170,6 +171,12 @@ def shipped(about: Record) -> Facts:
     return {"device": device, **time, "models": _models(about), "data": "the default data set"}
 
 
+def again(about: Record) -> Facts:
+    """What is known of the measurement on the second draw of the test mixtures."""
+    device = html.escape(about.get("device", NOT_RECORDED))
+    return {"device": device, "models": _models(about), "mixtures": _short(about.get("mixtures", ""))}
+
+
 def nothing(about: Record) -> Facts:
     """Of a file without a record nothing else is known."""
     return {}
@@ -182,13 +189,14 @@ def _tables() -> dict[str, str]:
 
 
 DEFAULT, SENSITIVITY, WEIGHTED = "default.csv", "sensitivity.csv", "time_weighted.csv"
+REDRAWN = "redrawn.csv"
 MAKERS = (
     Maker(
         "Quality, cost and use of the gates",
         "python experiments/evaluate.py --corpus CORPUS --runs RUNS",
         "manifest.json",
         evaluation,
-        {name: text for name, text in _tables().items() if name not in (DEFAULT, SENSITIVITY, WEIGHTED)}
+        {name: text for name, text in _tables().items() if name not in (DEFAULT, SENSITIVITY, WEIGHTED, REDRAWN)}
         | {"manifest.json": "the record of this measurement and of the trainings before it"},
     ),
     Maker(
@@ -223,6 +231,13 @@ MAKERS = (
         "",
         nothing,
         {WEIGHTED: _tables()[WEIGHTED]},
+    ),
+    Maker(
+        "The test set, drawn again",
+        "python experiments/redraw.py --corpus CORPUS --runs RUNS",
+        "redrawn.json",
+        again,
+        {REDRAWN: _tables()[REDRAWN], "redrawn.json": "the record of this measurement"},
     ),
     Maker(
         "The test set",

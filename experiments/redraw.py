@@ -1,0 +1,95 @@
+"""Measure trained models once on a second draw of the test mixtures: nothing was chosen with these in sight.
+
+The test set has been looked at more than once while the plan grew. These mixtures are drawn as it was, from the same
+split, with other seeds: other stretches of speech and noise, other levels and rooms, the same voices and kinds.
+Writes results/redrawn.csv, a row per model with its paired differences to FTF-Net, and redrawn.json, which says what
+made it. A model is measured once: what RUNS/redrawn has of the same weights and mixtures is read again.
+
+Examples:
+    python experiments/redraw.py --corpus CORPUS --runs RUNS
+    python experiments/redraw.py --corpus CORPUS --runs RUNS --models ftfnet ftfnet-narrow mgt-dsn
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+from pathlib import Path
+from typing import Any
+
+import pandas
+import torch
+from record import made
+from tables import full_cost, rounded
+from test_set import about, mixture_items, recipes
+from training import folder
+
+from dsn import stored, weights
+from dsn.data import Corpus, Pool
+from dsn.evaluate import evaluate, write_csv
+from dsn.files import replacing, sha256
+from dsn.pool import key
+from dsn.statistics import Table, pooled_difference
+from dsn.train import MODEL
+
+FIRST_SEED = 17000
+SEED = 0
+BASELINE = "ftfnet"
+METRICS = ("pesq_wb", "stoi", "si_sdr_db")
+COMPARED = ("pesq_wb", "stoi")
+
+
+def located(name: str, runs: Path) -> Path:
+    """Weights of a shipped model, or of the first seed of a row in RUNS."""
+    return weights.locate(name) if name in weights.names() else folder(runs, name, SEED) / MODEL
+
+
+def measured(path: Path, pool: Pool, cache: Path, processes: int) -> Table:
+    """One row per mixture; from the cache if these weights were measured on these mixtures."""
+    place = cache / f"{sha256(path)[:16]}-{key(pool.recipes)[:16]}.csv"
+    if not place.is_file():
+        write_csv(evaluate(weights.load(path), mixture_items(pool), processes=processes, metrics=METRICS), place)
+    return pandas.read_csv(place, dtype={"file": str}).merge(about(pool.recipes)[["file", "group"]], on="file")
+
+
+def row(name: str, table: Table, base: Table) -> dict[str, Any]:
+    """Means of a model, and its differences to FTF-Net over the same mixtures."""
+    found: dict[str, Any] = {"system": name, **table[[*METRICS, "mmacs_per_s", "activation_ratio"]].mean()}
+    found |= {"percent_of_ftfnet": 100 * found["mmacs_per_s"] / full_cost(), "files": len(table)}
+    ours, theirs = (side.assign(seed=SEED) for side in (table, base))
+    for metric in COMPARED if name != BASELINE else ():
+        interval = pooled_difference(ours, theirs, metric).interval
+        found |= {f"{metric}_{end}": getattr(interval, end) for end in ("mean", "low", "high")}
+    return found
+
+
+def main() -> None:
+    """Measure what is asked for, and write table and record."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--corpus", type=Path, required=True, help="folder with the test split")
+    parser.add_argument("--runs", type=Path, required=True, help="folder that `experiments/training.py` filled")
+    parser.add_argument("--models", nargs="+", default=weights.names(), help="shipped models, or rows of RUNS")
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    parser.add_argument("--processes", type=int, default=1, help="scoring processes; 1 scores in this one")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    cache, corpus = arguments.runs / "redrawn", Corpus(arguments.corpus)
+    pool = Pool.make(cache / "mixtures", corpus, recipes(corpus, FIRST_SEED))
+    names = sorted({BASELINE, *arguments.models}, key=stored.order)
+    paths = {name: located(name, arguments.runs) for name in names}
+    tables = {name: measured(path, pool, cache, arguments.processes) for name, path in paths.items()}
+    rows = [row(name, table, tables[BASELINE]) for name, table in tables.items()]
+    write_csv(rounded(pandas.DataFrame(rows)), arguments.results / "redrawn.csv")
+    said: dict[str, Any] = {
+        **made(f"python experiments/redraw.py --corpus CORPUS --runs RUNS --models {' '.join(names)}"),
+        "device": f"{platform.machine()} CPU, one thread",
+        "mixtures": key(pool.recipes),
+        "weights": {name: sha256(path) for name, path in paths.items()},
+    }
+    with replacing(arguments.results / "redrawn.json") as temporary:
+        temporary.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
