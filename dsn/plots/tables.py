@@ -86,6 +86,20 @@ def differences(table: Table, metrics: Sequence[str] = ("pesq_wb", "stoi", "si_s
     return html(rows if apart else [{k: row[k] for k in row if k != SEEDS_APART} for row in rows], "dsn-intervals")
 
 
+def redrawn(table: Table) -> HTML:
+    """Models on the second draw of the test mixtures: quality, cost, differences to FTF-Net with their intervals."""
+    rows = []
+    for row in table.to_dict("records"):
+        cells = {"system": stored.label(row["system"])}
+        for name in ("pesq_wb", "stoi", "si_sdr_db", "mmacs_per_s", "percent_of_ftfnet"):
+            cells[SHORT_NAMES[name]] = cell(row[name], {**DIGITS, **COST_DIGITS}[name])
+        for name, digits in (("pesq_wb", 3), ("stoi", 4)):
+            apart = pandas.Series({end: row[f"{name}_{end}"] for end in ("mean", "low", "high")})
+            cells[f"{SHORT_NAMES[name]}, difference to FTF-Net"] = interval(apart, digits)
+        rows.append(cells)
+    return html(rows, "dsn-intervals")
+
+
 def interval(row: Row | None, digits: int) -> str:
     """A mean and its interval in words; a dash for what was not measured."""
     if row is None:
