@@ -28,6 +28,9 @@ COLUMNS = {
     "MMAC/s": "mmacs_per_s:.1f",
     "% of FTF-Net": "percent_of_ftfnet:.0f",
 }
+SHOWN = (*stored.MAIN, *stored.OURS)
+"""The rows of its tables."""
+
 SPREAD = ("pesq_wb",)
 """Columns with the standard deviation over the seeds beside the mean."""
 
@@ -55,7 +58,7 @@ def table(systems: Table, name: str) -> str:
     """Markdown table of one set: means over the seeds of the rows that are there. Empty if there are none."""
     means = stored.overall(systems, name)
     lines = [f"| {SETS[name]} | " + " | ".join(COLUMNS) + " | seeds |", "|---" * (2 + len(COLUMNS)) + "|"]
-    for system in [system for system in (*stored.MAIN, *stored.OURS) if system in means.index]:
+    for system in [system for system in SHOWN if system in means.index]:
         row = means.loc[system]
         cells = [cell(row, column) for column in COLUMNS.values()]
         seeds = "–" if system == "noisy" else f"{row['seeds']:.0f}"
@@ -78,7 +81,7 @@ def against(differences: Table) -> str:
 def commands(trained_by: Mapping[str, str]) -> str:
     """Markdown table with the command that trains each row, as the manifest has it."""
     lines = ["| row | trained by |", "|---|---|"]
-    shown = [row for row in (*stored.MAIN, *stored.OURS) if row in trained_by]
+    shown = [row for row in SHOWN if row in trained_by]
     lines += [f"| {stored.label(row)} | `{trained_by[row]}` |" for row in shown]
     return "\n".join(lines) if len(lines) > 2 else ""
 
