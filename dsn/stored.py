@@ -89,7 +89,14 @@ LABELS = {
 MAIN = ("noisy", "ftfnet", "ftfnet-narrow", "dsn", "mgt-dsn", "mgt-dsn-60", "mgt-dsn-50")
 """The systems of the main table."""
 
-OURS = ("mgt-dsn-wide", "mgt-dsn-attention", "mgt-dsn-attention-60", "ftfnet-taught", "mgt-dsn-taught")
+OURS = (
+    "mgt-dsn-wide",
+    "ftfnet-narrow-82",
+    "mgt-dsn-attention",
+    "mgt-dsn-attention-60",
+    "ftfnet-taught",
+    "mgt-dsn-taught",
+)
 """Systems below them, which answer questions of this book alone."""
 
 AGAIN = ("guide-si-sdr", "guide-pesq", "map-steep", "map-narrow", "map-rising", "state-running")
@@ -153,6 +160,8 @@ def unchanged(ablation: str) -> str:
 
     Kinds of layers are compared with the static network, since all of these start from its trunk.
     """
+    if ablation.startswith("ftfnet-narrow"):
+        return "ftfnet"
     if ablation.startswith("mgt-dsn-attention"):
         return ablation.replace("-attention", "")
     if ablation.endswith(("-taught", "-wide", "-again")):

@@ -2,8 +2,9 @@
 
 The test set has been looked at more than once while the plan grew. These mixtures are drawn as it was, from the same
 split, with other seeds: other stretches of speech and noise, other levels and rooms, the same voices and kinds.
-Writes results/redrawn.csv, a row per model with its paired differences to FTF-Net, and redrawn.json, which says what
-made it. A model is measured once: what RUNS/redrawn has of the same weights and mixtures is read again.
+Writes results/redrawn.csv, a row per model with its paired differences to FTF-Net, on these mixtures and on both draws
+together, and redrawn.json, which says what made it. A model is measured once: what RUNS/redrawn has of the same weights
+and mixtures is read again.
 
 Examples:
     python experiments/redraw.py --corpus CORPUS --runs RUNS
@@ -50,17 +51,33 @@ def measured(path: Path, pool: Pool, cache: Path, processes: int) -> Table:
     place = cache / f"{sha256(path)[:16]}-{key(pool.recipes)[:16]}.csv"
     if not place.is_file():
         write_csv(evaluate(weights.load(path), mixture_items(pool), processes=processes, metrics=METRICS), place)
-    return pandas.read_csv(place, dtype={"file": str}).merge(about(pool.recipes)[["file", "group"]], on="file")
+    return pandas.read_csv(place, dtype={"file": str}).merge(
+        about(pool.recipes)[["file", "group"]].astype(str), on="file"
+    )
 
 
-def row(name: str, table: Table, base: Table) -> dict[str, Any]:
-    """Means of a model, and its differences to FTF-Net over the same mixtures."""
-    found: dict[str, Any] = {"system": name, **table[[*METRICS, "mmacs_per_s", "activation_ratio"]].mean()}
+def before(name: str, results: Path) -> Table:
+    """What results/ has of the first draw, as `measured` gives it."""
+    files, inputs = (stored.table(table, results) for table in ("files", "inputs"))
+    chosen = files[(files["system"] == name) & (files["seed"] == SEED) & (files["set"] == "test")]
+    groups = inputs.loc[inputs["set"] == "test", ["file", "group"]].astype(str)
+    return chosen.merge(groups, on="file")[["file", "group", *METRICS]]
+
+
+def row(name: str, tables: dict[str, Table], earlier: dict[str, Table]) -> dict[str, Any]:
+    """Means of a model on the new draw, and its differences to FTF-Net there and, `<metric>_both`, on both draws."""
+    table = tables[name]
+    found: dict[str, Any] = {
+        "system": name,
+        "seed": SEED,
+        **table[[*METRICS, "mmacs_per_s", "activation_ratio"]].mean(),
+    }
     found |= {"percent_of_ftfnet": 100 * found["mmacs_per_s"] / full_cost(), "files": len(table)}
-    ours, theirs = (side.assign(seed=SEED) for side in (table, base))
     for metric in COMPARED if name != BASELINE else ():
-        interval = pooled_difference(ours, theirs, metric).interval
-        found |= {f"{metric}_{end}": getattr(interval, end) for end in ("mean", "low", "high")}
+        for column, draws in ((metric, [tables]), (f"{metric}_both", [tables, earlier])):
+            ours, theirs = (pandas.concat([draw[side] for draw in draws]) for side in (name, BASELINE))
+            interval = pooled_difference(ours.assign(seed=SEED), theirs.assign(seed=SEED), metric).interval
+            found |= {f"{column}_{end}": getattr(interval, end) for end in ("mean", "low", "high")}
     return found
 
 
@@ -79,7 +96,8 @@ def main() -> None:
     names = sorted({BASELINE, *arguments.models}, key=stored.order)
     paths = {name: located(name, arguments.runs) for name in names}
     tables = {name: measured(path, pool, cache, arguments.processes) for name, path in paths.items()}
-    rows = [row(name, table, tables[BASELINE]) for name, table in tables.items()]
+    earlier = {name: before(name, arguments.results) for name in names}
+    rows = [row(name, tables, earlier) for name in names]
     write_csv(rounded(pandas.DataFrame(rows)), arguments.results / "redrawn.csv")
     said: dict[str, Any] = {
         **made(f"python experiments/redraw.py --corpus CORPUS --runs RUNS --models {' '.join(names)}"),

@@ -21,7 +21,7 @@ from dsn.audio import SAMPLE_RATE
 from dsn.pool import Pool, key
 from dsn.train import MODEL
 
-SHIPPED = ("ftfnet", "ftfnet-narrow", "dsn", "mgt-dsn", "mgt-dsn-60")
+SHIPPED = ("ftfnet", "ftfnet-narrow", "dsn", "mgt-dsn", "mgt-dsn-60", "mgt-dsn-attention")
 SEED = 0
 
 

@@ -217,8 +217,10 @@ def test_a_second_draw_measures_each_model_once_and_compares_it_with_the_static_
     pandas.testing.assert_frame_equal(
         tables["ftfnet"], redraw.measured(bench.weights("ftfnet", 0), bench.pool, tmp_path, 1)
     )
-    row = redraw.row("mgt-dsn", tables["mgt-dsn"], tables["ftfnet"])
+    earlier = {name: table.assign(file="x" + table["file"], stoi=0 * table["stoi"]) for name, table in tables.items()}
+    row = redraw.row("mgt-dsn", tables, earlier)
     apart = tables["mgt-dsn"]["stoi"].mean() - tables["ftfnet"]["stoi"].mean()
     assert row["stoi_mean"] == pytest.approx(apart) and row["files"] == 6
     assert {"stoi_low", "stoi_high", "pesq_wb_mean", "percent_of_ftfnet"} <= set(row)
-    assert "stoi_mean" not in redraw.row("ftfnet", tables["ftfnet"], tables["ftfnet"])
+    assert row["stoi_both_mean"] == pytest.approx(apart / 2)
+    assert "stoi_mean" not in redraw.row("ftfnet", tables, earlier)

@@ -34,12 +34,16 @@ SHOWN = (*stored.MAIN, *stored.OURS)
 SPREAD = ("pesq_wb",)
 """Columns with the standard deviation over the seeds beside the mean."""
 
+CHANCE = "its own network with gates opened by chance, as often"
 RIVALS = {
-    "FTF-Net": "ftfnet",
-    "its own network with gates opened by chance, as often": "random-gate",
-    "the narrow static network": "ftfnet-narrow",
+    "mgt-dsn": {"FTF-Net": "ftfnet", CHANCE: "random-gate", "the narrow static network": "ftfnet-narrow"},
+    "mgt-dsn-attention": {
+        "FTF-Net": "ftfnet",
+        CHANCE: "mgt-dsn-attention-random",
+        "the narrow static network": "ftfnet-narrow",
+    },
 }
-"""What MGT-DSN is set against in a sentence."""
+"""What systems are set against, each in a sentence."""
 
 MARKS = ("<!-- results -->", "<!-- end of results -->")
 
@@ -66,16 +70,16 @@ def table(systems: Table, name: str) -> str:
     return "\n".join(lines) if len(lines) > 2 else ""
 
 
-def against(differences: Table) -> str:
-    """PESQ-WB of MGT-DSN on the mixtures against each of `RIVALS`, in a sentence. Empty if none was measured."""
+def against(differences: Table, system: str) -> str:
+    """PESQ-WB of a system on the mixtures against each of its `RIVALS`, in a sentence. Empty if none was measured."""
     told = []
-    for name, baseline in RIVALS.items():
-        row = stored.difference(differences, "mgt-dsn", "pesq_wb", "test", baseline)
+    for name, baseline in RIVALS[system].items():
+        row = stored.difference(differences, system, "pesq_wb", "test", baseline)
         if row is not None:
             mean, low, high = (number(float(row[key]), 3) for key in ("mean", "low", "high"))
             told.append(f"{mean} ({low} to {high}) against {name}")
-    sentence = f"On the mixtures the PESQ-WB of MGT-DSN lies {'; '.join(told)}: means and 95 % intervals over mixtures."
-    return sentence if told else ""
+    where = f"On the mixtures the PESQ-WB of {stored.label(system)} lies"
+    return f"{where} {'; '.join(told)}: means and 95 % intervals over mixtures." if told else ""
 
 
 def commands(trained_by: Mapping[str, str]) -> str:
@@ -91,7 +95,8 @@ def filled(readme: str, systems: Table, differences: Table, trained_by: Mapping[
     pattern = re.compile("(?<=" + re.escape(MARKS[0]) + ").*?(?=" + re.escape(MARKS[1]) + ")", re.DOTALL)
     if not pattern.search(readme):
         raise ValueError(f"README.md has no {MARKS[0]} ... {MARKS[1]}")
-    parts = [*(table(systems, name) for name in SETS), against(differences), commands(trained_by)]
+    sentences = [against(differences, system) for system in RIVALS]
+    parts = [*(table(systems, name) for name in SETS), *sentences, commands(trained_by)]
     text = "\n\n".join(part for part in parts if part)
     return pattern.sub(lambda _: f"\n{text}\n", readme)
 

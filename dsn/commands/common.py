@@ -36,7 +36,7 @@ def add_command(
     return parser
 
 
-SHIPPED = "ftfnet, ftfnet-narrow, dsn, mgt-dsn, mgt-dsn-60"
+SHIPPED = "ftfnet, ftfnet-narrow, dsn, mgt-dsn, mgt-dsn-60, mgt-dsn-attention"
 """Models of the package, as the help lists them, without the time that it takes to load `dsn.weights`."""
 
 

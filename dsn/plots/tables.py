@@ -94,8 +94,9 @@ def redrawn(table: Table) -> HTML:
         for name in ("pesq_wb", "stoi", "si_sdr_db", "mmacs_per_s", "percent_of_ftfnet"):
             cells[SHORT_NAMES[name]] = cell(row[name], {**DIGITS, **COST_DIGITS}[name])
         for name, digits in (("pesq_wb", 3), ("stoi", 4)):
-            apart = pandas.Series({end: row[f"{name}_{end}"] for end in ("mean", "low", "high")})
-            cells[f"{SHORT_NAMES[name]}, difference to FTF-Net"] = interval(apart, digits)
+            for key, where in ((name, ""), (f"{name}_both", ", both draws")):
+                apart = pandas.Series({end: row[f"{key}_{end}"] for end in ("mean", "low", "high")})
+                cells[f"{SHORT_NAMES[name]}, difference to FTF-Net{where}"] = interval(apart, digits)
         rows.append(cells)
     return html(rows, "dsn-intervals")
 
