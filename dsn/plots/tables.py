@@ -87,16 +87,16 @@ def differences(table: Table, metrics: Sequence[str] = ("pesq_wb", "stoi", "si_s
 
 
 def redrawn(table: Table) -> HTML:
-    """Models on the second draw of the test mixtures: quality, cost, differences to FTF-Net with their intervals."""
+    """Models on the second draw of the test mixtures: cost, PESQ-WB, differences to FTF-Net with their intervals."""
     rows = []
     for row in table.to_dict("records"):
         cells = {"system": stored.label(row["system"])}
-        for name in ("pesq_wb", "stoi", "si_sdr_db", "mmacs_per_s", "percent_of_ftfnet"):
-            cells[SHORT_NAMES[name]] = cell(row[name], {**DIGITS, **COST_DIGITS}[name])
+        cells[SHORT_NAMES["percent_of_ftfnet"]] = cell(row["percent_of_ftfnet"], 1)
+        cells[SHORT_NAMES["pesq_wb"]] = cell(row["pesq_wb"], 2)
         for name, digits in (("pesq_wb", 3), ("stoi", 4)):
             for key, where in ((name, ""), (f"{name}_both", ", both draws")):
                 apart = pandas.Series({end: row[f"{key}_{end}"] for end in ("mean", "low", "high")})
-                cells[f"{SHORT_NAMES[name]}, difference to FTF-Net{where}"] = interval(apart, digits)
+                cells[f"Δ {SHORT_NAMES[name]}{where}"] = interval(apart, digits)
         rows.append(cells)
     return html(rows, "dsn-intervals")
 
