@@ -12,16 +12,15 @@ Example:
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
-from record import made
+from record import made, write
 
 from dsn import weights
 from dsn.bench import FILES, collect
 from dsn.commands.bench import positive_seconds, text
 from dsn.evaluate import write_csv
-from dsn.files import replacing, sha256
+from dsn.files import sha256
 
 
 def main() -> None:
@@ -40,8 +39,7 @@ def main() -> None:
         **made(command),
         "weights": {name: sha256(weights.locate(name)) for name in ("ftfnet", arguments.model)},
     }
-    with replacing(arguments.results / "bench.json") as temporary:
-        temporary.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    write(arguments.results / "bench.json", about)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from typing import Any
 
 import pandas
 import torch
+from record import write
 from systems import NOISY, RATED, RATIOED, System, compared, controlled, trained
 from tables import write_all
 from test_set import about, mixture_items, voicebank_items
@@ -33,7 +34,7 @@ from dsn import results, usage, weights
 from dsn.config import Data
 from dsn.data import TEST_RECIPES, Corpus, Pool, draw, read_recipes, render
 from dsn.evaluate import Enhancer, Item, evaluate, write_csv
-from dsn.files import replacing, sha256
+from dsn.files import sha256
 from dsn.model import DSN
 from dsn.statistics import Table
 from dsn.train import MODEL
@@ -164,8 +165,7 @@ def keep(bench: Bench, system: System, seed: int, name: str) -> None:
     said: dict[str, Any] = {"hashes": wanted, "params": params}
     said["minutes"] = round((time.monotonic() - started) / 60, 2)
     said |= {"device": f"{platform.machine()} CPU, one thread", "versions": {p: version(p) for p in PACKAGES}}
-    with replacing(record) as temporary:
-        temporary.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+    write(record, said)
 
 
 def inputs(bench: Bench) -> None:

@@ -14,14 +14,16 @@ Examples:
 from __future__ import annotations
 
 import argparse
-import json
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas
 import torch
-from record import made
+from record import made, write
+from ship import SEED
+from systems import BASELINE
 from tables import full_cost, rounded
 from test_set import about, mixture_items, recipes
 from training import folder
@@ -29,14 +31,12 @@ from training import folder
 from dsn import stored, weights
 from dsn.data import Corpus, Pool
 from dsn.evaluate import evaluate, write_csv
-from dsn.files import replacing, sha256
+from dsn.files import sha256
 from dsn.pool import key
 from dsn.statistics import Table, pooled_difference
 from dsn.train import MODEL
 
 FIRST_SEED = 17000
-SEED = 0
-BASELINE = "ftfnet"
 METRICS = ("pesq_wb", "stoi", "si_sdr_db")
 COMPARED = ("pesq_wb", "stoi")
 
@@ -56,12 +56,13 @@ def measured(path: Path, pool: Pool, cache: Path, processes: int) -> Table:
     )
 
 
-def before(name: str, results: Path) -> Table:
-    """What results/ has of the first draw, as `measured` gives it."""
+def before(names: Sequence[str], results: Path) -> dict[str, Table]:
+    """What results/ has of each model on the first draw, as `measured` gives it."""
     files, inputs = (stored.table(table, results) for table in ("files", "inputs"))
-    chosen = files[(files["system"] == name) & (files["seed"] == SEED) & (files["set"] == "test")]
+    first = files[(files["seed"] == SEED) & (files["set"] == "test")]
     groups = inputs.loc[inputs["set"] == "test", ["file", "group"]].astype(str)
-    return chosen.merge(groups, on="file")[["file", "group", *METRICS]]
+    known = first.merge(groups, on="file")[["system", "file", "group", *METRICS]]
+    return {name: known[known["system"] == name] for name in names}
 
 
 def row(name: str, tables: dict[str, Table], earlier: dict[str, Table]) -> dict[str, Any]:
@@ -96,7 +97,7 @@ def main() -> None:
     names = sorted({BASELINE, *arguments.models}, key=stored.order)
     paths = {name: located(name, arguments.runs) for name in names}
     tables = {name: measured(path, pool, cache, arguments.processes) for name, path in paths.items()}
-    earlier = {name: before(name, arguments.results) for name in names}
+    earlier = before(names, arguments.results)
     rows = [row(name, tables, earlier) for name in names]
     write_csv(rounded(pandas.DataFrame(rows)), arguments.results / "redrawn.csv")
     said: dict[str, Any] = {
@@ -105,8 +106,7 @@ def main() -> None:
         "mixtures": key(pool.recipes),
         "weights": {name: sha256(path) for name, path in paths.items()},
     }
-    with replacing(arguments.results / "redrawn.json") as temporary:
-        temporary.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+    write(arguments.results / "redrawn.json", said)
 
 
 if __name__ == "__main__":

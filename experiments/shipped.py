@@ -7,19 +7,18 @@ Example:
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import time
 from pathlib import Path
 
 import pandas
 import torch
-from record import made
+from record import made, write
 from tables import METRICS, rounded
 
 from dsn import results, stored, weights
 from dsn.evaluate import evaluate, write_csv
-from dsn.files import replacing, sha256
+from dsn.files import sha256
 
 
 def main() -> None:
@@ -44,8 +43,7 @@ def main() -> None:
         "minutes": round((time.monotonic() - started) / 60, 2),
         "weights": {name: sha256(weights.locate(name)) for name in weights.names()},
     }
-    with replacing(arguments.results / "default.json") as temporary:
-        temporary.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    write(arguments.results / "default.json", about)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas
 from earlier import KEYS, SHARED, Earlier
-from record import made
+from record import made, write
 from systems import ATTENTION, BASELINE, BLIND, DIALLED, NOISY, trained
 
 from dsn import config, stored, weights
@@ -290,8 +290,7 @@ def write_all(cache: Path, runs: Path, results: Path) -> None:
     with replacing(results / "files.csv.gz") as temporary:
         temporary.write_bytes(gzip.compress(text.encode(), mtime=0))
     said = manifest(now, runs, earlier)
-    with replacing(results / "manifest.json") as temporary:
-        temporary.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+    write(results / "manifest.json", said)
     print(report(tables))
 
 

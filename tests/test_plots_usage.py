@@ -109,23 +109,11 @@ def test_claims_have_real_minus_signs_and_verdicts() -> None:
 
 def test_the_second_draw_has_a_dash_where_the_baseline_is_the_model_itself() -> None:
     means = {"pesq_wb": 1.9, "stoi": 0.8, "si_sdr_db": 11.0, "mmacs_per_s": 301.19, "percent_of_ftfnet": 100.0}
-    ends = [
-        f"{name}_{end}" for name in ("pesq_wb", "pesq_wb_both", "stoi", "stoi_both") for end in ("mean", "low", "high")
-    ]
+    names = ("pesq_wb", "pesq_wb_both", "stoi", "stoi_both")
+    ends = [f"{name}_{end}" for name in names for end in ("mean", "low", "high")]
+    values = (-0.03, -0.05, -0.01, -0.02, -0.04, 0.0, -0.004, -0.006, -0.002, 0.001, 0.0, 0.002)
     rows = [{"system": "ftfnet", **means, **dict.fromkeys(ends, math.nan)}]
-    rows.append(
-        {
-            "system": "dsn",
-            **means,
-            **dict(
-                zip(
-                    ends,
-                    (-0.03, -0.05, -0.01, -0.02, -0.04, 0.0, -0.004, -0.006, -0.002, 0.001, 0.0, 0.002),
-                    strict=True,
-                )
-            ),
-        }
-    )
+    rows.append({"system": "dsn", **means, **dict(zip(ends, values, strict=True))})
     page = str(tables.redrawn(pandas.DataFrame(rows)).data)
     assert "\N{MINUS SIGN}0.030" in page and "\N{MINUS SIGN}0.0040" in page and page.count("<td>–</td>") == 4
 
