@@ -105,7 +105,7 @@ class _Attention(torch.autograd.Function):
 
 
 def _scratch(qkv: Tensor) -> Tensor:
-    return qkv.new_empty(7 * (max(qkv.shape[1:3]) + 32) * WIDTH)
+    return qkv.new_empty(8 * (max(qkv.shape[1:3]) + 64) * WIDTH)
 
 
 def attention(

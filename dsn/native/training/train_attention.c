@@ -1,109 +1,170 @@
-/* Attention, forward and backward, one head of one sequence at a time; scores of 16 keys are a vector.
+/* Attention, forward and backward, one head of one sequence at a time: blocks of 8 queries meet 16 keys a vector, so
+   that every product has eight independent sums and a key is loaded once for all of them.
 
    Of each softmax only its greatest score and one over its sum are kept: the backward pass computes the scores again. */
 #include "training.h"
 
 #define HIDDEN -1e30f /* the score of a key that is not seen */
+#define R 8           /* queries of a block */
+#define AHEAD 16      /* rows fetched before they are needed: along time each lies in another page of memory */
 
 /* One head over n frames or bins, `step` floats apart in qkv. */
 struct head {
-    const float *query, *mask; /* mask (n) of keys, or NULL: all are seen */
+    const float *query, *mask; /* mask (padded) of keys, or NULL: all are seen */
     float *keys, *values, *keys_across, *values_across; /* rows of 16, and their transposes, `padded` wide */
-    float *weights, *slopes, *dkeys, *dvalues;
+    float *weights, *slopes, *dkeys, *dvalues;          /* weights and slopes: R rows, `padded` wide */
     long n, padded, step, past;
     float scale;
 };
+
+static float total(vec v) {
+    v += SHUFFLE(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
+    v += SHUFFLE(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
+    v += SHUFFLE(v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
+    return v[0] + v[1];
+}
+
+static float highest(vec v) {
+    v = vmax(v, SHUFFLE(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+    v = vmax(v, SHUFFLE(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
+    v = vmax(v, SHUFFLE(v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13));
+    return v[0] > v[1] ? v[0] : v[1];
+}
 
 /* Keys and values of the head whose queries begin at `qkv`, copied into the scratch. */
 static void copy(struct head *h, const float *qkv, long width) {
     h->query = qkv;
     for (long t = 0; t < h->n; t++) {
-        const float *key = qkv + width + t * h->step, *value = key + width;
-        store(h->keys + t * N, load(key)), store(h->values + t * N, load(value));
-        for (int d = 0; d < N; d++) {
-            h->keys_across[d * h->padded + t] = key[d];
-            h->values_across[d * h->padded + t] = value[d];
+        const float *row = qkv + t * h->step, *later = row + AHEAD * h->step;
+        __builtin_prefetch(later), __builtin_prefetch(later + width), __builtin_prefetch(later + 2 * width);
+        store(h->keys + t * N, load(row + width));
+        store(h->values + t * N, load(row + 2 * width));
+    }
+    for (long t = 0; t < h->n; t += N) {
+        transpose(h->keys + t * N, N, h->keys_across + t, h->padded);
+        transpose(h->values + t * N, N, h->values_across + t, h->padded);
+    }
+}
+
+/* A block of queries first..first + count - 1; together they see the keys low..high, 16 at a time from `from` on. */
+struct block { long first, count, low, high, from; };
+
+static struct block block_at(const struct head *h, long first) {
+    long count = h->n - first < R ? h->n - first : R, low = h->past < 0 || first < h->past ? 0 : first - h->past;
+    return (struct block){first, count, low, h->past < 0 ? h->n - 1 : first + count - 1, low / N * N};
+}
+
+/* Rows of the block, `step` floats apart, times a factor; zeros for queries that it lacks. */
+INLINE void rows_of(struct block b, const float *x, long step, float factor, float rows[R][N]) {
+    for (int r = 0; r < R; r++) {
+        const float *row = x + (b.first + r) * step;
+        __builtin_prefetch(row + AHEAD * step);
+        store(rows[r], r < b.count ? load(row) * factor : splat(0));
+    }
+}
+
+/* Products of the block's rows with 16 columns. */
+INLINE void across(float rows[R][N], const float *columns, long padded, vec out[R]) {
+    for (int r = 0; r < R; r++) out[r] = splat(0);
+    for (int d = 0; d < N; d++) {
+        vec column = load(columns + d * padded);
+        for (int r = 0; r < R; r++) out[r] += column * rows[r][d];
+    }
+}
+
+/* Scores of 16 keys from `key` on that a query does not see become HIDDEN. */
+INLINE void hide(const struct head *h, struct block b, long key, vec scores[R]) {
+    static const ivec lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    ivec at = lane + (int)key, there = h->mask ? load(h->mask + key) > 0.5f : ~(ivec){0};
+    for (int r = 0; r < R; r++) {
+        int t = (int)b.first + r, oldest = h->past < 0 ? 0 : t - (int)h->past, newest = h->past < 0 ? (int)h->n - 1 : t;
+        ivec seen = (at >= oldest) & (at <= newest) & (there | (at == t));
+        scores[r] = pick(seen, scores[r], splat(HIDDEN));
+    }
+}
+
+/* Whether every query of the block sees all of the 16 keys from `key` on. */
+INLINE int whole(const struct head *h, struct block b, long key) {
+    if (h->mask) return 0;
+    return h->past < 0 ? key + N <= h->n : key >= b.first + R - 1 - h->past && key + N - 1 <= b.first;
+}
+
+INLINE void scores_of(const struct head *h, struct block b, float queries[R][N], long key, vec scores[R]) {
+    across(queries, h->keys_across + key, h->padded, scores);
+    if (!whole(h, b, key)) hide(h, b, key, scores);
+}
+
+/* y of the block, `step` floats apart; to `kept`, `kept_step` apart, what the backward pass needs of the softmax. */
+static void forward(const struct head *h, struct block b, float *y, long step, float *kept, long kept_step) {
+    float queries[R][N], most[R];
+    vec top[R], sum[R], out[R];
+    rows_of(b, h->query, h->step, h->scale, queries);
+    for (int r = 0; r < R; r++) top[r] = splat(HIDDEN), sum[r] = out[r] = splat(0);
+    for (long key = b.from; key <= b.high; key += N) {
+        vec s[R];
+        scores_of(h, b, queries, key, s);
+        for (int r = 0; r < R; r++) {
+            store(h->weights + r * h->padded + key, s[r]);
+            top[r] = vmax(top[r], s[r]);
+        }
+    }
+    for (int r = 0; r < R; r++) most[r] = highest(top[r]);
+    for (long key = b.from; key <= b.high; key += N)
+        for (int r = 0; r < R; r++) {
+            float *at = h->weights + r * h->padded + key;
+            vec s = load(at), e = (vec)((s > 0.5f * HIDDEN) & (ivec)vexp(s - most[r]));
+            store(at, e);
+            sum[r] += e;
+        }
+    for (long key = b.low; key <= b.high; key++) {
+        vec value = load(h->values + key * N);
+        for (int r = 0; r < R; r++) out[r] += value * h->weights[r * h->padded + key];
+    }
+    for (int r = 0; r < b.count; r++) {
+        float share = 1.f / total(sum[r]), *to = kept + (b.first + r) * kept_step;
+        store(y + (b.first + r) * step, out[r] * share);
+        to[0] = most[r], to[1] = share;
+    }
+}
+
+/* Softmax weights of the block, and their gradients before the softmax, to the scratch. */
+static void slopes(const struct head *h, struct block b, float queries[R][N], float dy[R][N], const float mean[R],
+                   float kept[R][2]) {
+    for (long key = b.from; key <= b.high; key += N) {
+        vec s[R], d[R];
+        scores_of(h, b, queries, key, s);
+        across(dy, h->values_across + key, h->padded, d);
+        for (int r = 0; r < R; r++) {
+            vec e = (vec)((s[r] > 0.5f * HIDDEN) & (ivec)(vexp(s[r] - kept[r][0]) * kept[r][1]));
+            store(h->weights + r * h->padded + key, e);
+            store(h->slopes + r * h->padded + key, e * (d[r] - mean[r]));
         }
     }
 }
 
-static float total(vec v) {
-    float sum = 0;
-    for (int i = 0; i < N; i++) sum += v[i];
-    return sum;
-}
-
-static float highest(vec v) {
-    float top = v[0];
-    for (int i = 1; i < N; i++) top = v[i] > top ? v[i] : top;
-    return top;
-}
-
-/* Keys first..last are near query t; scores of 16 at a time, from `from` on, a multiple of 16. */
-struct reach { long first, last, from; };
-
-static struct reach reach_of(const struct head *h, long t) {
-    long first = h->past < 0 || t < h->past ? 0 : t - h->past;
-    return (struct reach){first, h->past < 0 ? h->n - 1 : t, first / N * N};
-}
-
-/* Product of x with the columns of 16 keys or values. */
-INLINE vec across(const float *x, const float *columns, long padded, long key) {
-    vec sum = splat(0);
-    for (int d = 0; d < N; d++) sum += load(columns + d * padded + key) * x[d];
-    return sum;
-}
-
-INLINE vec score(const struct head *h, struct reach reach, long t, long key) {
-    static const ivec lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-    ivec at = lane + (int)key, seen = (at >= (int)reach.first) & (at <= (int)reach.last);
-    if (h->mask) seen &= (load(h->mask + key) > 0.5f) | (at == (int)t);
-    return pick(seen, across(h->query + t * h->step, h->keys_across, h->padded, key) * h->scale, splat(HIDDEN));
-}
-
-/* y[t]; to `kept` what the backward pass needs of the softmax. */
-static void forward(const struct head *h, long t, float *y, float kept[2]) {
-    struct reach reach = reach_of(h, t);
-    vec top = splat(HIDDEN), sum = splat(0), even = splat(0), odd = splat(0);
-    for (long key = reach.from; key <= reach.last; key += N) {
-        vec s = score(h, reach, t, key);
-        store(h->weights + key - reach.from, s);
-        top = vmax(top, s);
+/* Adds what the block gives to the gradients of keys and values, and writes those of its queries to `dquery`. */
+static void backward(const struct head *h, struct block b, const float *dy, const float *y, long step,
+                     const float *kept, long kept_step, float *dquery) {
+    float queries[R][N], dout[R][N], out[R][N], mean[R], softmax[R][2] = {{0}};
+    vec q[R], d[R], dq[R];
+    rows_of(b, h->query, h->step, h->scale, queries);
+    rows_of(b, dy, step, 1, dout);
+    rows_of(b, y, step, 1, out);
+    for (int r = 0; r < R; r++) mean[r] = total(load(dout[r]) * load(out[r]));
+    for (int r = 0; r < b.count; r++) memcpy(softmax[r], kept + (b.first + r) * kept_step, sizeof softmax[r]);
+    slopes(h, b, queries, dout, mean, softmax);
+    for (int r = 0; r < R; r++) q[r] = load(queries[r]), d[r] = load(dout[r]), dq[r] = splat(0);
+    for (long key = b.low; key <= b.high; key++) {
+        const float *e = h->weights + key, *slope = h->slopes + key;
+        vec k = load(h->keys + key * N), dk = load(h->dkeys + key * N), dv = load(h->dvalues + key * N);
+        for (int r = 0; r < R; r++) {
+            dq[r] += k * slope[r * h->padded];
+            dk += q[r] * slope[r * h->padded];
+            dv += d[r] * e[r * h->padded];
+        }
+        store(h->dkeys + key * N, dk), store(h->dvalues + key * N, dv);
     }
-    float most = highest(top);
-    for (long key = 0; key <= reach.last - reach.from; key += N) {
-        vec s = load(h->weights + key), e = (vec)((s > 0.5f * HIDDEN) & (ivec)vexp(s - most));
-        store(h->weights + key, e);
-        sum += e;
-    }
-    float all = total(sum);
-    long key = reach.first;
-    for (; key < reach.last; key += 2) {
-        even += load(h->values + key * N) * h->weights[key - reach.from];
-        odd += load(h->values + (key + 1) * N) * h->weights[key + 1 - reach.from];
-    }
-    if (key == reach.last) even += load(h->values + key * N) * h->weights[key - reach.from];
-    store(y, (even + odd) * (1.f / all));
-    kept[0] = most, kept[1] = 1.f / all;
-}
-
-/* Adds what query t gives to the gradients of keys and values; returns that of the query. */
-static vec backward(const struct head *h, long t, const float *dy, const float *y, const float kept[2]) {
-    struct reach reach = reach_of(h, t);
-    vec query = load(h->query + t * h->step) * h->scale, dvalue = load(dy), dquery = splat(0);
-    float mean = total(dvalue * load(y));
-    for (long key = reach.from; key <= reach.last; key += N) {
-        vec s = score(h, reach, t, key), e = (vec)((s > 0.5f * HIDDEN) & (ivec)(vexp(s - kept[0]) * kept[1]));
-        store(h->weights + key - reach.from, e);
-        store(h->slopes + key - reach.from, e * (across(dy, h->values_across, h->padded, key) - mean));
-    }
-    for (long key = reach.first; key <= reach.last; key++) {
-        float e = h->weights[key - reach.from], slope = h->slopes[key - reach.from];
-        dquery += load(h->keys + key * N) * slope;
-        store(h->dkeys + key * N, load(h->dkeys + key * N) + query * slope);
-        store(h->dvalues + key * N, load(h->dvalues + key * N) + dvalue * e);
-    }
-    return dquery * h->scale;
+    for (int r = 0; r < b.count; r++) store(dquery + (b.first + r) * h->step, dq[r] * h->scale);
 }
 
 /* All of a call: arrays as in training.h, those of the backward pass NULL in the forward pass. */
@@ -119,9 +180,9 @@ static struct head cut_up(const struct call *c) {
     long n = c->past < 0 ? c->bins : c->frames, padded = (n + N - 1) / N * N + N, size = padded * N;
     struct head h = {.n = n, .padded = padded, .past = c->past, .scale = c->scale};
     float *s = c->scratch;
-    memset(s, 0, (6 * size + 3 * padded) * sizeof *s);
+    memset(s, 0, (6 * size + (2 * R + 1) * padded) * sizeof *s);
     h.keys = s, h.values = s + size, h.keys_across = s + 2 * size, h.values_across = s + 3 * size;
-    h.dkeys = s + 4 * size, h.dvalues = s + 5 * size, h.weights = s + 6 * size, h.slopes = h.weights + padded;
+    h.dkeys = s + 4 * size, h.dvalues = s + 5 * size, h.weights = s + 6 * size, h.slopes = h.weights + R * padded;
     h.step = (c->past < 0 ? 1 : c->bins) * 3 * c->heads * N;
     return h;
 }
@@ -137,21 +198,21 @@ static void hand_over(struct head *h, float *dqkv, long width) {
 /* Head k of the sequence that begins at row `base` of all (batch, frames, bins). */
 static void one_head(const struct call *c, struct head *h, long base, long k) {
     long width = c->heads * N, all = c->batch * c->frames * c->bins, row = c->past < 0 ? 1 : c->bins;
-    long at = base * 3 * width + k * N;
+    long at = base * 3 * width + k * N, step = row * width;
+    float *y = c->y + base * width + k * N, *kept = c->kept + 2 * (k * all + base);
     copy(h, c->qkv + at, width);
     if (c->dy) memset(h->dkeys, 0, 2 * h->padded * N * sizeof *h->dkeys);
-    for (long t = 0; t < h->n; t++) {
-        long here = base + t * row;
-        float *y = c->y + here * width + k * N, *kept = c->kept + 2 * (k * all + here);
-        if (c->dy) store(c->dqkv + at + t * h->step, backward(h, t, c->dy + here * width + k * N, y, kept));
-        else forward(h, t, y, kept);
+    for (long t = 0; t < h->n; t += R) {
+        struct block b = block_at(h, t);
+        if (c->dy) backward(h, b, c->dy + base * width + k * N, y, step, kept, 2 * row, c->dqkv + at);
+        else forward(h, b, y, step, kept, 2 * row);
     }
     if (c->dy) hand_over(h, c->dqkv + at, width);
 }
 
 static void every_head(const struct call *c) {
     struct head h = cut_up(c);
-    float *mask = h.slopes + h.padded;
+    float *mask = h.slopes + R * h.padded;
     for (long b = 0; b < c->batch; b++)
         for (long i = 0; i < (c->past < 0 ? c->frames : c->bins); i++) {
             long base = b * c->frames * c->bins + (c->past < 0 ? i * c->bins : i);

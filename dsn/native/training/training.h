@@ -25,7 +25,7 @@ DSN_EXPORT void dsn_train_gru_back(const float *dy, const float *y, const float 
 /* Attention of every frame over its bins (past < 0), or of every bin over its frame and `past` frames before it:
    qkv (batch, frames, bins, 3, heads, 16) -> y (batch, frames, bins, heads, 16), kept (heads, batch, frames, bins, 2).
    open (batch, frames) or NULL: along time, heads from `fixed` on see only open frames, and the frame itself.
-   scratch: 7 (n + 32) 16 floats for n frames or bins. */
+   scratch: 8 (n + 64) 16 floats for n frames or bins. */
 DSN_EXPORT void dsn_train_attention(const float *qkv, float *y, float *kept, const float *open, float *scratch,
                                     int64_t batch, int64_t frames, int64_t bins, int64_t heads, int64_t fixed,
                                     int64_t past, float scale);
