@@ -196,6 +196,34 @@ def test_transposed_conv_equals_convtranspose2d_open_and_closed():
     assert torch.allclose(y[:, :2], plain_transpose(layer, slice(4), slice(2), x), atol=1e-13)
 
 
+def folded(layer: Any, x: torch.Tensor, gate: torch.Tensor, past: torch.Tensor) -> torch.Tensor:
+    """A convolution as its weights are stored: the taps of each frame side by side, masked before and after."""
+    joined = torch.cat([past, x], dim=2)
+    taps = torch.stack([joined[:, :, :-1], joined[:, :, 1:]], dim=1)  # (B, k, C_in, T, F)
+    taps[:, :, layer.static_inputs :] *= gate[:, None, None, :, None]
+    y = layer.conv(taps.flatten(1, 2))
+    y[:, layer.static_outputs :] *= gate[:, None, :, None]
+    return y
+
+
+@pytest.mark.parametrize("name", ["conv", "transpose"])
+@pytest.mark.parametrize("sizes", [(8, 6, 4, 2), (8, 6, 8, 2), (8, 6, 4, 6), (2, 16, 2, 16)])
+@pytest.mark.parametrize("chunk", [1, 3, FRAMES])
+def test_convolutions_equal_the_folded_ones_with_gates_state_and_chunks(name, sizes, chunk):
+    layer = {"conv": DynamicConv, "transpose": DynamicConvTranspose}[name](*sizes).double()
+    x, past = torch.randn(BATCH, sizes[0], FRAMES, BINS).double(), torch.randn(BATCH, sizes[0], 1, BINS).double()
+    for gate in (None, gates(), gates(seed=3)):
+        with torch.no_grad():
+            expected = folded(layer, x, torch.ones(BATCH, FRAMES) if gate is None else gate, past)
+            pieces, state = [], past
+            parts = [None] * FRAMES if gate is None else gate.split(chunk, dim=1)
+            for part, g in zip(x.split(chunk, dim=2), parts, strict=False):
+                y, state = layer(part, state, g)
+                pieces.append(y)
+        assert torch.allclose(torch.cat(pieces, dim=2), expected, atol=1e-12, rtol=0)
+        assert torch.equal(state, x[:, :, -1:])
+
+
 def test_depthwise_scales_each_channel():
     layer, x = make("depthwise"), inputs("depthwise")
     y, _ = run("depthwise", layer, x)

@@ -6,14 +6,14 @@ import torch
 from torch import Tensor, nn
 
 from .. import macs
-from .gating import check_gate, check_split, run_by_gate
+from .gating import check_gate, check_split, run_by_gate, spread
 
 
 class DynamicConv(nn.Module):
     r"""Causal convolution over time and frequency with static and dynamic channels.
 
-    The time kernel is folded into the channels: frame t convolves [x[t-k+1], ..., x[t]] along frequency, so one
-    frame is one small convolution and the state is the input of k - 1 past frames.
+    Frame t reads x[t-k+1], ..., x[t]; the state is the input of k - 1 past frames. The weights are stored with the time
+    taps folded into the input channels, (C_out, k C_in, 1, K), past first.
 
     Shapes: x (B, C_in, T, F), gate (B, T) in {0, 1} -> y (B, C_out, T, F'), F' = (F - 3) // 2 + 1 by default.
     State:  (B, C_in, k - 1, F), past inputs; None is zeros.
@@ -50,30 +50,41 @@ class DynamicConv(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Convolve every frame with its past."""
         check_gate(gate, x.shape[0], x.shape[2])
-        taps, state = self._taps(x, state)
-        if gate is None:
-            return self.conv(taps.flatten(1, 2)), state
-        if skip:
-            return self._skip(taps, gate), state
-        gate = gate[:, None, :, None]
-        taps = torch.cat([taps[:, :, : self.static_inputs], taps[:, :, self.static_inputs :] * gate[:, None]], dim=2)
-        y = self.conv(taps.flatten(1, 2))
-        return torch.cat([y[:, : self.static_outputs], y[:, self.static_outputs :] * gate], dim=1), state
-
-    def _taps(self, x: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Each frame beside its past ones: (B, k, C_in, T, F), and the new state."""
         past, frames = self.kernel[0] - 1, x.shape[2]
         if state is None:
             state = x.new_zeros(x.shape[0], x.shape[1], past, x.shape[3])
         joined = torch.cat([state, x], dim=2)
-        taps = torch.stack([joined[:, :, k : k + frames] for k in range(past + 1)], dim=1)
-        return taps, joined[:, :, frames:]
+        return self._skip(joined, gate) if skip else self._dense(joined, gate), joined[:, :, frames:]
 
-    def _skip(self, taps: Tensor, gate: Tensor) -> Tensor:
-        batch, _, _, frames, _ = taps.shape
+    def _dense(self, joined: Tensor, gate: Tensor | None) -> Tensor:
+        """All frames at once: two ordinary convolutions, of static and of dynamic inputs, joined by the gate."""
+        if gate is None:
+            return self._convolve(joined, self._weight(slice(None)), self.conv.bias)
+        static, dynamic = slice(self.static_inputs), slice(self.static_inputs, None)
+        y = self._convolve(joined[:, static], self._weight(static), self.conv.bias)
+        if self.static_outputs < self.outputs:
+            y = y * spread(gate, self.static_outputs, self.outputs).transpose(1, 2)[..., None]
+        if self.static_inputs == self.inputs:
+            return y
+        return y + self._convolve(joined[:, dynamic], self._weight(dynamic), None) * gate[:, None, :, None]
+
+    def _weight(self, inputs: slice) -> Tensor:
+        """The weights of some inputs, unfolded: (C_out, C_in, k, K)."""
+        return self.conv.weight[:, :, 0].unflatten(1, (self.kernel[0], self.inputs)).transpose(1, 2)[:, inputs]
+
+    def _convolve(self, joined: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Frames behind their k - 1 past ones (B, C_in, k - 1 + T, F) -> (B, C_out, T, F')."""
+        return nn.functional.conv2d(joined, weight, bias, stride=self.conv.stride)
+
+    def _skip(self, joined: Tensor, gate: Tensor | None) -> Tensor:
+        """Frame by frame with the time taps folded into the channels: one small convolution along frequency each."""
+        frames = joined.shape[2] - self.kernel[0] + 1
+        taps = torch.stack([joined[:, :, k : k + frames] for k in range(self.kernel[0])], dim=1)
+        if gate is None:
+            return self.conv(taps.flatten(1, 2))
         each = taps.permute(0, 3, 1, 2, 4).flatten(0, 1)  # (B T, k, C_in, F)
         y = run_by_gate(each, gate.flatten(), self._whole, self._static, 1)
-        return y.unflatten(0, (batch, frames)).transpose(1, 2)
+        return y.unflatten(0, gate.shape).transpose(1, 2)
 
     def _whole(self, taps: Tensor) -> Tensor:
         return self.conv(taps.flatten(1, 2)[:, :, None])[:, :, 0]
@@ -115,6 +126,21 @@ class DynamicConvTranspose(DynamicConv):
             inputs, self.outputs, (1, self.kernel[1]), (1, self.stride), output_padding=(0, self.output_padding)
         )
 
+    def _weight(self, inputs: slice) -> Tensor:
+        """The weights of some inputs, unfolded: (C_in, C_out, k, K), past last."""
+        return self.conv.weight[:, :, 0].unflatten(0, (self.kernel[0], self.inputs)).flip(0).permute(1, 2, 0, 3)[inputs]
+
+    def _convolve(self, joined: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Frames behind their k - 1 past ones (B, C_in, k - 1 + T, F) -> (B, C_out, T, F')."""
+        return nn.functional.conv_transpose2d(
+            joined,
+            weight,
+            bias,
+            stride=self.conv.stride,
+            padding=(self.kernel[0] - 1, 0),  # of the frames that come out, these have no whole past or no present
+            output_padding=(0, self.output_padding),
+        )
+
     def _static(self, taps: Tensor) -> Tensor:
         x = taps[:, :, : self.static_inputs].flatten(1, 2)[:, :, None]
         weight = self.conv.weight.unflatten(0, (self.kernel[0], self.inputs))
@@ -147,13 +173,17 @@ class DynamicDepthwise(nn.Module):
         """Scale every channel."""
         check_gate(gate, x.shape[0], x.shape[2])
         if gate is None:
-            return self.conv(x)
+            return self.conv(x) if skip else self._scale(x)
         if skip:
             each = x.transpose(1, 2).flatten(0, 1)[:, :, None]
             y = run_by_gate(each, gate.flatten(), self.conv, self._static, 1)
             return y[:, :, 0].unflatten(0, gate.shape).transpose(1, 2)
-        y = self.conv(x)
-        return torch.cat([y[:, : self.static], y[:, self.static :] * gate[:, None, :, None]], dim=1)
+        return self._scale(x) * spread(gate, self.static, self.channels).transpose(1, 2)[..., None]
+
+    def _scale(self, x: Tensor) -> Tensor:
+        """As `conv`, which takes a slow path through grouped convolutions in training."""
+        assert self.conv.bias is not None
+        return x * self.conv.weight[:, 0] + self.conv.bias[:, None, None]
 
     def _static(self, x: Tensor) -> Tensor:
         assert self.conv.bias is not None

@@ -23,6 +23,12 @@ def check_gate(gate: Tensor | None, batch: int, frames: int) -> None:
         raise ValueError(f"gate has shape {tuple(gate.shape)}; the input asks for {(batch, frames)}")
 
 
+def spread(gate: Tensor, static: int, whole: int) -> Tensor:
+    """A gate per channel, always 1 for the static ones: (B, T) -> (B, T, C)."""
+    ones = gate.new_ones(*gate.shape, static)
+    return torch.cat([ones, gate[..., None].expand(*gate.shape, whole - static)], dim=-1)
+
+
 def pad_to(x: Tensor, width: int, axis: int) -> Tensor:
     """Zeros for the dynamic outputs of closed frames, appended along `axis`."""
     missing = list(x.shape)
