@@ -11,9 +11,15 @@ from torch import Tensor, nn
 
 from . import config
 
+ENDLESS = 2**31
+"""The length of a source that makes every mixture by its number, and whose mixtures are never seen twice."""
+
+OF_A_SEED = 10_000_000
+"""Mixtures of an endless source that belong to one seed."""
+
 
 class Mixtures(Protocol):
-    """What training reads: a fixed pool of mixtures, such as `dsn.pool.Pool`."""
+    """What training reads: a fixed pool of mixtures, such as `dsn.pool.Pool`, or an endless source of fresh ones."""
 
     def __len__(self) -> int: ...
 
@@ -40,8 +46,14 @@ def gumbel_noise(step: int, train: config.Train) -> float:
 
 
 def batch_indices(step: int, size: int, train: config.Train) -> Tensor:
-    """Which mixtures a step sees: every epoch in a new order that depends on seed and epoch alone."""
+    """Which mixtures a step sees.
+
+    Of `size` mixtures, every epoch a new order that depends on seed and epoch alone. Of an endless source, the next
+    ones: runs of one seed see the same mixtures in the same order, and none twice.
+    """
     wanted = torch.arange(step * train.batch, (step + 1) * train.batch)
+    if size >= ENDLESS:
+        return wanted + train.seed * OF_A_SEED
     orders = {
         epoch: torch.randperm(size, generator=torch.Generator().manual_seed(train.seed * 100003 + epoch))
         for epoch in sorted({int(k) // size for k in wanted})

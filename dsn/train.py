@@ -6,12 +6,13 @@ import hashlib
 import time
 import warnings
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import pandas
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
 from . import compiled, config, weights
@@ -25,6 +26,11 @@ from .teacher import Taught
 
 MODEL = "model.safetensors"
 """The trained weights in the folder of a run."""
+
+
+def snapshot(step: int) -> str:
+    """The file of weights as they stood after a step."""
+    return f"step-{step}.safetensors"
 
 
 class Batch(NamedTuple):
@@ -128,12 +134,13 @@ class Run:
 
     def __init__(self, train: config.Train, pool: Mixtures, folder: Path, start: DSN | None, device: str) -> None:
         torch.manual_seed(train.seed)
-        self.train, self.folder, self.mixtures = train, folder, fingerprint(pool)
+        self.train, self.folder, self.mixtures, self.device = train, folder, fingerprint(pool), device
         self.model = DSN(train.model)
         if start is not None:
             warm_start(self.model, start)
         self.model.to(device)
         self.optimisers = optimisers(self.model, train)
+        self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(train.ema)) if train.ema else None
         self.step, self.log = 0, []
         if self.path.exists():
             self._restore(device)
@@ -157,11 +164,26 @@ class Run:
         self.model.load_state_dict(saved["model"])
         for optimiser, state in zip(self.optimisers, saved["optimisers"], strict=True):
             optimiser.load_state_dict(state)
-        self.step, self.log = saved["step"], saved["log"]
+        if self.average is not None:
+            self.average.load_state_dict(saved["average"])
+        self.step, self.log = saved["step"], pandas.DataFrame(saved["log"]).to_dict("records")
+
+    @property
+    def kept(self) -> DSN:
+        """The model whose weights count: the moving average where there is one."""
+        return self.model if self.average is None else cast(DSN, self.average.module)
+
+    def keep(self, name: str) -> None:
+        """Write the weights that count to a file of the run's folder, with config, device and minutes beside them."""
+        minutes = sum(row["seconds"] for row in self.log) / 60
+        notes = {"train": self.train.to_dict(), "step": self.step, "device": self.device, "minutes": round(minutes, 1)}
+        weights.save(self.kept, self.folder / name, notes)
 
     def save(self) -> None:
         """Write the checkpoint and the log, atomically."""
-        saved = {"config": self.train.to_dict(), "mixtures": self.mixtures, "step": self.step, "log": self.log}
+        saved = {"config": self.train.to_dict(), "mixtures": self.mixtures, "step": self.step}
+        saved["log"] = pandas.DataFrame(self.log).to_dict("list")
+        saved |= {"average": None if self.average is None else self.average.state_dict()}
         saved |= {"model": self.model.state_dict(), "optimisers": [o.state_dict() for o in self.optimisers]}
         with replacing(self.path) as temporary:
             torch.save(saved, temporary)
@@ -194,8 +216,8 @@ def train(
 ) -> pandas.DataFrame:
     """Train to the last step, or go on from the checkpoint in `folder`; returns the log, one row per step.
 
-    Leaves `checkpoint.pt`, `log.csv` and, at the end, `model.safetensors` in `folder`. `start` gives the first
-    weights. Each step seeds its own random numbers, so a resumed run equals an unbroken one.
+    Leaves `checkpoint.pt`, `log.csv`, the snapshots and, at the end, `model.safetensors` in `folder`. `start` gives the
+    first weights. Each step seeds its own random numbers, so a resumed run equals an unbroken one.
     Raises: ValueError for a checkpoint of another config, other mixtures or another teacher, or a pool that no step
     could take, FloatingPointError when the loss is not finite. Warns where training on a CPU lacks its kernels.
     """
@@ -219,15 +241,13 @@ def train(
         update(model.children(), run.optimisers, loss, step, train)
         run.log.append({"step": step, "loss": float(loss.detach())} | log | {"seconds": time.perf_counter() - began})
         run.step = step + 1
+        if run.average is not None:
+            run.average.update_parameters(model)
+        if run.step in train.snapshots:
+            run.keep(snapshot(run.step))
         if run.step % train.checkpoint_every == 0 or run.step == train.steps:
             run.save()
     if train.loss.ratio in ("fixed", "guided"):
-        set_dial_unit(model, pool)
-    log = pandas.DataFrame(run.log)
-    notes = {
-        "train": train.to_dict(),
-        "device": device,
-        "minutes": round(sum(row["seconds"] for row in run.log) / 60, 1),
-    }
-    weights.save(model, folder / MODEL, notes)
-    return log
+        set_dial_unit(run.kept, pool)
+    run.keep(MODEL)
+    return pandas.DataFrame(run.log)

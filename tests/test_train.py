@@ -7,8 +7,8 @@ from dsn import compiled, config, weights
 from dsn.model import DSN
 from dsn.policy import hard_gate, slimmable_gate
 from dsn.pretrain import policy_logits
-from dsn.schedule import batch_indices, gumbel_noise, learning_rate, optimisers, update
-from dsn.train import Run, blind_gate, train, warm_start
+from dsn.schedule import ENDLESS, OF_A_SEED, batch_indices, gumbel_noise, learning_rate, optimisers, update
+from dsn.train import Run, blind_gate, snapshot, train, warm_start
 
 SAMPLES = 4096
 
@@ -55,10 +55,11 @@ class DyingPool(FakePool):
 
 
 MUON = replace(GUIDED, optimiser="muon", policy_steps=2)
+AVERAGED = replace(GUIDED, ema=0.9, snapshots=(2, 5))
 
 
 @pytest.mark.parametrize("killed_at", [1, 3, 5])
-@pytest.mark.parametrize("settings", [GUIDED, MUON], ids=["adamw", "muon"])
+@pytest.mark.parametrize("settings", [GUIDED, MUON, AVERAGED], ids=["adamw", "muon", "averaged"])
 def test_resumed_run_equals_an_unbroken_one(tmp_path, settings, killed_at):
     whole = train(settings, FakePool(), tmp_path / "whole", progress=False)
     with pytest.raises(KilledError):
@@ -67,6 +68,31 @@ def test_resumed_run_equals_an_unbroken_one(tmp_path, settings, killed_at):
     assert resumed.drop(columns="seconds").equals(whole.drop(columns="seconds"))
     a, b = (weights.load(tmp_path / run / "model.safetensors").state_dict() for run in ("whole", "broken"))
     assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_averaged_weights_are_those_of_every_step_with_falling_shares(tmp_path):
+    settings = replace(AVERAGED, model=config.Model.ftfnet(), loss=config.Loss(), steps=3, snapshots=(1, 2, 3))
+    train(settings, FakePool(), tmp_path / "averaged", progress=False)
+    train(replace(settings, ema=0.0), FakePool(), tmp_path / "plain", progress=False)
+    plain, averaged = (
+        [weights.load(tmp_path / run / snapshot(step)).state_dict() for step in (1, 2, 3)]
+        for run in ("plain", "averaged")
+    )
+    for name, first in plain[0].items():
+        wanted = 0.9 * (0.9 * first + 0.1 * plain[1][name]) + 0.1 * plain[2][name]
+        torch.testing.assert_close(averaged[2][name], wanted)
+        assert torch.equal(averaged[0][name], first)
+
+
+def test_an_endless_source_is_read_in_order_and_by_seed():
+    seen = [batch_indices(step, ENDLESS, replace(GUIDED, seed=seed)).tolist() for seed in (0, 3) for step in (0, 1)]
+    assert seen == [[0, 1], [2, 3], [3 * OF_A_SEED, 3 * OF_A_SEED + 1], [3 * OF_A_SEED + 2, 3 * OF_A_SEED + 3]]
+
+
+@pytest.mark.parametrize("changes", [{"ema": 1.0}, {"snapshots": (7,)}, {"snapshots": (0,)}])
+def test_settings_of_averaging_that_make_no_sense_are_refused(changes):
+    with pytest.raises(ValueError, match=next(iter(changes))):
+        replace(GUIDED, **changes)
 
 
 def test_mixtures_of_broken_hops_are_refused_before_the_policy_is_trained(tmp_path, monkeypatch):

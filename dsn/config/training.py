@@ -103,7 +103,8 @@ class Train(Settings):
     """One training run: model, loss, optimiser and schedule.
 
     The learning rate rises over `warmup` steps and falls as a half cosine from the share `decay_from` of all steps to
-    the end. Gumbel noise falls linearly from 1 to 0 over the first share `noise_until` of the steps. Before all that
+    the end. With `ema` the weights that are kept are an exponential moving average with that decay per step. Those of
+    the steps in `snapshots` are kept as well, for learning curves. Gumbel noise falls linearly from 1 to 0 over the first share `noise_until` of the steps. Before all that
     the policy trains alone for `policy_steps`, on the ratio loss (see `dsn.pretrain`).
     """
 
@@ -117,6 +118,8 @@ class Train(Settings):
     decay_from: float = 0.0
     weight_decay: float = 1e-2
     clip: float = 1.0
+    ema: float = 0.0
+    snapshots: tuple[int, ...] = ()
     tau: float = 1.0
     noise_until: float = 0.6
     policy_steps: int = 0
@@ -129,6 +132,9 @@ class Train(Settings):
         for name in ("steps", "batch", "checkpoint_every", "learning_rate", "clip", "tau"):
             check(getattr(self, name) > 0, f"{name} is {getattr(self, name)}; it must be positive")
         check(0 <= self.decay_from <= 1, f"decay_from is {self.decay_from}; it must lie in [0, 1]")
+        check(0 <= self.ema < 1, f"ema is {self.ema}; it must lie in [0, 1); 0 keeps the last weights")
+        beyond = [step for step in self.snapshots if not 0 < step <= self.steps]
+        check(not beyond, f"snapshots has {beyond}; they are steps from 1 to {self.steps}")
         check(0 <= self.noise_until <= 1, f"noise_until is {self.noise_until}; it must lie in [0, 1]")
         for name in ("warmup", "weight_decay", "policy_steps"):
             check(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}; it must not be negative")
