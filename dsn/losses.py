@@ -12,6 +12,15 @@ from .policy import activation_ratio
 
 EPS = 1e-8
 
+CEILING = 1e-3
+"""Error in a clean signal of power 1 that counts as none."""
+
+FLOOR = 1e-7
+"""Power below which an error counts as none."""
+
+LEVEL = 0.05
+"""Root mean square of the noisy signals that losses compare (-26 dB of full scale)."""
+
 
 def compressed_spectrum_loss(
     enhanced: Tensor, clean: Tensor, n_fft: int, compression: float = 0.3, complex_weight: float = 0.3
@@ -44,9 +53,14 @@ def _compressed(wav: Tensor, n_fft: int, compression: float) -> tuple[Tensor, Te
 
 
 def output_snr_db(enhanced: Tensor, clean: Tensor) -> Tensor:
-    """Power of the clean signal over that of the error, in dB: (B, L), (B, L) -> (B,). Unlike SI-SDR it holds level."""
-    error = (enhanced - clean).square().sum(-1)
-    return 10 * torch.log10((clean.square().sum(-1) + EPS) / (error + EPS))
+    """Power of the clean signal over that of the error, in dB: (B, L), (B, L) -> (B,). Unlike SI-SDR it holds level.
+
+    It saturates at 30 dB, and at errors of -70 dB of full scale where the clean signal is silence: else the mixtures
+    that are nearly perfect would have by far the largest gradients (the ceiling after Wisdom et al., arXiv:2006.12701;
+    the floor is our choice).
+    """
+    power, error = clean.square().mean(-1), (enhanced - clean).square().mean(-1)
+    return 10 * torch.log10((power + FLOOR) / (error + CEILING * power + FLOOR))
 
 
 def quality_loss(enhanced: Tensor, clean: Tensor, loss: config.Loss) -> Tensor:
@@ -62,6 +76,15 @@ def quality_loss(enhanced: Tensor, clean: Tensor, loss: config.Loss) -> Tensor:
     ]
     spectral = torch.stack(terms).mean()
     return spectral - loss.snr_weight * output_snr_db(enhanced, clean).mean() if loss.snr_weight else spectral
+
+
+def level_gain(noisy: Tensor) -> Tensor:
+    """Gain that brings noisy signals (B, L) to one level, (B, 1), at most 80 dB; the loss takes all signals times it.
+
+    The compressed spectrum of a quiet mixture would weigh little, and a network trained so deletes quiet speech (our
+    choice).
+    """
+    return LEVEL / noisy.square().mean(-1, keepdim=True).sqrt().clamp_min(1e-4 * LEVEL)
 
 
 def target_ratio(guide_value: Tensor, guide: config.Guide) -> Tensor:

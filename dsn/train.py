@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 
 from . import compiled, config, weights
 from .files import replacing
-from .losses import quality_loss, ratio_loss, target_ratio
+from .losses import level_gain, quality_loss, ratio_loss, target_ratio
 from .model import DSN, Enhanced
 from .policy import activation_ratio, hard_gate, random_gate, slimmable_gate
 from .pretrain import pretrain, set_dial_unit
@@ -47,11 +47,12 @@ def batch_loss(model: DSN, batch: Batch, step: int, train: config.Train) -> tupl
     hop, target = model.config.stft.hop_length, batch.target
     gate = blind_gate(model, batch.noisy, train.loss)
     enhanced, _ = model(batch.noisy, gate=gate, tau=train.tau, noise=gumbel_noise(step, train))
-    on_time = enhanced.wav[:, hop:]
-    quality = quality_loss(on_time, batch.clean[:, :-hop], train.loss)
+    gain = level_gain(batch.noisy)
+    on_time = gain * enhanced.wav[:, hop:]
+    quality = quality_loss(on_time, gain * batch.clean[:, :-hop], train.loss)
     log = {"quality_loss": float(quality.detach())}
     if batch.taught is not None:
-        apart = quality_loss(on_time, batch.taught[:, :-hop], train.loss)
+        apart = quality_loss(on_time, gain * batch.taught[:, :-hop], train.loss)
         quality = torch.lerp(quality, apart, train.loss.teacher_weight)
         log["teacher_loss"] = float(apart.detach())
     if target is None:

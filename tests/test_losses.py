@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -5,7 +6,15 @@ import pytest
 import torch
 
 from dsn import config
-from dsn.losses import compressed_spectrum_loss, fit_guide, output_snr_db, quality_loss, ratio_loss, target_ratio
+from dsn.losses import (
+    compressed_spectrum_loss,
+    fit_guide,
+    level_gain,
+    output_snr_db,
+    quality_loss,
+    ratio_loss,
+    target_ratio,
+)
 
 
 def signals() -> Any:
@@ -37,10 +46,25 @@ def test_multi_resolution_is_the_mean_over_sizes():
 
 def test_output_snr_counts_level_and_enters_with_its_weight():
     enhanced, clean = signals()
-    assert output_snr_db(0.9 * clean, clean).tolist() == pytest.approx([20.0, 20.0], abs=1e-4)
+    assert output_snr_db(0.9 * clean, clean).tolist() == pytest.approx([-10 * math.log10(0.011)] * 2, abs=1e-4)
     spectral = quality_loss(enhanced, clean, config.Loss())
     both = quality_loss(enhanced, clean, config.Loss(snr_weight=0.01))
     assert (spectral - both).item() == pytest.approx(0.01 * output_snr_db(enhanced, clean).mean().item(), rel=1e-9)
+
+
+def test_output_snr_saturates_at_30_db_and_takes_silence_as_a_target():
+    _, clean = signals()
+    assert output_snr_db(clean, clean).tolist() == pytest.approx([30.0, 30.0], abs=1e-3)
+    silent = torch.zeros_like(clean)
+    assert output_snr_db(silent, silent).tolist() == [0, 0]
+    assert output_snr_db(clean, silent).tolist() == pytest.approx([-50.0, -50.0], abs=0.5)
+
+
+def test_the_loss_hears_every_mixture_at_one_level():
+    noisy, _ = signals()
+    gain = level_gain(torch.stack([noisy[0], 1e-3 * noisy[0], 0 * noisy[0]]))
+    assert (gain[:2, 0] * torch.tensor([0.1, 1e-4])).tolist() == pytest.approx([0.05, 0.05], rel=0.02)
+    assert torch.isfinite(gain).all()
 
 
 def test_gradient_is_finite_at_silence():

@@ -103,9 +103,9 @@ class Train(Settings):
     """One training run: model, loss, optimiser and schedule.
 
     The learning rate rises over `warmup` steps and falls as a half cosine from the share `decay_from` of all steps to
-    the end. With `ema` the weights that are kept are an exponential moving average with that decay per step. Those of
-    the steps in `snapshots` are kept as well, for learning curves. Gumbel noise falls linearly from 1 to 0 over the first share `noise_until` of the steps. Before all that
-    the policy trains alone for `policy_steps`, on the ratio loss (see `dsn.pretrain`).
+    the end. With `ema` the kept weights are an exponential moving average with that decay per step. Those after the
+    steps in `snapshots` are kept as well. Gumbel noise falls linearly from 1 to 0 over the first share `noise_until`
+    of the steps. Before all that the policy trains alone for `policy_steps`, on the ratio loss (see `dsn.pretrain`).
     """
 
     model: Model = nested(Model, default=Model())
