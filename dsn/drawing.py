@@ -13,6 +13,7 @@ from .audio import SAMPLE_RATE
 from .corpus import Clip, Corpus
 from .mixing import SILENCE, assemble, rms
 from .recipe import Noise, Piece, Recipe, Room, Track
+from .variation import STREAMS, Variation
 
 SYNTHETIC = ("babble", "coloured", "speech_shaped")
 """Kinds of noise that are made, not recorded."""
@@ -48,22 +49,24 @@ def draw(
     """The recipe number `seed` of a split; `snr_db` and `kind` fix what is random otherwise.
 
     Speakers are drawn uniformly, not by hours; noise by kind first, then by clip. `kind` is a kind of the corpus or one
-    of "babble", "coloured" and "speech_shaped". Speech, noise and levels come from separate random streams, so the same
-    seed at another `snr_db` is the same speech in the same noise. Babble is made of other speakers of the same split.
+    of "babble", "coloured" and "speech_shaped", or "computed_" with a name of `dsn.synthetic_noise.KINDS`. Speech,
+    noise and levels come from separate random streams, so the same seed at another `snr_db` is the same speech in the
+    same noise. Babble and competing voices are other speakers of the same split.
 
     Raises ValueError for a kind that the split does not have, or if nothing but silence is found.
     """
-    spawned = np.random.SeedSequence([seed, zlib.crc32(split.encode())]).spawn(3)
-    speech_rng, noise_rng, level_rng = (np.random.Generator(np.random.PCG64(sequence)) for sequence in spawned)
-    speaker, speech = _draw_speech(corpus, split, speech_rng, data.samples)
-    others = {name: clips for name, clips in corpus.speakers(split).items() if name != speaker}
-    noises = _NoiseDraw(corpus, split, data, others, noise_rng).noises(kind)
+    sequences = np.random.SeedSequence([seed, zlib.crc32(split.encode())]).spawn(3 + len(STREAMS))
+    speech_rng, noise_rng, level_rng = (np.random.Generator(np.random.PCG64(sequence)) for sequence in sequences[:3])
+    if data.variations is not None:
+        from .varied_drawing import draw_varied  # here, because it takes its parts from this module
+
+        varied = Variation(data, data.variations, sequences[3:])
+        return draw_varied(corpus, split, seed, varied, (speech_rng, noise_rng, level_rng), snr_db, kind)
+    speaker, speech = draw_speech(corpus, split, speech_rng, data.samples)
+    noises = NoiseDraw(corpus, split, data, others(corpus, split, speaker), noise_rng).noises(kind)
     drawn_snr = _uniform(level_rng, data.snr_db_min, data.snr_db_max)
     level_db = _uniform(level_rng, data.level_db_min, data.level_db_max)
-    tilt_db = _uniform(level_rng, -2, 2)
-    tilts = level_rng.random() < data.tilt
-    room = Room(_uniform(level_rng, 0.15, 0.6), _uniform(level_rng, 0, 10), _seed(level_rng))
-    reverberant = level_rng.random() < data.reverberation
+    tilt_db, room = tilt_and_room(level_rng, data)
     return Recipe(
         split=split,
         seed=seed,
@@ -73,9 +76,23 @@ def draw(
         noises=noises,
         snr_db=drawn_snr if snr_db is None else float(snr_db),
         level_db=level_db,
-        tilt_db=tilt_db if tilts else 0.0,
-        room=room if reverberant else None,
+        tilt_db=tilt_db,
+        room=room,
     )
+
+
+def others(corpus: Corpus, split: str, speaker: str) -> dict[str, list[Clip]]:
+    """The utterances of everybody in a split but one speaker."""
+    return {name: clips for name, clips in corpus.speakers(split).items() if name != speaker}
+
+
+def tilt_and_room(rng: np.random.Generator, data: config.Data) -> tuple[float, Room | None]:
+    """Tilt of the speech (dB per octave, mostly 0) and its room (mostly None)."""
+    tilt_db = _uniform(rng, -2, 2)
+    tilts = rng.random() < data.tilt
+    room = Room(_uniform(rng, 0.15, 0.6), _uniform(rng, 0, 10), _seed(rng))
+    reverberant = rng.random() < data.reverberation
+    return tilt_db if tilts else 0.0, room if reverberant else None
 
 
 def _uniform(rng: np.random.Generator, low: float, high: float) -> float:
@@ -90,13 +107,14 @@ def _pick(rng: np.random.Generator, choices: list[str]) -> str:
     return choices[rng.integers(len(choices))]
 
 
-def _draw_speech(corpus: Corpus, split: str, rng: np.random.Generator, samples: int) -> tuple[str, Track]:
+def draw_speech(corpus: Corpus, split: str, rng: np.random.Generator, samples: int) -> tuple[str, Track]:
+    """A speaker, and utterances of theirs that fill `samples` samples."""
     speakers = corpus.speakers(split)
     for _ in range(TRIES):
         speaker = _pick(rng, list(speakers))
         lead = _uniform(rng, *LEAD) if rng.random() < LEAD_CHANCE else 0.0
         lead_samples = min(int(lead * SAMPLE_RATE), samples // 4)
-        track = _utterances(rng, speakers[speaker], samples, lead_samples, anywhere=False)
+        track = utterances(rng, speakers[speaker], samples, lead_samples, anywhere=False)
         if rms(assemble(corpus, track, samples)) > SILENCE:
             return speaker, track
     raise ValueError(f"found only silence in {TRIES} draws of {split} speech in {corpus.folder}")
@@ -108,7 +126,7 @@ def _shuffled(rng: np.random.Generator, clips: list[Clip]) -> Iterator[Clip]:
             yield clips[index]
 
 
-def _utterances(rng: np.random.Generator, clips: list[Clip], samples: int, at: int, anywhere: bool) -> Track:
+def utterances(rng: np.random.Generator, clips: list[Clip], samples: int, at: int, anywhere: bool) -> Track:
     """Utterances in random order from sample `at` on, with pauses between, until the track is full.
 
     The first starts anywhere (a talker in the background), or so that it fills the track if it is long enough.
@@ -126,7 +144,7 @@ def _utterances(rng: np.random.Generator, clips: list[Clip], samples: int, at: i
 
 
 @dataclass(frozen=True)
-class _NoiseDraw:
+class NoiseDraw:
     """Draws the noises of one mixture; `others` are the utterances of everybody but its speaker."""
 
     corpus: Corpus
@@ -136,6 +154,7 @@ class _NoiseDraw:
     rng: np.random.Generator
 
     def noises(self, kind: str | None) -> tuple[Noise, ...]:
+        """All noises of the mixture, of one kind or, with None, of random kinds."""
         found = [self.noise(kind or self.kind(), 0.0)]
         if self.rng.random() < self.data.second_noise:
             found.append(self.noise(kind or self.kind(), _uniform(self.rng, -10, 0)))
@@ -149,6 +168,7 @@ class _NoiseDraw:
         return Noise("coloured", seed=_seed(self.rng), exponent=exponent, gain_db=_uniform(self.rng, *RUMBLE_DB))
 
     def kind(self) -> str:
+        """A random kind: a synthetic one by its probability, else one of the corpus."""
         chances = (self.data.babble if self.others else 0.0, self.data.coloured, self.data.speech_shaped)
         point = self.rng.random()
         recorded = _pick(self.rng, list(self.corpus.kinds(self.split)))
@@ -158,31 +178,36 @@ class _NoiseDraw:
         return recorded
 
     def noise(self, kind: str, gain_db: float) -> Noise:
+        """A random noise of a kind."""
+        return self.source(kind, gain_db, self.data.samples)
+
+    def source(self, kind: str, gain_db: float, samples: int) -> Noise:
+        """A random noise of a kind, with tracks of `samples` samples."""
         seed = _seed(self.rng)
         if kind == "coloured":
             return Noise(kind, seed=seed, exponent=_uniform(self.rng, -0.5, 2), gain_db=gain_db)
         if kind in SYNTHETIC:
-            return Noise(kind, self.talkers(), seed if kind == "speech_shaped" else 0, gain_db=gain_db)
-        return Noise(kind, (self.recording(kind),), gain_db=gain_db)
+            return Noise(kind, self.talkers(samples), seed if kind == "speech_shaped" else 0, gain_db=gain_db)
+        return Noise(kind, (self.recording(kind, samples),), gain_db=gain_db)
 
-    def talkers(self) -> tuple[Track, ...]:
+    def talkers(self, samples: int) -> tuple[Track, ...]:
         """One track for each of 4 to 8 other speakers; with fewer speakers than that, some talk twice."""
         if not self.others:
             raise ValueError(f"{self.split} speech in {self.corpus.folder} has one speaker; babble needs another")
         count = int(self.rng.integers(TALKERS[0], TALKERS[1] + 1))
         names = list(self.others)
         chosen = self.rng.choice(len(names), count, replace=len(names) < count)
-        return tuple(_utterances(self.rng, self.others[names[i]], self.data.samples, 0, anywhere=True) for i in chosen)
+        return tuple(utterances(self.rng, self.others[names[i]], samples, 0, anywhere=True) for i in chosen)
 
-    def recording(self, kind: str) -> Track:
+    def recording(self, kind: str, samples: int) -> Track:
         """A stretch of a random clip of that kind; a clip that is too short is repeated."""
         kinds = self.corpus.kinds(self.split)
         if kind not in kinds:
             raise ValueError(f"no {self.split} noise of kind {kind!r}; choose one of {sorted([*kinds, *SYNTHETIC])}")
         for _ in range(TRIES):
             clip = kinds[kind][self.rng.integers(len(kinds[kind]))]
-            track = _repeated(clip, int(self.rng.integers(clip.samples)), self.data.samples)
-            if rms(assemble(self.corpus, track, self.data.samples)) > SILENCE:
+            track = _repeated(clip, int(self.rng.integers(clip.samples)), samples)
+            if rms(assemble(self.corpus, track, samples)) > SILENCE:
                 return track
         raise ValueError(f"found only silence in {TRIES} draws of {self.split} noise of kind {kind!r}")
 

@@ -54,7 +54,7 @@ def label(
     have (PESQ of a signal without speech), naming the recipes, ImportError without the metric packages, and
     ChildProcessError if one of the processes dies.
     """
-    _check_metric(metric)
+    check_metric(metric)
     if metric == "snr_db":
         return {recipe.id: recipe.snr_db for recipe in recipes}
     table = read_labels(cache_csv)
@@ -73,7 +73,7 @@ def label(
 
 def lookup(table: Labels, recipes: Sequence[Recipe], metric: str, name: str) -> dict[str, float]:
     """The metric of each recipe from a table called `name`. Raises ValueError if one is missing or not finite."""
-    _check_metric(metric)
+    check_metric(metric)
     if metric == "snr_db":
         return {recipe.id: recipe.snr_db for recipe in recipes}
     found = {recipe.id: table.get(recipe.id, {}).get(metric) for recipe in recipes}
@@ -130,7 +130,8 @@ def measure(mixture: Mixture, metric: str) -> dict[str, float]:
         return {metric: math.nan}
 
 
-def _check_metric(metric: str) -> None:
+def check_metric(metric: str) -> None:
+    """Raises ValueError, with the choices, for an unknown metric."""
     if metric not in get_args(GuideMetric):
         raise ValueError(f"metric is {metric!r}; choose one of {', '.join(get_args(GuideMetric))}")
 

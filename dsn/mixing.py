@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,10 @@ def render(corpus: Corpus, recipe: Recipe) -> Mixture:
 
     Raises ValueError for speech or noise that is silent, OSError or ValueError for a missing or damaged file.
     """
+    if recipe.effects is not None:
+        from . import varied_mixing  # here, because it takes its parts from this module
+
+        return varied_mixing.render(corpus, recipe)
     speech = tilted(assemble(corpus, recipe.speech, recipe.samples), recipe.tilt_db)
     clean, speech = in_room(speech, recipe.room)
     noise = noise_signal(corpus, recipe)
@@ -73,12 +77,18 @@ def snr_db(speech: Signal | Wav, noise: Signal | Wav) -> float:
     return float(10 * np.log10(active_power(speech) / np.mean(np.square(noise, dtype=np.float64))))
 
 
-def assemble(corpus: Corpus, track: Track, samples: int) -> Signal:
+@overload
+def assemble(corpus: Corpus, track: Track, samples: int, dtype: type[np.float32]) -> Wav: ...
+@overload
+def assemble(corpus: Corpus, track: Track, samples: int) -> Signal: ...
+def assemble(
+    corpus: Corpus, track: Track, samples: int, dtype: type[np.float32] | type[np.float64] = np.float64
+) -> Signal | Wav:
     """A track as a signal of `samples` samples; edges inside it are faded over 5 ms, so that loops do not click."""
-    wav = np.zeros(samples)
+    wav = np.zeros(samples, dtype)
     ramp = 0.5 - 0.5 * np.cos(np.pi * (np.arange(_FADE) + 0.5) / _FADE)
     for piece in track:
-        part = corpus.stretch(piece.file, piece.start, piece.stop).astype(np.float64)
+        part = corpus.stretch(piece.file, piece.start, piece.stop).astype(dtype)
         width, end = min(_FADE, len(part)), piece.at + len(part)
         if piece.at > 0:
             part[:width] *= ramp[:width]
@@ -102,8 +112,12 @@ def in_room(speech: Signal, room: Room | None) -> tuple[Signal, Signal]:
     if room is None:
         return speech, speech
     response = room_response(room)
-    early = response[:_EARLY] * np.minimum(1, np.linspace(5, 0, _EARLY))  # fades from 40 to 50 ms
-    return _filtered(speech, early), _filtered(speech, response)
+    return _filtered(speech, early_part(response)), _filtered(speech, response)
+
+
+def early_part(response: Signal) -> Signal:
+    """The first 50 ms of a room response, faded out over the last 10 ms: what the target keeps."""
+    return response[:_EARLY] * np.minimum(1, np.linspace(5, 0, _EARLY)).astype(response.dtype)
 
 
 def room_response(room: Room) -> Signal:
@@ -140,14 +154,21 @@ def coloured(samples: int, exponent: float, seed: int) -> Signal:
 
 
 def speech_shaped(speech: Signal, seed: int) -> Signal:
-    """Gaussian noise as long as `speech` and with its long-term spectrum: Welch's one-sided estimate, 31 Hz bands."""
+    """Gaussian noise as long as `speech` and with its long-term spectrum."""
+    samples = len(speech)
+    hz, magnitude = speech_bands(speech)
+    return _shaped(_white(samples, seed), np.interp(_hz(samples), hz, magnitude), samples)
+
+
+def speech_bands(speech: Signal) -> tuple[Signal, Signal]:
+    """Frequencies (Hz) and long-term magnitudes of a signal: Welch's one-sided estimate, 31 Hz bands."""
     samples = len(speech)
     whole = np.pad(speech, (0, max(0, _BAND - samples)))
     frames = np.lib.stride_tricks.sliding_window_view(whole, _BAND)[:: _BAND // 2]
     centred = (frames - frames.mean(axis=1, keepdims=True)) * np.hanning(_BAND + 1)[:-1]
     power = np.mean(np.abs(np.fft.rfft(centred)) ** 2, axis=0)
     power[1:-1] *= 2
-    return _shaped(_white(samples, seed), np.interp(_hz(samples), _hz(_BAND), np.sqrt(power)), samples)
+    return _hz(_BAND), np.sqrt(power)
 
 
 def _white(samples: int, seed: int) -> Signal:

@@ -24,3 +24,4 @@ from .training import Loss as Loss
 from .training import Optimiser as Optimiser
 from .training import RatioLoss as RatioLoss
 from .training import Train as Train
+from .variations import Variations as Variations

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 from .model import Model
 from .settings import Settings, check, nested, one_of
+from .variations import Variations
 
 RatioLoss = Literal["none", "fixed", "guided", "random", "slimmable"]
 Optimiser = Literal["adamw", "muon"]
@@ -72,7 +73,10 @@ class Loss(Settings):
 
 @dataclass(frozen=True)
 class Data(Settings):
-    """How mixtures are drawn: length, level, SNR and the chance of each variation (our choice)."""
+    """How mixtures are drawn: length, level, SNR and the probability of each variation (our choice).
+
+    With `variations` the mixtures are wide (see `Variations`); without, they are what they were before there were any.
+    """
 
     samples: int = 72192
     snr_db_min: float = -5.0
@@ -86,6 +90,7 @@ class Data(Settings):
     rumble: float = 0.0
     tilt: float = 0.3
     reverberation: float = 0.2
+    variations: Variations | None = nested(Variations, default=None)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -96,6 +101,31 @@ class Data(Settings):
             check(0 <= getattr(self, name) <= 1, f"{name} is {getattr(self, name)}; a chance lies in [0, 1]")
         sources = self.babble + self.coloured + self.speech_shaped
         check(sources <= 1, f"babble, coloured and speech_shaped add up to {sources}; at most 1")
+        if self.variations is not None:
+            self._check_variations(self.variations)
+
+    def _check_variations(self, varied: Variations) -> None:
+        within = varied.quiet_db_min <= self.level_db_min
+        check(within, f"quiet_db_min {varied.quiet_db_min} exceeds level_db_min {self.level_db_min}; lower it")
+        within = varied.snr_db_low <= self.snr_db_min and varied.snr_db_high >= self.snr_db_max
+        limits = f"snr_db_low {varied.snr_db_low} and snr_db_high {varied.snr_db_high}"
+        check(within, f"{limits} must enclose {self.snr_db_min} to {self.snr_db_max} dB; widen them")
+
+    @classmethod
+    def wide(cls) -> Self:
+        """Mixtures for long trainings, with every variation; of the noises about 55 % are recorded, 20 % computed."""
+        return cls(
+            level_db_min=-45.0,
+            level_db_max=-12.0,
+            babble=0.15,
+            coloured=0.08,
+            speech_shaped=0.06,
+            second_noise=0.3,
+            rumble=0.2,
+            tilt=0.2,
+            reverberation=0.3,
+            variations=Variations(),
+        )
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,85 @@
+"""Settings of wide training mixtures: how often each variation occurs, and how far it goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .settings import Settings, check
+
+PROBABILITIES = (
+    "speech_speed",
+    "noise_speed",
+    "speech_equaliser",
+    "noise_equaliser",
+    "microphone",
+    "clipping",
+    "envelope",
+    "change",
+    "third_noise",
+    "computed",
+    "voices",
+    "clean_only",
+    "noise_only",
+    "quiet",
+    "low_snr",
+    "high_snr",
+)
+"""Settings that are probabilities."""
+
+
+@dataclass(frozen=True)
+class Variations(Settings):
+    """Probabilities and ranges of the variations of a training mixture (our choice).
+
+    Speech and noise: `speech_speed` and `noise_speed` resample by up to `speed_range`, pitch included;
+    `speech_equaliser` and `noise_equaliser` apply a smooth random gain curve of up to `equaliser_db`. Of speech, the
+    target is changed too. `microphone` band-limits the whole mixture, target included, `clipping` clips the noisy
+    signal alone.
+
+    Noise: `computed` is the probability that a noise comes from `dsn.synthetic_noise`; otherwise the settings of `Data`
+    decide on its kind. `third_noise` is the probability of a third noise where there is a second, `envelope` that of a
+    noise that sets in, stops, steps or swells, `change` that of a noise that gives way to another. `voices` adds one to
+    three competing voices, the first at `voice_snr_db_min` to `voice_snr_db_max` below the speech.
+
+    Levels: `clean_only` and `noise_only` are the probabilities of clips that lack the other; without speech the target
+    is silence. `quiet` mixtures lie between `quiet_db_min` and the usual minimum of the level, `low_snr` ones between
+    `snr_db_low` and the usual minimum of the SNR, `high_snr` ones between its usual maximum and `snr_db_high`.
+    """
+
+    speech_speed: float = 0.5
+    noise_speed: float = 0.5
+    speed_range: float = 0.1
+    speech_equaliser: float = 0.4
+    noise_equaliser: float = 0.5
+    equaliser_db: float = 6.0
+    microphone: float = 0.25
+    clipping: float = 0.03
+    envelope: float = 0.3
+    change: float = 0.1
+    third_noise: float = 0.25
+    computed: float = 0.2
+    voices: float = 0.1
+    voice_snr_db_min: float = 3.0
+    voice_snr_db_max: float = 20.0
+    clean_only: float = 0.025
+    noise_only: float = 0.035
+    quiet: float = 0.12
+    quiet_db_min: float = -60.0
+    low_snr: float = 0.03
+    snr_db_low: float = -10.0
+    high_snr: float = 0.03
+    snr_db_high: float = 30.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in PROBABILITIES:
+            value = getattr(self, name)
+            check(0 <= value <= 1, f"{name} is {value}; a probability lies in [0, 1]")
+        check(0 <= self.speed_range <= 0.2, f"speed_range is {self.speed_range}; it must lie in [0, 0.2]")
+        check(0 <= self.equaliser_db <= 20, f"equaliser_db is {self.equaliser_db}; it must lie in [0, 20]")
+        low, high = self.voice_snr_db_min, self.voice_snr_db_max
+        check(low <= high, f"voice_snr_db_min {low} exceeds voice_snr_db_max {high}; swap them")
+        both = self.clean_only + self.noise_only
+        check(both <= 1, f"clean_only and noise_only add up to {both}; at most 1")
+        tails = self.low_snr + self.high_snr
+        check(tails <= 1, f"low_snr and high_snr add up to {tails}; at most 1")
