@@ -28,6 +28,10 @@ MODEL = "model.safetensors"
 """The trained weights in the folder of a run."""
 
 
+CHECKPOINT = "checkpoint.pt"
+"""What a run goes on from, in its folder."""
+
+
 def snapshot(step: int) -> str:
     """The file of weights as they stood after a step."""
     return f"step-{step}.safetensors"
@@ -149,7 +153,7 @@ class Run:
     @property
     def path(self) -> Path:
         """The checkpoint."""
-        return self.folder / "checkpoint.pt"
+        return self.folder / CHECKPOINT
 
     def _restore(self, device: str) -> None:
         try:
@@ -232,7 +236,8 @@ def train(
     if wanted is not None and train.policy_steps and not run.path.exists():
         pretrain(model, pool, wanted, train, progress)
         run.save()
-    for step in tqdm(range(run.step, train.steps), initial=run.step, total=train.steps, disable=not progress):
+    steps = range(run.step, train.steps)
+    for step in tqdm(steps, initial=run.step, total=train.steps, disable=not progress):
         began = time.perf_counter()
         torch.manual_seed((train.seed + 1) * 1_000_003 + step)
         indices = batch_indices(step, len(pool), train)

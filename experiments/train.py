@@ -1,0 +1,130 @@
+"""Train rows of `experiments/plan.py`; interrupted, the same call goes on from the last checkpoint.
+
+RUNS/<row>/seed<k> gets `checkpoint.pt`, `log.csv`, the snapshots of the learning curve and, at the end,
+`model.safetensors`. Run one process per core, each with other rows or seeds: two of one thread do more than one of two.
+
+Examples:
+    python experiments/train.py --list --runs RUNS
+    python experiments/train.py ftfnet --seed 0 --corpus CORPUS --runs RUNS --core 0
+    python experiments/train.py --store --runs RUNS    # newest checkpoints to experiments/unfinished
+    python experiments/train.py --restore --runs RUNS  # and back, on another machine
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import torch
+from plan import BATCH, SAMPLES, Row, plan
+
+from dsn import config, weights
+from dsn.corpus import Corpus
+from dsn.dataset import FreshMixtures
+from dsn.train import CHECKPOINT, MODEL, train
+
+UNFINISHED = Path(__file__).parent / "unfinished"
+"""Newest checkpoints of runs that are under way, so that another machine can go on with them."""
+
+MALLOC = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4000000000:glibc.malloc.trim_threshold=40000000000"
+"""Keep freed memory, in huge pages: PyTorch asks for the same large blocks at every step (a tenth of the time)."""
+
+
+def folder(runs: Path, row: str, seed: int) -> Path:
+    """Where a run lives."""
+    return runs / row / f"seed{seed}"
+
+
+def with_huge_pages() -> None:
+    """Start this process again with glibc's allocator set for training; on other systems do nothing."""
+    if sys.platform == "linux" and "GLIBC_TUNABLES" not in os.environ:
+        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | {"GLIBC_TUNABLES": MALLOC})
+
+
+def run(row: Row, seed: int, mixtures: FreshMixtures, runs: Path, device: str) -> None:
+    """Train one row with one seed from what it starts from, unless that is done."""
+    place = folder(runs, row.name, seed)
+    if (place / MODEL).is_file():
+        print(f"{row.name}, seed {seed}: done")
+        return
+    start = None if row.start is None else weights.load(folder(runs, row.start, seed) / MODEL)
+    print(f"{row.name}, seed {seed}: {row.hours:g} hours of audio, {row.train.steps} steps, in {place}", flush=True)
+    train(row.seeded(seed), mixtures, place, start=start, device=device)
+
+
+def progress(rows: dict[str, Row], runs: Path) -> str:
+    """One line per run that is planned: done, or hours of audio seen."""
+    lines = []
+    for row in rows.values():
+        for seed in range(row.seeds):
+            place = folder(runs, row.name, seed)
+            log = place / "log.csv"
+            steps = sum(1 for _ in log.open()) - 1 if log.is_file() else 0
+            hours = steps * SAMPLES * BATCH / config.Stft().sample_rate / 3600
+            state = "done" if (place / MODEL).is_file() else f"{hours:.1f} of {row.hours:g} hours"
+            lines.append(f"{row.name:24} seed {seed}   {state}")
+    return "\n".join(lines)
+
+
+def store(runs: Path) -> None:
+    """Copy checkpoints and snapshots of unfinished runs into the repository; drop those of runs that are done."""
+    shutil.rmtree(UNFINISHED, ignore_errors=True)
+    for checkpoint in sorted(runs.glob(f"*/seed*/{CHECKPOINT}")):
+        place = UNFINISHED / checkpoint.parent.relative_to(runs)
+        files = [checkpoint, *checkpoint.parent.glob("step-*.safetensors")]
+        if (checkpoint.parent / MODEL).is_file():
+            continue
+        place.mkdir(parents=True)
+        for file in files:
+            shutil.copy2(file, place / file.name)
+
+
+def restore(runs: Path) -> None:
+    """Copy stored runs to where training looks for them; what is there stays."""
+    for checkpoint in sorted(UNFINISHED.glob(f"*/seed*/{CHECKPOINT}")):
+        place = runs / checkpoint.parent.relative_to(UNFINISHED)
+        if not (place / CHECKPOINT).exists():
+            shutil.copytree(checkpoint.parent, place, dirs_exist_ok=True)
+
+
+def main() -> None:
+    """Train what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rows", nargs="*", metavar="ROW", help="rows to train, one after the other")
+    parser.add_argument("--seed", type=int, nargs="+", default=[0], help="default: 0")
+    parser.add_argument("--corpus", type=Path, help="folder of speech and noise (see python -m dsn data --help)")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="default: runs")
+    parser.add_argument("--cache", type=Path, help="folder for the decoded corpus; default: the user's cache folder")
+    parser.add_argument("--core", type=int, help="the processor core to stay on")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--list", action="store_true", help="print how far every run is, and stop")
+    parser.add_argument("--store", action="store_true", help="copy unfinished runs to experiments/unfinished, and stop")
+    parser.add_argument("--restore", action="store_true", help="copy them back to RUNS, and stop")
+    arguments = parser.parse_args()
+    rows = plan()
+    if unknown := sorted(set(arguments.rows) - set(rows)):
+        parser.error(f"no row {unknown[0]!r}; choose from {', '.join(rows)}")
+    if arguments.list:
+        print(progress(rows, arguments.runs))
+    elif arguments.store:
+        store(arguments.runs)
+    elif arguments.restore:
+        restore(arguments.runs)
+    elif not arguments.rows or arguments.corpus is None:
+        parser.error("name rows to train and a --corpus, or ask for --list")
+    else:
+        with_huge_pages()
+        if arguments.core is not None:
+            os.sched_setaffinity(0, [arguments.core])
+        torch.set_num_threads(1)
+        mixtures = FreshMixtures(Corpus(arguments.corpus), "train", config.Data.wide(), cache=arguments.cache)
+        for seed in arguments.seed:
+            for name in arguments.rows:
+                run(rows[name], seed, mixtures, arguments.runs, arguments.device)
+
+
+if __name__ == "__main__":
+    main()
