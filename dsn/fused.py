@@ -121,3 +121,98 @@ def attention(
     opened = None if is_open is None else is_open.detach().contiguous()
     y = _Attention.apply(_widen(split).contiguous(), opened, static_heads, -1 if past is None else past, width**-0.5)
     return y[..., :width].flatten(3)  # type: ignore[index]
+
+
+def _fill(x: Tensor) -> Tensor:
+    """Zeros behind the last axis up to a multiple of `WIDTH`."""
+    return nn.functional.pad(x, (0, -x.shape[-1] % WIDTH)).contiguous()
+
+
+def _wide(x: Tensor, weight: Tensor, bias: Tensor | None, other: int) -> Tensor:
+    """Two frames and three bins at a stride of two: x (B, T, F, I), weight (2, 3, I, O) -> (B, T, (F - 1) // 2, O)."""
+    batch, frames, bins, inputs = x.shape
+    outputs = weight.shape[-1]
+    filled = _fill(weight.flatten(1, 2))
+    bias = filled.new_zeros(filled.shape[-1]) if bias is None else _fill(bias)
+    y = x.new_empty(batch, frames, (bins - 3) // 2 + 1, outputs)
+    sizes = (batch, frames, bins, inputs, outputs, filled.shape[-1], other)
+    compiled.load().dsn_train_conv(*map(_at, (x, filled, bias, y)), *sizes)
+    return y
+
+
+def _mirrored(x: Tensor, weight: Tensor, bias: Tensor | None, other: int, wanted: int) -> Tensor:
+    """The mirror of `_wide`: x (B, T, F, I), weight (2, 3, I, O) -> (B, T, wanted, O)."""
+    batch, frames, bins, inputs = x.shape
+    outputs = weight.shape[-1]
+    pair = weight.new_zeros(2, 2, inputs, 2, outputs)  # bins j - 1 and j of x to bins 2 j and 2 j + 1 of y
+    pair[:, 0, :, 0], pair[:, 1, :, 0], pair[:, 1, :, 1] = weight[:, 2], weight[:, 0], weight[:, 1]
+    filled = _fill(pair.flatten(3).flatten(1, 2))
+    bias = filled.new_zeros(filled.shape[-1]) if bias is None else _fill(bias.repeat(2))
+    y = x.new_empty(batch, frames, wanted, outputs)
+    sizes = (batch, frames, bins, inputs, outputs, filled.shape[-1], other, wanted)
+    if compiled.load().dsn_train_conv_mirrored(*map(_at, (x, filled, bias, y)), *sizes):
+        raise MemoryError("there is no memory for two frames")
+    return y
+
+
+def _weights(a: Tensor, d: Tensor, other: int) -> Tensor:
+    """Gradient (2, 3, I, O) of the weights of `_wide` for inputs a (B, T, F, I) and gradients d (B, T, F', O)."""
+    batch, frames, bins, inputs = a.shape
+    outputs = d.shape[-1]
+    g = a.new_zeros(2, 3 * inputs, outputs + -outputs % WIDTH)
+    sizes = (batch, frames, bins, inputs, outputs, g.shape[-1], other)
+    compiled.load().dsn_train_conv_weights(*map(_at, (a, d, g)), *sizes)
+    return g[..., :outputs].unflatten(1, (3, inputs))
+
+
+class _Conv(torch.autograd.Function):
+    """x (B, T, F, I), weight (2, 3, I, O), bias (O) -> (B, T, F', O)."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return _wide(x, weight, bias, -1)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        x, weight = ctx.saved_tensors
+        dy = gradients[0].contiguous()
+        wanted = ctx.needs_input_grad[0]
+        dx = _mirrored(dy, weight.transpose(2, 3), None, 1, x.shape[2]) if wanted else None
+        return dx, _weights(x, dy, -1), dy.sum((0, 1, 2))
+
+
+class _ConvTranspose(torch.autograd.Function):
+    """x (B, T, F, I), weight (2, 3, I, O), bias (O) -> (B, T, F', O)."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, wanted: int) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return _mirrored(x, weight, bias, -1, wanted)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        x, weight = ctx.saved_tensors
+        dy = gradients[0].contiguous()
+        dx = _wide(dy, weight.transpose(2, 3), None, 1)
+        return dx, _weights(dy, x, 1).transpose(2, 3), dy.sum((0, 1, 2)), None
+
+
+def conv(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Causal convolution of two frames and three bins at a stride of two, the past frame of the first one zeros.
+
+    Shapes: x (B, I, T, F), weight (2, 3, I, O), past first, bias (O) -> y (B, O, T, F'); in memory channels come last.
+    """
+    y = _Conv.apply(x.permute(0, 2, 3, 1).contiguous(), weight, bias)
+    return y.permute(0, 3, 1, 2)  # type: ignore[union-attr]
+
+
+def conv_transpose(x: Tensor, weight: Tensor, bias: Tensor, bins: int) -> Tensor:
+    """The mirror of `conv` along frequency, causal along time.
+
+    Shapes: x (B, I, T, F), weight (2, 3, I, O), past first, bias (O) -> y (B, O, T, bins); in memory channels come last.
+    """
+    y = _ConvTranspose.apply(x.permute(0, 2, 3, 1).contiguous(), weight, bias, bins)
+    return y.permute(0, 3, 1, 2)  # type: ignore[union-attr]

@@ -24,6 +24,9 @@ _SIGNATURES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "dsn_train_gru_back": (None, (*[_POINTER] * 13, *[_LONG] * 4)),
     "dsn_train_attention": (None, (*[_POINTER] * 5, *[_LONG] * 6, _FLOAT)),
     "dsn_train_attention_back": (None, (*[_POINTER] * 7, *[_LONG] * 6, _FLOAT)),
+    "dsn_train_conv": (None, (*[_POINTER] * 4, *[_LONG] * 7)),
+    "dsn_train_conv_mirrored": (_INT, (*[_POINTER] * 4, *[_LONG] * 8)),
+    "dsn_train_conv_weights": (None, (*[_POINTER] * 3, *[_LONG] * 7)),
 }
 
 

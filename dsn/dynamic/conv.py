@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .. import macs
+from .. import fused, macs
 from .gating import check_gate, check_split, run_by_gate, spread
 
 
@@ -51,10 +51,26 @@ class DynamicConv(nn.Module):
         """Convolve every frame with its past."""
         check_gate(gate, x.shape[0], x.shape[2])
         past, frames = self.kernel[0] - 1, x.shape[2]
+        if state is None and gate is None and not skip and self._fits and fused.serves(x, 1):
+            return self._fused(x), x[:, :, -past:]
         if state is None:
             state = x.new_zeros(x.shape[0], x.shape[1], past, x.shape[3])
         joined = torch.cat([state, x], dim=2)
         return self._skip(joined, gate) if skip else self._dense(joined, gate), joined[:, :, frames:]
+
+    @property
+    def _fits(self) -> bool:
+        """Whether the kernels of training compute this kernel size."""
+        return self.kernel == (2, 3) and self.stride == 2
+
+    def _fused(self, x: Tensor) -> Tensor:
+        weight = self.conv.weight[:, :, 0].unflatten(1, (self.kernel[0], self.inputs))
+        return fused.conv(x, weight.permute(1, 3, 2, 0), self._bias)
+
+    @property
+    def _bias(self) -> Tensor:
+        assert self.conv.bias is not None
+        return self.conv.bias
 
     def _dense(self, joined: Tensor, gate: Tensor | None) -> Tensor:
         """All frames at once: two ordinary convolutions, of static and of dynamic inputs, joined by the gate."""
@@ -129,6 +145,10 @@ class DynamicConvTranspose(DynamicConv):
     def _weight(self, inputs: slice) -> Tensor:
         """The weights of some inputs, unfolded: (C_in, C_out, k, K), past last."""
         return self.conv.weight[:, :, 0].unflatten(0, (self.kernel[0], self.inputs)).flip(0).permute(1, 2, 0, 3)[inputs]
+
+    def _fused(self, x: Tensor) -> Tensor:
+        weight = self.conv.weight[:, :, 0].unflatten(0, (self.kernel[0], self.inputs))
+        return fused.conv_transpose(x, weight.permute(0, 3, 1, 2), self._bias, self.output_bins(x.shape[-1]))
 
     def _convolve(self, joined: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """Frames behind their k - 1 past ones (B, C_in, k - 1 + T, F) -> (B, C_out, T, F')."""

@@ -34,4 +34,23 @@ DSN_EXPORT void dsn_train_attention_back(const float *dy, const float *qkv, cons
                                          const float *open, float *dqkv, float *scratch, int64_t batch, int64_t frames,
                                          int64_t bins, int64_t heads, int64_t fixed, int64_t past,
                                          float scale);
+
+/* Convolution along frequency of two frames, the one `other` (-1 or 1) frames away and this one, by three bins at a
+   stride of two: x (batch, frames, bins, inputs), w (2, 3 inputs, width), bias (width)
+   -> y (batch, frames, (bins - 3) / 2 + 1, outputs); the width is the outputs filled up to a multiple of 16. */
+DSN_EXPORT void dsn_train_conv(const float *x, const float *w, const float *bias, float *y, int64_t batch,
+                               int64_t frames, int64_t bins, int64_t inputs, int64_t outputs, int64_t width,
+                               int64_t other);
+
+/* Its mirror: bins 2 j and 2 j + 1 of y side by side are a product of bins j - 1 and j of x:
+   w (2, 2 inputs, width), bias (width) with 2 outputs filled up -> y (batch, frames, wanted, outputs).
+   Returns -1 without memory. */
+DSN_EXPORT int dsn_train_conv_mirrored(const float *x, const float *w, const float *bias, float *y, int64_t batch,
+                                       int64_t frames, int64_t bins, int64_t inputs, int64_t outputs, int64_t width,
+                                       int64_t other, int64_t wanted);
+
+/* Gradient of the weights of dsn_train_conv for inputs `a` and gradients `d` of its outputs, added to
+   g (2, 3 inputs, width). */
+DSN_EXPORT void dsn_train_conv_weights(const float *a, const float *d, float *g, int64_t batch, int64_t frames,
+                                       int64_t bins, int64_t inputs, int64_t outputs, int64_t width, int64_t other);
 #endif
