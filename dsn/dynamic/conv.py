@@ -203,7 +203,7 @@ class DynamicDepthwise(nn.Module):
     def _scale(self, x: Tensor) -> Tensor:
         """As `conv`, which takes a slow path through grouped convolutions in training."""
         assert self.conv.bias is not None
-        return x * self.conv.weight[:, 0] + self.conv.bias[:, None, None]
+        return torch.addcmul(self.conv.bias[:, None, None], x, self.conv.weight[:, 0])
 
     def _static(self, x: Tensor) -> Tensor:
         assert self.conv.bias is not None
