@@ -11,7 +11,7 @@ import numpy as np
 from . import config
 from .audio import SAMPLE_RATE
 from .corpus import Clip, Corpus
-from .mixing import SILENCE, assemble, rms
+from .mixing import audible
 from .recipe import Noise, Piece, Recipe, Room, Track
 from .variation import STREAMS, Variation
 
@@ -115,7 +115,7 @@ def draw_speech(corpus: Corpus, split: str, rng: np.random.Generator, samples: i
         lead = _uniform(rng, *LEAD) if rng.random() < LEAD_CHANCE else 0.0
         lead_samples = min(int(lead * SAMPLE_RATE), samples // 4)
         track = utterances(rng, speakers[speaker], samples, lead_samples, anywhere=False)
-        if rms(assemble(corpus, track, samples)) > SILENCE:
+        if audible(corpus, track, samples):
             return speaker, track
     raise ValueError(f"found only silence in {TRIES} draws of {split} speech in {corpus.folder}")
 
@@ -207,7 +207,7 @@ class NoiseDraw:
         for _ in range(TRIES):
             clip = kinds[kind][self.rng.integers(len(kinds[kind]))]
             track = _repeated(clip, int(self.rng.integers(clip.samples)), samples)
-            if rms(assemble(self.corpus, track, samples)) > SILENCE:
+            if audible(self.corpus, track, samples):
                 return track
         raise ValueError(f"found only silence in {TRIES} draws of {self.split} noise of kind {kind!r}")
 

@@ -95,10 +95,10 @@ def gains(envelope: Envelope, samples: int) -> Wav:
     for second, gain_db in envelope.steps:
         times += [second, second + envelope.fade]
         decibels += [decibels[-1], gain_db]
-    seconds = np.arange(0, samples + 31, 32) / SAMPLE_RATE
+    seconds = np.linspace(0, (samples - 1) / SAMPLE_RATE, samples // 32 + 2)
     levels_db = np.interp(seconds, times, decibels)
     levels_db += envelope.modulation_db * np.sin(2 * np.pi * envelope.modulation_hz * seconds)
-    factor = np.interp(np.arange(samples), seconds * SAMPLE_RATE, 10 ** (levels_db / 20)).astype(np.float32)
+    factor = spread(10 ** (levels_db / 20), samples)
     _fade(factor, envelope.onset, fade, starts=envelope.onset > 0)
     _fade(factor[::-1], end - offset, fade, starts=offset < end)
     return factor

@@ -36,15 +36,15 @@ def log2_hz(length: int) -> Wav:
     return np.log2(np.maximum(hz, 1.0)).astype(np.float32)
 
 
-def spread(grid: NDArray[np.floating], bins: int) -> Wav:
-    """Values at equal distances from 0 Hz to half the sample rate, interpolated linearly to `bins` frequencies."""
-    below, share = _places(len(grid), bins)
+def spread(grid: NDArray[np.floating], count: int) -> Wav:
+    """Values at equal distances, interpolated linearly to `count` values from the first to the last."""
+    below, share = _places(len(grid), count)
     values = grid.astype(np.float32)
     return np.asarray(values[below] + share * (values[1:] - values[:-1])[below], np.float32)
 
 
 @lru_cache(maxsize=16)
-def _places(points: int, bins: int) -> tuple[NDArray[np.int64], Wav]:
-    position = np.arange(bins) * ((points - 1) / (bins - 1))
+def _places(points: int, count: int) -> tuple[NDArray[np.int64], Wav]:
+    position = np.arange(count) * ((points - 1) / (count - 1))
     below = np.minimum(position.astype(np.int64), points - 2)
     return below, (position - below).astype(np.float32)

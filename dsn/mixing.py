@@ -90,12 +90,25 @@ def assemble(
     for piece in track:
         part = corpus.stretch(piece.file, piece.start, piece.stop).astype(dtype)
         width, end = min(_FADE, len(part)), piece.at + len(part)
+        if end > samples:
+            raise ValueError(f"a piece of {piece.file} ends at sample {end} of a track of {samples}; draw it anew")
         if piece.at > 0:
             part[:width] *= ramp[:width]
         if end < samples:
             part[-width:] *= ramp[:width][::-1]
         wav[piece.at : end] += part
     return wav
+
+
+def audible(corpus: Corpus, track: Track, samples: int) -> bool:
+    """Whether a track is louder than SILENCE; the middle of a piece nearly always settles it."""
+    for piece in track[:2]:
+        middle, half = (piece.start + piece.stop) // 2, min(4000, (piece.stop - piece.start) // 2 - _FADE)
+        if half > 0:
+            part = corpus.stretch(piece.file, middle - half, middle + half)
+            if np.dot(part, part) > 1.01 * SILENCE**2 * samples:
+                return True
+    return rms(assemble(corpus, track, samples)) > SILENCE
 
 
 def tilted(wav: Signal, tilt_db: float) -> Signal:

@@ -87,14 +87,15 @@ class Pool:
             raise ValueError(f"the pool in {self.folder} has no recipe {recipe.id}")
         return self[self._places[recipe.id]]
 
-    def labels(self, metric: str) -> Wav:
-        """The metric of each noisy signal, (N,) float32, from `labels.csv` in the folder or, for the SNR, the recipes.
+    def labels(self, metric: str, indices: Sequence[int] | NDArray[np.integer] | None = None) -> Wav:
+        """The metric of each noisy signal, or of some, float32, from the folder's `labels.csv`; the SNR from recipes.
 
         Raises ValueError if a label is missing or could not be measured; `dsn.labels.label` makes them.
         """
         path = self.folder / LABELS
-        values = labels.lookup(labels.read_labels(path), self.recipes, metric, str(path))
-        return np.array([values[recipe.id] for recipe in self.recipes], dtype=np.float32)
+        recipes = self.recipes if indices is None else [self.recipes[int(index)] for index in indices]
+        values = labels.lookup(labels.read_labels(path), recipes, metric, str(path))
+        return np.array([values[recipe.id] for recipe in recipes], dtype=np.float32)
 
     def batch(self, indices: Sequence[int] | NDArray[np.integer]) -> tuple[Wav, Wav]:
         """Noisy and clean of several mixtures, each (B, L) float32."""

@@ -100,8 +100,10 @@ class VariedNoises(NoiseDraw):
             found = self.source(kind, gain_db, samples)
         if kind == "coloured":
             found = replace(found, exponent=uniform(self.rng, *EXPONENT))
+        if not kind.startswith(COMPUTED):  # these have a random spectrum anyway
+            found = self.varied.curved(found)
         room = self.varied.room(self.room) if kind == "babble" else None
-        return self._enveloped(replace(self.varied.curved(found), speed=speed, room=room), self.varied.envelope())
+        return self._enveloped(replace(found, speed=speed, room=room), self.varied.envelope())
 
     def with_voices(self, noises: tuple[Noise, ...], snr_db: float) -> tuple[tuple[Noise, ...], float]:
         """The noises with competing voices, or these instead, and the SNR against all of it."""

@@ -99,7 +99,7 @@ def source(corpus: Corpus, noise: Noise, samples: int, microphone: Microphone | 
     gain = effects.curve(samples, noise.equaliser, 0.0, microphone)
     if noise.kind in ("coloured", "speech_shaped"):
         shape = _shape(corpus, noise, samples)
-        wav = synthetic_noise.gaussian(
+        wav = synthetic_noise.shaped(
             samples,
             np.random.Generator(np.random.PCG64(noise.seed)),
             shape if gain is None else shape * gain,

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dsn import audio, config, drawing, files, mixing
+from dsn import audio, config, drawing, files, mixing, pool
 from dsn.data import Corpus, Noise, Piece, Recipe, Room, default_folder, draw, read_recipes, render, write_recipes
 from tests.corpora import make_corpus, speechlike, write_manifest
 
+ROOT = Path(__file__).parent.parent
 DATA = config.Data(samples=24000)
 PLAIN = dataclasses.replace(DATA, tilt=0, reverberation=0)
 
@@ -127,6 +128,16 @@ def test_a_fixed_snr_changes_nothing_else(corpus: Corpus) -> None:
         speech = draw(corpus, "train", seed, DATA, kind="hiss")
         assert (speech.speech, speech.level_db) == (free.speech, free.level_db)
         assert set(speech.kind.split("+")) == {"hiss"}
+
+
+def test_recipes_of_the_first_edition_stay_what_they_were(corpus: Corpus) -> None:
+    data = config.Data(samples=24000, rumble=0.4, reverberation=0.5)
+    recipes = [draw(corpus, "train", seed, data) for seed in range(40)]
+    assert pool.key(recipes) == "4a83e4f7556435e1a6cddcc555f9f16a7f08f05dc14312881f3fd9f1a5e4ea6b"
+    expected = [-0.005317540839314461, 0.000732883985619992, -0.014110011048614979, -0.00835832953453064]
+    np.testing.assert_allclose(render(corpus, recipes[3]).noisy[::6000], expected, atol=1e-7)
+    lines = (ROOT / "results" / "test_recipes.jsonl").read_text().splitlines()
+    assert [recipe.to_json() for recipe in read_recipes(ROOT / "results" / "test_recipes.jsonl")] == lines
 
 
 def test_recipes_survive_json(corpus: Corpus, tmp_path: Path) -> None:

@@ -223,6 +223,7 @@ def test_labels_come_from_the_folder(folder: Path, recipes: list[Recipe]) -> Non
     found = stored.labels("dnsmos_ovrl")
     assert found.dtype == np.float32
     np.testing.assert_array_equal(found, 1 + np.arange(6) / 4)
+    np.testing.assert_array_equal(stored.labels("dnsmos_ovrl", [4, 0]), [2.0, 1.0])
     del table[recipes[3].id]
     labels.write_labels(folder / pool.LABELS, table)
     with pytest.raises(ValueError, match=f"lacks dnsmos_ovrl of 1 of 6 mixtures, {recipes[3].id}"):
