@@ -81,7 +81,7 @@ def test_gru_carries_its_state_and_the_state_its_gradient(calls):
     state = torch.randn(2, BATCH * BINS, 16)
     for kind in GATES:
         check(layer, torch.randn(BATCH, FRAMES, BINS, 32), state, gates(kind))
-    assert calls == ["gru"] * 7
+    assert calls == ["gru"] * 6  # static and dynamic groups apart; with no open frame, the static ones alone
 
 
 @pytest.mark.parametrize("kind", GATES)

@@ -13,7 +13,9 @@ from dsn.policy import (
     hard_gate,
     periodic_gate,
     random_gate,
+    run_length_gate,
     sample_gate,
+    segments_like,
     slimmable_gate,
     standardise,
 )
@@ -165,3 +167,48 @@ def test_periodic_gates_keep_within_a_frame_of_their_ratio(ratio):
 def test_ratios_outside_0_to_1_are_refused(make):
     with pytest.raises(ValueError, match=r"ratio is \[0.5, 1.2\]"):
         make((1, 3, 2), [0.5, 1.2])
+
+
+def lengths(row: torch.Tensor) -> tuple[list[int], list[int]]:
+    """Sorted lengths of the closed and the open runs of one gate (T,)."""
+    states, counts = torch.unique_consecutive(row, return_counts=True)
+    return sorted(counts[states == 0].tolist()), sorted(counts[states == 1].tolist())
+
+
+def test_run_length_gates_have_uniform_ratios_shared_by_the_gates_of_a_signal():
+    gate = run_length_gate((1500, 800, 2), torch.Generator().manual_seed(0))
+    assert gate.shape == (1500, 800, 2) and set(gate.unique().tolist()) == {0.0, 1.0}
+    first, second = activation_ratio(gate).unbind(dim=1)
+    for quantile in (0.1, 0.3, 0.5, 0.7, 0.9):
+        assert float(first.quantile(quantile)) == pytest.approx(quantile, abs=0.05)
+    assert float(torch.corrcoef(torch.stack([first, second]))[0, 1]) > 0.85
+    within = (gate - gate.mean(dim=1, keepdim=True)).prod(dim=2).mean()
+    assert abs(float(within)) < 0.005  # gates of a signal open independently of each other
+    assert float(gate.mean(dim=(0, 2)).std()) < 0.02  # no moment is preferred
+
+
+@pytest.mark.parametrize("longest", [1, 8, 64])
+def test_run_length_gates_change_at_log_uniform_steps(longest):
+    def drawn(frames: int) -> torch.Tensor:
+        return run_length_gate((3000, frames, 1), torch.Generator().manual_seed(1), longest)[..., 0]
+
+    gate = drawn(600)
+    assert torch.equal(gate, drawn(600))
+    reaches = 1 - torch.arange(1, longest + 1).log() / torch.tensor(longest + 1.0).log()  # P(length >= n)
+    changes = (gate.diff(dim=1) != 0).float().mean(dim=0)
+    # neighbouring segments differ with probability 2 r (1 - r), on average 1 / 3
+    assert float(changes[0]) == pytest.approx(float(1 - reaches[1]) / 3 if longest > 1 else 1 / 3, abs=0.02)
+    assert float(changes[200:].mean()) == pytest.approx(1 / (3 * float(reaches.sum())), rel=0.05)
+
+
+def test_segments_like_keep_ratio_and_run_lengths_and_move_the_moments():
+    gate = run_length_gate((20, 300, 3), torch.Generator().manual_seed(2))
+    gate[0, :, 0], gate[0, :, 1] = 1, 0
+    gate[0, :, 2] = torch.arange(300) % 2
+    before, shuffled = gate.clone(), segments_like(gate, torch.Generator().manual_seed(3))
+    assert torch.equal(gate, before) and shuffled.shape == gate.shape and shuffled.dtype == gate.dtype
+    for old, new in zip(gate.transpose(1, 2).flatten(0, 1), shuffled.transpose(1, 2).flatten(0, 1), strict=True):
+        assert lengths(old) == lengths(new)
+    assert torch.equal(shuffled, segments_like(gate, torch.Generator().manual_seed(3)))
+    centred = [part - part.mean(dim=1, keepdim=True) for part in (gate, shuffled)]
+    assert abs(float((centred[0] * centred[1]).mean() / centred[0].square().mean())) < 0.15

@@ -38,7 +38,7 @@ class Recurrent(nn.Module):
 
     def recur(self, x: Tensor, state: Tensor | None, gate: Tensor | None, skip: bool) -> tuple[Tensor, Tensor | None]:
         """The GRU's part of the block, and its state."""
-        y, state = self.gru(x, state, gate, skip)
+        y, state = self.gru(x, state, gate, skip, masked=False)
         return self.norm1(x + self.fc(leaky(y), gate, skip)), state
 
     def forward(

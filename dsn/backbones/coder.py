@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from .. import config
 from ..dynamic import DynamicConv, DynamicConvTranspose, DynamicDepthwise
+from ..dynamic.gating import Branches, wants_gradient
 from ..macs import MacRow
 
 SLOPE = 0.03
@@ -22,6 +23,7 @@ class Encoder(nn.Module):
 
     Shapes: feats (B, P, T, F), gate (B, T) -> the outputs of all, the last (B, C, T, F').
     State:  one past input frame per layer.          Closed gate: dynamic channels are 0.
+    A gate that wants a gradient chooses once per output between closed and open frames (`Branches`).
     """
 
     def __init__(self, model: config.Model) -> None:
@@ -36,6 +38,8 @@ class Encoder(nn.Module):
         self, x: Tensor, state: tuple[Tensor, ...] | None, gate: Tensor | None, skip: bool
     ) -> tuple[list[Tensor], tuple[Tensor, ...]]:
         """Outputs of all layers, and the states."""
+        if gate is not None and wants_gradient(gate) and not skip:
+            return self._branches(x, state, gate)
         outputs, states = [], []
         for k, layer in enumerate(self.layers):
             x, last = layer(x, None if state is None else state[k], gate, skip)
@@ -43,6 +47,19 @@ class Encoder(nn.Module):
             outputs.append(x)
             states.append(last)
         return outputs, tuple(states)
+
+    def _branches(
+        self, x: Tensor, state: tuple[Tensor, ...] | None, gate: Tensor
+    ) -> tuple[list[Tensor], tuple[Tensor, ...]]:
+        """`forward` with every frame both closed and open, which the gate's gradient compares."""
+        now, outputs, states = Branches(x, x), [x], []
+        for k, layer in enumerate(self.layers):
+            assert isinstance(layer, DynamicConv)
+            now, last = layer.branches(outputs[-1], now, None if state is None else state[k])
+            now = now.map(leaky)
+            outputs.append(now.chosen(gate))
+            states.append(last)
+        return outputs[1:], tuple(states)
 
     def sizes(self, bins: int) -> list[int]:
         """Frequency bins of the input and of every layer's output."""
@@ -87,6 +104,8 @@ class Decoder(nn.Module):
         self, x: Tensor, encoded: list[Tensor], state: tuple[Tensor, ...] | None, gate: Tensor | None, skip: bool
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Mask features and the states."""
+        if gate is not None and wants_gradient(gate) and not skip:
+            return self._branches(x, encoded, state, gate)
         states = []
         for k, (scale, layer) in enumerate(zip(self.skips, self.layers, strict=True)):
             x = x + scale(encoded[-1 - k], gate, skip)
@@ -94,6 +113,19 @@ class Decoder(nn.Module):
             x = leaky(x) if k < len(self.layers) - 1 else x
             states.append(last)
         return x, tuple(states)
+
+    def _branches(
+        self, x: Tensor, encoded: list[Tensor], state: tuple[Tensor, ...] | None, gate: Tensor
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """`forward` with every frame both closed and open, which the gate's gradient compares."""
+        now, states = Branches(x, x), []
+        for k, (scale, layer) in enumerate(zip(self.skips, self.layers, strict=True)):
+            assert isinstance(scale, DynamicDepthwise) and isinstance(layer, DynamicConv)
+            now = now.plus(scale.branches(encoded[-1 - k]))
+            now, last = layer.branches(now.chosen(gate), now, None if state is None else state[k])
+            now = now.map(leaky) if k < len(self.layers) - 1 else now
+            states.append(last)
+        return now.chosen(gate), tuple(states)
 
     def macs(self, gate: int | None, sizes: list[int]) -> list[MacRow]:
         """Cost per frame, layer by layer, for the sizes of the encoder."""

@@ -7,6 +7,12 @@ states that the four structures exist.
 
 Every layer has two executions of the same weights: dense (`skip=False`) computes everything and masks, for training;
 `skip=True` computes only what the gates ask for.
+
+A gate's gradient in frame t is what opening does to that frame: the output with the gate open minus the output with it
+closed, whichever it is now. In dense execution that derivative is exact for every layer alone, for GRU and fully
+connected layer in a row, and for the convolutions of an encoder or decoder, where no path is multiplied by the gate
+twice. Between stages that share a gate, and from a block's GRU to its attention, it is one of first order. Effects on
+later frames carry a gradient through the past inputs of convolutions, but none through held GRU states or keys.
 """
 
 from .attention import AttentionState as AttentionState

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import fused, macs
-from .gating import check_gate, check_split, run_by_gate, spread
+from .gating import Branches, check_gate, check_split, pad_to, run_by_gate, spread
 
 
 class DynamicConv(nn.Module):
@@ -50,13 +50,28 @@ class DynamicConv(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Convolve every frame with its past."""
         check_gate(gate, x.shape[0], x.shape[2])
-        past, frames = self.kernel[0] - 1, x.shape[2]
         if state is None and gate is None and not skip and self._fits and fused.serves(x, 1):
-            return self._fused(x), x[:, :, -past:]
+            return self._fused(x), x[:, :, 1 - self.kernel[0] :]
+        joined = self._joined(x, state)
+        y = self._skip(joined, gate) if skip else self._dense(joined, gate)
+        return y, joined[:, :, x.shape[2] :]
+
+    def branches(self, left: Tensor, now: Branches, state: Tensor | None = None) -> tuple[Branches, Tensor]:
+        """Every frame closed and open, for the gate's gradient.
+
+        Shapes: left (B, C_in, T, F), what each frame leaves to later ones: `now.chosen(gate)` -> as `forward`.
+        """
+        joined = self._joined(left, state)
+        past = [joined[:, :, k : k + left.shape[2]] for k in range(self.kernel[0] - 1)]
+        closed, opened = (torch.stack([*past, x], dim=1) for x in now)
+        static = pad_to(self._static(closed), self.outputs, 1)
+        return Branches(static, self._whole(opened)), joined[:, :, left.shape[2] :]
+
+    def _joined(self, x: Tensor, state: Tensor | None) -> Tensor:
+        """The frames of x behind the k - 1 before them."""
         if state is None:
-            state = x.new_zeros(x.shape[0], x.shape[1], past, x.shape[3])
-        joined = torch.cat([state, x], dim=2)
-        return self._skip(joined, gate) if skip else self._dense(joined, gate), joined[:, :, frames:]
+            state = x.new_zeros(x.shape[0], x.shape[1], self.kernel[0] - 1, x.shape[3])
+        return torch.cat([state, x], dim=2)
 
     @property
     def _fits(self) -> bool:
@@ -97,19 +112,21 @@ class DynamicConv(nn.Module):
         frames = joined.shape[2] - self.kernel[0] + 1
         taps = torch.stack([joined[:, :, k : k + frames] for k in range(self.kernel[0])], dim=1)
         if gate is None:
-            return self.conv(taps.flatten(1, 2))
-        each = taps.permute(0, 3, 1, 2, 4).flatten(0, 1)  # (B T, k, C_in, F)
+            return self._whole(taps)
+        each = taps.permute(0, 3, 1, 2, 4).flatten(0, 1)[:, :, :, None]  # (B T, k, C_in, 1, F)
         y = run_by_gate(each, gate.flatten(), self._whole, self._static, 1)
-        return y.unflatten(0, gate.shape).transpose(1, 2)
+        return y[:, :, 0].unflatten(0, gate.shape).transpose(1, 2)
 
     def _whole(self, taps: Tensor) -> Tensor:
-        return self.conv(taps.flatten(1, 2)[:, :, None])[:, :, 0]
+        """Taps of frames side by side (B, k, C_in, T, F) -> (B, C_out, T, F')."""
+        return self.conv(taps.flatten(1, 2))
 
     def _static(self, taps: Tensor) -> Tensor:
-        x = taps[:, :, : self.static_inputs].flatten(1, 2)[:, :, None]
+        """As `_whole`, of static inputs and outputs alone."""
+        x = taps[:, :, : self.static_inputs].flatten(1, 2)
         weight = self.conv.weight.unflatten(1, (self.kernel[0], self.inputs))
         weight = weight[: self.static_outputs, :, : self.static_inputs].flatten(1, 2)
-        return nn.functional.conv2d(x, weight, self._static_bias(), stride=self.conv.stride)[:, :, 0]
+        return nn.functional.conv2d(x, weight, self._static_bias(), stride=self.conv.stride)
 
     def _static_bias(self) -> Tensor | None:
         return None if self.conv.bias is None else self.conv.bias[: self.static_outputs]
@@ -162,12 +179,12 @@ class DynamicConvTranspose(DynamicConv):
         )
 
     def _static(self, taps: Tensor) -> Tensor:
-        x = taps[:, :, : self.static_inputs].flatten(1, 2)[:, :, None]
+        x = taps[:, :, : self.static_inputs].flatten(1, 2)
         weight = self.conv.weight.unflatten(0, (self.kernel[0], self.inputs))
         weight = weight[:, : self.static_inputs, : self.static_outputs].flatten(0, 1)
         return nn.functional.conv_transpose2d(
             x, weight, self._static_bias(), stride=self.conv.stride, output_padding=(0, self.output_padding)
-        )[:, :, 0]
+        )
 
     def output_bins(self, bins: int) -> int:
         """Frequency size of the output for an input of `bins`."""
@@ -199,6 +216,11 @@ class DynamicDepthwise(nn.Module):
             y = run_by_gate(each, gate.flatten(), self.conv, self._static, 1)
             return y[:, :, 0].unflatten(0, gate.shape).transpose(1, 2)
         return self._scale(x) * spread(gate, self.static, self.channels).transpose(1, 2)[..., None]
+
+    def branches(self, x: Tensor) -> Branches:
+        """Every frame closed and open, for the gate's gradient."""
+        opened = self._scale(x)
+        return Branches(pad_to(opened[:, : self.static], self.channels, 1), opened)
 
     def _scale(self, x: Tensor) -> Tensor:
         """As `conv`, which takes a slow path through grouped convolutions in training."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -27,6 +27,34 @@ def spread(gate: Tensor, static: int, whole: int) -> Tensor:
     """A gate per channel, always 1 for the static ones: (B, T) -> (B, T, C)."""
     ones = gate.new_ones(*gate.shape, static)
     return torch.cat([ones, gate[..., None].expand(*gate.shape, whole - static)], dim=-1)
+
+
+def wants_gradient(gate: Tensor | None) -> bool:
+    """Whether a gate is to be trained, so that closed frames need the value that they would have if they were open."""
+    return gate is not None and gate.requires_grad and torch.is_grad_enabled()
+
+
+class Branches(NamedTuple):
+    """Every frame with its gate closed and with it open, both (B, C, T, F), between convolutions that share the gate.
+
+    The gate chooses once, where values leave the stage or pass to later frames, instead of in every layer. So its
+    derivative in frame t is what opening adds to that frame: open - closed, all layers of the stage taken together.
+    """
+
+    closed: Tensor
+    opened: Tensor
+
+    def chosen(self, gate: Tensor) -> Tensor:
+        """The open frames where the gate (B, T) is 1, the closed ones where it is 0."""
+        return torch.lerp(self.closed, self.opened, gate[:, None, :, None])
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Branches:
+        """The same function of both."""
+        return Branches(function(self.closed), function(self.opened))
+
+    def plus(self, other: Branches) -> Branches:
+        """The sums of both."""
+        return Branches(self.closed + other.closed, self.opened + other.opened)
 
 
 def pad_to(x: Tensor, width: int, axis: int) -> Tensor:

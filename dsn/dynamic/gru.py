@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from .. import fused, macs
-from .gating import Axis, check_gate, check_split
+from .gating import Axis, check_gate, check_split, spread, wants_gradient
 
 
 class DynamicGRU(nn.Module):
@@ -20,8 +19,8 @@ class DynamicGRU(nn.Module):
     Shapes: x (B, T, F, C), gate (B, T) in {0, 1} -> y (B, T, F, C) along time, (B, T, F, 2 C) along frequency.
     State:  along time (G, B F, C / G), None is zeros; along frequency None.
     Closed gate: dynamic groups put out 0. Along time their state is held, in training as at inference: the open
-            frames of a sequence are moved to its front, run in one call, and moved back. With `running` the state
-            runs on along time, and only the output is masked.
+            frames of a sequence are moved to its front, run in one call, and moved back (`run_held`). With `running`
+            the state runs on along time, and only the output is masked.
     MACs:   per group 3 (2 C / G) C / G per bin and direction; all static where the state runs on.
     Raises: ValueError if `groups` does not divide `channels` or `static_groups` is not within `groups`.
     """
@@ -38,13 +37,27 @@ class DynamicGRU(nn.Module):
         )
 
     def forward(
-        self, x: Tensor, state: Tensor | None = None, gate: Tensor | None = None, skip: bool = False
+        self,
+        x: Tensor,
+        state: Tensor | None = None,
+        gate: Tensor | None = None,
+        skip: bool = False,
+        masked: bool = True,
     ) -> tuple[Tensor, Tensor | None]:
-        """Run every group along its axis."""
+        """Run every group along its axis.
+
+        With `masked` False, dense execution leaves it to the next layer, which gets the same gate, to ignore the
+        dynamic groups of closed frames: so the gate multiplies once on the way through both.
+        """
         check_gate(gate, *x.shape[:2])
         if self.axis == "time":
-            return self._along_time(x, state, gate, skip)
-        return self._along_frequency(x, gate, skip), None
+            y, state = self._along_time(x, state, gate, skip)
+        else:
+            y, state = self._along_frequency(x, gate, skip), None
+        if masked and gate is not None:
+            split = y.shape[-1] * self.static_groups // len(self.groups)
+            y = y * spread(gate, split, y.shape[-1])[:, :, None]
+        return y, state
 
     def _run(self, x: Tensor, groups: slice, state: Tensor | None = None, skip: bool = False) -> Tensor:
         """Groups side by side over sequences x (N, S, G w), along time from state (N, G w); None is zeros."""
@@ -71,7 +84,7 @@ class DynamicGRU(nn.Module):
             if is_open.any():
                 extra[is_open] = self._run(each[is_open], dynamic, skip=skip)
         else:
-            extra = self._run(each, dynamic) * gate.flatten()[:, None, None]
+            extra = self._run(each, dynamic)
         return torch.cat([static, extra], dim=-1).unflatten(0, size)
 
     def _along_time(self, x: Tensor, state: Tensor | None, gate: Tensor | None, skip: bool) -> tuple[Tensor, Tensor]:
@@ -89,15 +102,15 @@ class DynamicGRU(nn.Module):
         return y.unflatten(0, (batch, bins)).transpose(1, 2), states
 
     def _gated(self, rows: Tensor, state: Tensor, gate: Tensor, skip: bool) -> tuple[Tensor, Tensor]:
-        """Dynamic groups along time: rows (N, T, C), state (N, C), gate (N, T) -> outputs and the state after them."""
+        """Dynamic groups along time: rows (N, T, C), state (N, C), gate (N, T) -> outputs, unmasked, and the state."""
 
-        def run(x: Tensor, start: Tensor) -> tuple[Tensor, None]:
-            return self._run(x, slice(self.static_groups, None), start[0], skip), None
+        def run(x: Tensor, start: Tensor) -> Tensor:
+            return self._run(x, slice(self.static_groups, None), start, skip)
 
         if not self.running:
-            return run_held(run, rows, state, gate, skip)
-        y, _ = run(rows, state[None])
-        return y * gate[..., None], y[:, -1]
+            return run_held(run, rows, state, gate)
+        y = run(rows, state)
+        return y, y[:, -1]
 
     def macs(self, bins: int) -> macs.Macs:
         """Cost per frame of `bins`."""
@@ -107,24 +120,26 @@ class DynamicGRU(nn.Module):
         return macs.split(each * always, each * len(self.groups))
 
 
-def run_held(
-    gru: Callable[[Tensor, Tensor], tuple[Tensor, Any]], x: Tensor, state: Tensor, gate: Tensor, skip: bool
-) -> tuple[Tensor, Tensor]:
-    """One GRU, `gru(x, state[None])`, over the open frames only; closed frames put out 0 and hold the state.
+def run_held(gru: Callable[[Tensor, Tensor], Tensor], x: Tensor, state: Tensor, gate: Tensor) -> tuple[Tensor, Tensor]:
+    """One GRU, `gru(x, state)`, over the open frames only; closed frames hold the state.
 
     Shapes: x (N, T, C), state (N, H), gate (N, T) in {0, 1} -> y (N, T, H), state (N, H).
-    With `skip` the call stops after the longest sequence's open frames, else it runs T steps; a closed frame then
-    has an output for the gate's gradient, which the product with the gate removes again.
+    In a closed frame, y is for the caller to mask: the held state or, where the gate wants a gradient, what the frame
+    would put out if it were open, from the state held before it. That gradient is the gate's effect on its own frame;
+    what later frames see of the state carries none.
     """
     is_open = gate > 0.5
     counts = is_open.sum(dim=1)
-    steps = int(counts.max()) if skip else x.shape[1]
-    if steps == 0:
-        return x.new_zeros(*x.shape[:2], state.shape[-1]), state
-    order = torch.argsort(~is_open, dim=1, stable=True)
-    spread = order[:, :steps, None]
-    y, _ = gru(x.gather(1, spread.expand(-1, -1, x.shape[-1])), state[None].contiguous())
-    states = torch.cat([state[:, None], y], dim=1)
+    steps = int(counts.max())
+    states = state[:, None]  # after 0, 1, 2, ... open frames
+    if steps:
+        first = torch.argsort(~is_open, dim=1, stable=True)[:, :steps, None]
+        y = gru(x.gather(1, first.expand(-1, -1, x.shape[-1])), state)
+        states = torch.cat([states, y], dim=1)
     last = states[torch.arange(len(x), device=x.device), counts]
-    back = x.new_zeros(*x.shape[:2], state.shape[-1]).scatter(1, spread.expand(-1, -1, state.shape[-1]), y)
-    return back * gate[..., None], last
+    y = states.gather(1, is_open.cumsum(dim=1)[..., None].expand(-1, -1, state.shape[-1]))
+    if wants_gradient(gate) and not is_open.all():
+        with torch.no_grad():  # the gate is 0 there, so the candidates themselves get no gradient
+            candidates = gru(x[~is_open][:, None], y[~is_open])
+        y = y.masked_scatter(~is_open[..., None], candidates)
+    return y, last

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from .. import macs
-from .gating import check_gate, check_split, run_by_gate
+from .gating import check_gate, check_split, run_by_gate, spread
 
 
 class DynamicLinear(nn.Module):
@@ -34,10 +33,18 @@ class DynamicLinear(nn.Module):
             return self.linear(x)
         if skip:
             return run_by_gate(x.flatten(0, 1), gate.flatten(), self.linear, self._static, -1).unflatten(0, x.shape[:2])
-        gate = gate.reshape(*gate.shape, *[1] * (x.dim() - 2))
-        x = torch.cat([x[..., : self.static_inputs], x[..., self.static_inputs :] * gate], dim=-1)
-        y = self.linear(x)
-        return torch.cat([y[..., : self.static_outputs], y[..., self.static_outputs :] * gate], dim=-1)
+        return self._dense(x, gate)
+
+    def _dense(self, x: Tensor, gate: Tensor) -> Tensor:
+        """Two products, of static and of dynamic inputs, joined by the gate."""
+        weight, split, outputs = self.linear.weight, self.static_inputs, self.linear.out_features
+        ones = [1] * (x.dim() - 3)
+        y = nn.functional.linear(x[..., :split], weight[:, :split], self.linear.bias)
+        if self.static_outputs < outputs:
+            y = y * spread(gate, self.static_outputs, outputs).reshape(*gate.shape, *ones, outputs)
+        if split == self.linear.in_features:
+            return y
+        return y + nn.functional.linear(x[..., split:], weight[:, split:]) * gate.reshape(*gate.shape, *ones, 1)
 
     def _static(self, x: Tensor) -> Tensor:
         weight = self.linear.weight[: self.static_outputs, : self.static_inputs]
