@@ -212,7 +212,7 @@ def conv(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 def conv_transpose(x: Tensor, weight: Tensor, bias: Tensor, bins: int) -> Tensor:
     """The mirror of `conv` along frequency, causal along time.
 
-    Shapes: x (B, I, T, F), weight (2, 3, I, O), past first, bias (O) -> y (B, O, T, bins); in memory channels come last.
+    Shapes: x (B, I, T, F), weight (2, 3, I, O), past first, bias (O) -> y (B, O, T, bins), as `conv`.
     """
     y = _ConvTranspose.apply(x.permute(0, 2, 3, 1).contiguous(), weight, bias, bins)
     return y.permute(0, 3, 1, 2)  # type: ignore[union-attr]
