@@ -18,9 +18,10 @@ from typing import Any
 
 import torch
 
-from dsn import config, stored
+from dsn import config
 from dsn.losses import fit_guide
 from dsn.pool import Pool
+from dsn_book.study import results
 
 LOSS = config.Loss(snr_weight=0.002)
 TEACHER = "ftfnet"
@@ -185,7 +186,7 @@ def ablation_rows(pool: Pool) -> list[Row]:
     trains["map-steep"] = slim(SHORT, guided(steep(usual.guide)))
     trains["map-narrow"] = slim(SHORT, guided(narrow(usual.guide)))
     trains["map-rising"] = slim(SHORT, guided(guide(pool, RATIOS[""], rising=True)))
-    later = [*stored.AGAIN, "short-mgt-dsn-again"]
+    later = [*results.AGAIN, "short-mgt-dsn-again"]
     starts = {name: (AGAIN, 1) if name in later else ("trunk-slim", 2) for name in trains}
     return [*kind_rows(usual), *(Row(name, train, *starts[name]) for name, train in trains.items())]
 

@@ -21,11 +21,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dsn import results, stored
+from dsn.dial import gates
 from dsn.macs import MacTable
 from dsn.model import DSN, Enhanced
 from dsn.policy import constant_gate, periodic_gate, random_gate
 from dsn.train import MODEL
+from dsn_book.study import results
 
 NOISY = "noisy"
 BASELINE = "ftfnet"
@@ -109,7 +110,7 @@ def controlled(model: DSN, control: str, ratios: Sequence[float], seed: int) -> 
         "random": lambda wav: partial(random_gate, ratio=list(ratios), generator=drawn(wav)),
         "frozen": lambda wav: partial(constant_gate, ratio=list(ratios)),
         "periodic": lambda wav: partial(periodic_gate, ratio=list(ratios)),
-        "shuffled": lambda wav: shuffled(results.gates(model, wav), drawn(wav))[None],
+        "shuffled": lambda wav: shuffled(gates(model, wav), drawn(wav))[None],
     }
     if control not in makers:
         raise ValueError(f"control is {control!r}; choose one of {', '.join(makers)}")
@@ -134,5 +135,5 @@ def compared(rows: Iterable[str]) -> list[System]:
     """The systems that these rows allow, what matters most first."""
     rows = list(rows)
     own = [name for name in rows if name != BLIND]
-    plain = [System(name, name) for name in sorted(own, key=lambda name: (*stored.order(name), name))]
+    plain = [System(name, name) for name in sorted(own, key=lambda name: (*results.order(name), name))]
     return [System(NOISY, None), *plain, *(s for s in (*CONTROLS, *DIALS) if s.row in rows)]

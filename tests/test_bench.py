@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from dsn import __main__ as cli
-from dsn import bench, config, results, weights
+from dsn import bench, config, test_pairs, weights
 from dsn.bench import gtcrn, parts, peers, systems, timing
 from dsn.bench.timing import WARM_UP, Contestant, Times
 from dsn.commands import bench as command
@@ -67,7 +67,7 @@ def test_dials_meet_their_costs() -> None:
 def test_sound_is_hops_of_speech() -> None:
     hops = systems.sound(2.5)
     assert hops.shape == (len(hops), 256) and len(hops) >= 2.5 * 62.5 and hops.dtype == np.float32
-    assert results.spread(3, 8) == [0, 1, 2] and 0.001 < np.abs(hops).max() <= 1
+    assert test_pairs.spread(3, 8) == [0, 1, 2] and 0.001 < np.abs(hops).max() <= 1
 
 
 def test_ungated_network_is_the_open_one() -> None:

@@ -64,10 +64,10 @@ def runs(installed, tmp_path_factory):
         yield {(path, size): pool.submit(run, path, size) for path, size in RUNS}
 
 
-def test_wheel_holds_the_package_with_weights_data_and_displays_only(wheel):
+def test_wheel_holds_both_packages_with_weights_data_results_and_displays_only(wheel):
     names = zipfile.ZipFile(wheel).namelist()
-    assert {name.split("/")[0].split("-")[0] for name in names} == {"dsn"}
-    for folder in ("dsn/_data/", "dsn/weights/", "dsn/assets/"):
+    assert {name.split("/")[0].split("-")[0] for name in names} == {"dsn", "dsn_book"}
+    for folder in ("dsn/_data/", "dsn/weights/", "dsn_book/assets/", "dsn_book/_results/"):
         assert any(name.startswith(folder) for name in names), folder
 
 

@@ -5,8 +5,8 @@ import math
 import pandas
 import pytest
 
-from dsn.claims import claims, holding, ratios_by_snr
-from dsn.statistics import Row, Table
+from dsn_book.study.goals import claims, holding, ratios_by_snr
+from dsn_book.study.intervals import Row, Table
 
 SYSTEMS = {"ftfnet": (100.0, 2.36, 15.2), "mgt-dsn": (72.0, 2.3, 15.1), "mgt-dsn-60": (61.0, 2.3, 15.0)}
 SYSTEMS["mgt-dsn-frozen"] = (54.0, 2.3, 15.0)

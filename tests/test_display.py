@@ -9,7 +9,7 @@ import torch
 from bs4 import BeautifulSoup, Tag
 from matplotlib.figure import Figure
 
-from dsn import display
+from dsn_book import display
 
 SCRIPT = "export function render(root, state) { root.textContent = state.text; }\n"
 

@@ -13,8 +13,8 @@ from PIL import Image
 
 from dsn import config
 from dsn.model import DSN
-from dsn.plots import Version, enhanced, listen, unprocessed
-from dsn.plots.listening import PEAK, listen_state, speech_gain
+from dsn_book.plots import Version, enhanced, listen, unprocessed
+from dsn_book.plots.listening import PEAK, listen_state, speech_gain
 from tests.corpora import speechlike
 
 RATE = 16000

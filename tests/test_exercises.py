@@ -11,8 +11,9 @@ import pytest
 import torch
 from torch import nn
 
-from dsn import config, dynamic, exercises, losses
-from dsn.exercises import Option, Verdict
+from dsn import config, dynamic, losses
+from dsn_book import exercises
+from dsn_book.exercises import Option, Verdict
 from tools import exercises as source
 from tools import notebooks
 

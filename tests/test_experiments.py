@@ -20,14 +20,15 @@ from dsn import audio, config, weights
 from dsn.data import TEST_RECIPES, Corpus, draw, read_recipes, write_recipes
 from dsn.model import DSN
 from dsn.recipe import Recipe
-from dsn.statistics import Table
+from dsn_book.study import results
+from dsn_book.study.intervals import Table
 
 SLIM = config.Model(channels=(4, 4, 8), past_frames=4, policy=config.Policy(bands=8, hidden=4))
 ROWS = {"ftfnet": config.Model.ftfnet(channels=(4, 4, 8)), "dsn": SLIM, "mgt-dsn": SLIM, "trunk": SLIM}
 
 
 def test_recipes_are_the_same_mixtures_at_six_snrs() -> None:
-    recipes = read_recipes(tables.stored.folder() / TEST_RECIPES)
+    recipes = read_recipes(results.folder() / TEST_RECIPES)
     assert len(recipes) >= 300 and len({recipe.id for recipe in recipes}) == len(recipes)
     about = test_set.about(recipes)
     assert {tuple(levels) for _, levels in about.groupby("group")["snr_db"]} == {test_set.SNRS_DB}

@@ -8,10 +8,10 @@ import torch
 from bs4 import BeautifulSoup, Tag
 
 from dsn import config
-from dsn.explore import WIDGET, Explorer
 from dsn.model import DSN
-from dsn.plots.dial import dial_explorer, stretches, strip
 from dsn.policy import hard_gate
+from dsn_book.plots.dial import dial_explorer, stretches, strip
+from dsn_book.slider import WIDGET, Explorer
 from tools.browser import CHROMIUM, Browser
 
 SETTINGS = (-2.0, 0.0, 1.5)

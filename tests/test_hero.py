@@ -12,11 +12,11 @@ import torch
 from bs4 import BeautifulSoup
 
 from dsn import config
-from dsn.display import ASSETS
 from dsn.model import DSN
-from dsn.plots import enhanced, hero, unprocessed
-from dsn.plots.hero import STEP, frame_time, hero_state, stops
-from dsn.plots.listening import speech_gain
+from dsn_book.display import ASSETS
+from dsn_book.plots import enhanced, hero, unprocessed
+from dsn_book.plots.hero import STEP, frame_time, hero_state, stops
+from dsn_book.plots.listening import speech_gain
 from tests import node
 from tests.corpora import speechlike
 from tests.shown import shown

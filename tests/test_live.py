@@ -15,8 +15,8 @@ from bs4 import BeautifulSoup
 from dsn import config, weights
 from dsn.audio import SAMPLE_RATE, resample, write
 from dsn.model import DSN
-from dsn.plots import enhanced, unprocessed
-from dsn.plots.live import live, live_state
+from dsn_book.plots import enhanced, unprocessed
+from dsn_book.plots.live import live, live_state
 from tests.corpora import speechlike
 from tools.browser import CHROMIUM, Browser
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dsn.plots.spectrograms import levels_db
+from dsn_book.plots.spectrograms import levels_db
 from tests import node
 
 pytestmark = node.needs_node

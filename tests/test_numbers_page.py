@@ -2,7 +2,7 @@
 
 import pytest
 
-from dsn.sources import Number, Source
+from dsn_book.provenance import Number, Source
 from tests.shown import shown
 from tools.chapters import ROOT
 

@@ -14,9 +14,10 @@ from bs4 import BeautifulSoup
 from IPython.display import HTML
 from torch import nn
 
-from dsn import config, dynamic, stored
+from dsn import config, dynamic
 from dsn.model import DSN
-from dsn.plots import backbones, tables
+from dsn_book.plots import backbones, tables
+from dsn_book.study import results
 from tools import notebooks
 
 NAMES = ("ftfnet", "hystnet", "crn")
@@ -148,13 +149,13 @@ def shown(sources: list[str]) -> list[Any]:
 
 
 @pytest.fixture
-def results(tmp_path, monkeypatch):
+def measured(tmp_path, monkeypatch):
     """A folder of results in which all planned rows are there, made of other rows of the stored ones."""
     roles = dict(zip(PLANNED, ["ftfnet", "dsn", "mgt-dsn"] * 2, strict=True))
-    place = stored.folder()
+    place = results.folder()
     shutil.copy(place / "manifest.json", tmp_path)
     systems, differences = (
-        table[~table["system"].isin(PLANNED)] for table in map(stored.table, ("systems", "differences"))
+        table[~table["system"].isin(PLANNED)] for table in map(results.table, ("systems", "differences"))
     )
     made = [systems[systems["system"] == old].assign(system=new) for new, old in roles.items()]
     systems = pandas.concat([systems, *made])
@@ -165,11 +166,11 @@ def results(tmp_path, monkeypatch):
         for new, old in roles.items()
     ]
     pandas.concat([differences, *made]).to_csv(tmp_path / "differences.csv", index=False)
-    monkeypatch.setattr(stored, "folder", lambda: tmp_path)
+    monkeypatch.setattr(results, "folder", lambda: tmp_path)
     return tmp_path
 
 
-def test_chapter_shows_rows_once_they_are_measured(results):
+def test_chapter_shows_rows_once_they_are_measured(measured):
     torch.set_num_threads(1)
     page = "\n".join(map(str, shown(section("How they fare"))))
     assert "Not measured yet" not in page and "Every planned row is there" in page
@@ -177,13 +178,13 @@ def test_chapter_shows_rows_once_they_are_measured(results):
     assert "CRN, metric-guided − CRN" in page and page.count("- HyST-Net, ") == 2 and page.count("- CRN, ") == 2
 
 
-def test_chapter_says_which_rows_are_missing(results):
-    systems = stored.table("systems")
+def test_chapter_says_which_rows_are_missing(measured):
+    systems = results.table("systems")
     for kept in (["crn"], []):
         there = systems["system"].isin(kept) | ~systems["system"].isin(PLANNED)
-        systems[there].to_csv(results / "systems.csv", index=False)
-        differences = stored.table("differences")
-        differences[~differences["system"].isin(PLANNED)].to_csv(results / "differences.csv", index=False)
+        systems[there].to_csv(measured / "systems.csv", index=False)
+        differences = results.table("differences")
+        differences[~differences["system"].isin(PLANNED)].to_csv(measured / "differences.csv", index=False)
         page = "\n".join(map(str, shown(section("How they fare"))))
         assert "not trained or measured yet: HyST-Net; HyST-Net, fixed ratio" in page
         assert ("<p>Not measured yet.</p>" in page) == (not kept) and ("<img" in page) == bool(kept)

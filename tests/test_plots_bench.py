@@ -9,7 +9,8 @@ from matplotlib.patches import Rectangle
 
 from dsn import bench
 from dsn.bench.parts import Part
-from dsn.plots import bench as figures
+from dsn_book.plots import bench as figures
+from dsn_book.study import results
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +96,7 @@ def test_tables(systems: pandas.DataFrame) -> None:
 
 
 def test_stored_run() -> None:
-    run = bench.load()
+    run = results.benchmark()
     assert list(run.systems) == bench.COLUMNS and set(run.systems["pace"]) == set(bench.PACES)
     assert {"ftfnet", "mgt-dsn", "mgt-dsn ungated"} <= set(run.systems["system"])
     assert run.hardware["threads"] == 1 and run.hardware["processor"]

@@ -9,7 +9,7 @@ from matplotlib.patches import Rectangle
 from dsn import config
 from dsn.dynamic import DynamicLinear
 from dsn.model import DSN
-from dsn.plots import layers
+from dsn_book.plots import layers
 
 HOP, FRAMES = 256, 8
 

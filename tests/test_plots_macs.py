@@ -5,7 +5,7 @@ from bs4 import BeautifulSoup
 
 from dsn import config
 from dsn.model import DSN
-from dsn.plots import macs
+from dsn_book.plots import macs
 
 
 @pytest.fixture(scope="module")

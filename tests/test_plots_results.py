@@ -12,8 +12,8 @@ from bs4 import BeautifulSoup
 from matplotlib.figure import Figure
 
 from dsn import config, losses
-from dsn.plots import marks, results, training
-from dsn.plots.tradeoff import tradeoff, tradeoff_state
+from dsn_book.plots import marks, results, training
+from dsn_book.plots.tradeoff import tradeoff, tradeoff_state
 
 
 def drawn(figure: Figure) -> bytes:

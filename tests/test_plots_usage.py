@@ -10,9 +10,9 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from dsn import stored
-from dsn.plots import ablations, tables, usage
-from dsn.statistics import Table
+from dsn_book.plots import ablations, tables, usage
+from dsn_book.study import results
+from dsn_book.study.intervals import Table
 
 
 def drawn(figure: Figure) -> bytes:
@@ -145,7 +145,7 @@ def test_every_system_has_its_family(system: str, name: str | None) -> None:
 
 
 def test_every_planned_system_is_in_the_landscape() -> None:
-    assert [name for name in stored.LABELS if ablations.family(name) is None] == ["noisy"]
+    assert [name for name in results.LABELS if ablations.family(name) is None] == ["noisy"]
 
 
 def test_landscape_has_the_families_the_dial_and_the_noisy_input(means: Table) -> None:
@@ -171,7 +171,7 @@ def test_one_seed_has_no_column_for_its_spread(differences: Table) -> None:
 
 
 def test_notes_on_the_stored_shares_do_not_run_into_each_other() -> None:
-    figure, _ = ablations.sensitivity(stored.table("sensitivity"))
+    figure, _ = ablations.sensitivity(results.table("sensitivity"))
     FigureCanvasAgg(figure).draw()
     boxes = [text.get_window_extent() for text in figure.axes[0].texts if text.get_text()]
     assert len(boxes) > 2 and not any(one.overlaps(two) for one, two in itertools.combinations(boxes, 2))

@@ -9,13 +9,15 @@ from functools import cache
 import numpy as np
 import pytest
 import soundfile
+import torch
 from bs4 import BeautifulSoup
 
-from dsn import config, display, exercises
-from dsn.display import ASSETS
-from dsn.exercises import Option, quiz
+from dsn import config
 from dsn.model import DSN
-from dsn.results import Pair
+from dsn.test_pairs import Pair
+from dsn_book import display, exercises
+from dsn_book.display import ASSETS
+from dsn_book.exercises import Option, quiz
 from tests import node
 from tests.shown import shown
 
@@ -58,7 +60,7 @@ def test_excerpts_are_the_middle_with_the_gates_of_the_whole():
     (excerpt,) = quiz.excerpts(model(), [Pair("000 rain", noise, noise, -5.0)], SECONDS)
     frames = round(SECONDS * 62.5)
     start = (24000 // 256 - frames) // 2
-    gate = model().enhance(quiz.results.torch.from_numpy(noise)).gate[0].numpy()
+    gate = model().enhance(torch.from_numpy(noise)).gate[0].numpy()
     assert excerpt.noise == "rain" and excerpt.gate.shape == (frames, 5)
     assert np.array_equal(excerpt.wav, noise[start * 256 : (start + frames) * 256])
     assert np.array_equal(excerpt.gate, gate[start : start + frames])

@@ -1,11 +1,13 @@
 import pandas
 import pytest
 
-from dsn import stored
+from dsn_book.study import results
 from tools.readme import MARKS, ROOT, filled
 
-SYSTEMS, DIFFERENCES, REDRAWN = (stored.table(name, ROOT / "results") for name in ("systems", "differences", "redrawn"))
-COMMANDS = stored.manifest(ROOT / "results")["commands"]
+SYSTEMS, DIFFERENCES, REDRAWN = (
+    results.table(name, ROOT / "results") for name in ("systems", "differences", "redrawn")
+)
+COMMANDS = results.manifest(ROOT / "results")["commands"]
 
 
 def systems() -> pandas.DataFrame:

@@ -12,12 +12,13 @@ import pytest
 import rows
 import torch
 
-from dsn import config, labels, stored, weights
-from dsn.choices import CHOICES
+from dsn import config, labels, weights
 from dsn.losses import target_ratio
 from dsn.model import DSN
 from dsn.pool import Pool
 from dsn.train import warm_start
+from dsn_book.pages.claims import CHOICES
+from dsn_book.study import results
 
 
 class Labelled:
@@ -147,7 +148,7 @@ def test_the_labels_that_come_with_the_plan_give_the_maps_of_the_trained_rows(tm
         def labels(self, metric: str) -> np.ndarray:
             return np.array([label[metric] for label in table.values()], dtype=np.float32)
 
-    trained = stored.manifest()["training"]
+    trained = results.manifest()["training"]
     for name, ratio in (("mgt-dsn", rows.RATIOS[""]), ("mgt-dsn-60", rows.RATIOS["-60"])):
         made = trained[name]["0"]["training"]["train"]["loss"]["guide"]
         again = rows.guide(cast(Pool, Kept()), ratio)
@@ -162,4 +163,4 @@ def test_the_trunk_that_comes_with_the_plan_is_the_one_that_the_plan_describes()
     assert trunk.config == row.train.model
     assert config.Train.from_dict(weights.notes(path)["train"]) == row.seeded(0)
     started = {name for name, row in PLAN.items() if row.start == rows.AGAIN}
-    assert started == {*stored.AGAIN, "short-mgt-dsn-again", "mgt-dsn-50"} - {"guide-si-sdr", "guide-pesq"}
+    assert started == {*results.AGAIN, "short-mgt-dsn-again", "mgt-dsn-50"} - {"guide-si-sdr", "guide-pesq"}

@@ -5,7 +5,7 @@ import json
 import nbformat
 import pytest
 
-from dsn.rerun import SIZES
+from dsn_book.reproduce import SIZES
 from tools import chapters, notebooks, sizes
 
 NOTEBOOKS = [path.with_suffix(".ipynb") for path in notebooks.chapters(chapters.ROOT)]

@@ -6,8 +6,8 @@ import pytest
 
 from dsn import config
 from dsn.model import DSN
-from dsn.plots import enhanced, overview, unprocessed
-from dsn.plots.spectrograms import block_name, levels_db
+from dsn_book.plots import enhanced, overview, unprocessed
+from dsn_book.plots.spectrograms import block_name, levels_db
 from tests.corpora import speechlike
 
 

@@ -7,7 +7,7 @@ import pandas
 import pytest
 from scipy.stats import norm
 
-from dsn.statistics import Interval, bootstrap_interval, pooled_difference, spearman
+from dsn_book.study.intervals import Interval, bootstrap_interval, pooled_difference, spearman
 
 
 def test_interval_agrees_with_the_normal_theory_for_many_values() -> None:

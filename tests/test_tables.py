@@ -11,10 +11,11 @@ import pandas
 import pytest
 import tables
 
-from dsn import config, stored, weights
+from dsn import config, weights
 from dsn.files import sha256
 from dsn.model import DSN
 from dsn.train import MODEL
+from dsn_book.study import results
 
 FILES = [("test", f"t{k}", f"m{k // 2}", (0.0, 10.0)[k % 2]) for k in range(8)]
 FILES += [("voicebank", f"v{k}", f"v{k}", (2.0, 6.9, 16.0, 17.0)[k]) for k in range(4)]
@@ -46,7 +47,7 @@ def write(cache: Path, system: str, seed: int, gain: float, ratio: float | None 
 @pytest.fixture
 def places(tmp_path: Path) -> tuple[Path, Path, Path]:
     """Runs, cache and results; two seeds of each model, a control, and two settings of the dial."""
-    runs, results = tmp_path / "runs", tmp_path / "results"
+    runs, folder = tmp_path / "runs", tmp_path / "results"
     cache = runs / "evaluation"
     write(cache, "noisy", 0, 0.0)
     for seed in (0, 1):
@@ -56,24 +57,24 @@ def places(tmp_path: Path) -> tuple[Path, Path, Path]:
     write(cache, "dsn", 0, 0.45, ratio=0.5)
     for dial, ratio in ((-1.0, 0.3), (1.0, 0.9)):
         write(cache, f"mgt-dsn-dial-{100 * ratio:.0f}", 0, 0.4, ratio, dial)
-    results.mkdir()
+    folder.mkdir()
     inputs = pandas.DataFrame(FILES, columns=["set", "file", "group", "snr_db"])
     inputs = inputs.assign(kind="rain", seen=1, speech_presence=0.5, dnsmos_ovrl=1 + 0.1 * inputs["snr_db"])
-    inputs.to_csv(results / "inputs.csv", index=False)
-    (results / "test_recipes.jsonl").write_text("{}\n")
-    return runs, cache, results
+    inputs.to_csv(folder / "inputs.csv", index=False)
+    (folder / "test_recipes.jsonl").write_text("{}\n")
+    return runs, cache, folder
 
 
 @pytest.fixture
 def written(places: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(tables, "RESAMPLES", 20)
-    runs, cache, results = places
-    tables.write_all(cache, runs, results)
-    return results
+    runs, cache, folder = places
+    tables.write_all(cache, runs, folder)
+    return folder
 
 
 def test_systems_have_one_row_per_seed_set_and_snr(written: Path) -> None:
-    table = stored.table("systems", written)
+    table = results.table("systems", written)
     assert not table.duplicated(["system", "seed", "set", "snr_db"]).any()
     assert table.columns.tolist() == [
         *("system", "seed", "set", "snr_db", "pesq_wb", "stoi", "estoi", "si_sdr_db"),
@@ -91,30 +92,30 @@ def test_systems_have_one_row_per_seed_set_and_snr(written: Path) -> None:
 
 
 def test_ratings_are_means_over_files_that_every_system_has(places: tuple[Path, Path, Path]) -> None:
-    runs, cache, results = places
+    runs, cache, folder = places
     path = cache / "dsn" / "seed0-test.csv"
     few = pandas.read_csv(path)
     few.loc[2:, [*tables.RATINGS]] = math.nan
     few.to_csv(path, index=False)
-    tables.write_all(cache, runs, results)
-    table = stored.table("systems", results)
+    tables.write_all(cache, runs, folder)
+    table = results.table("systems", folder)
     of_test = table[(table["set"] == "test") & table["snr_db"].isna()].set_index(["system", "seed"])
     assert (of_test["dnsmos_files"] == 2).all() and (of_test["files"] == 8).all()
     rated = pandas.read_csv(cache / "ftfnet" / "seed1-test.csv")["dnsmos_ovrl"].iloc[:2]
     assert of_test.loc[("ftfnet", 1), "dnsmos_ovrl"] == pytest.approx(rated.mean(), rel=1e-4)
-    kept = pandas.read_csv(results / "files.csv.gz")
+    kept = pandas.read_csv(folder / "files.csv.gz")
     assert kept.loc[(kept["system"] == "ftfnet") & (kept["set"] == "test"), "dnsmos_ovrl"].notna().all()
 
 
 def test_differences_are_paired_by_seed_and_pooled(written: Path) -> None:
-    table = stored.table("differences", written)
-    found = stored.difference(table, "mgt-dsn", "pesq_wb")
+    table = results.table("differences", written)
+    found = results.difference(table, "mgt-dsn", "pesq_wb")
     assert found is not None
     assert found["mean"] == pytest.approx(-0.02 + 0.01 * 3.5) and found["seeds"] == 2 and found["files"] == 8
     assert found["low"] < found["mean"] < found["high"] and found["spread_seeds"] == pytest.approx(0, abs=1e-9)
-    control = stored.difference(table, "mgt-dsn", "pesq_wb", "test", "mgt-dsn-frozen")
+    control = results.difference(table, "mgt-dsn", "pesq_wb", "test", "mgt-dsn-frozen")
     assert control is not None and control["mean"] == pytest.approx(0.18)
-    noisy = stored.difference(table, "noisy", "pesq_wb")
+    noisy = results.difference(table, "noisy", "pesq_wb")
     assert noisy is not None and noisy["seeds"] == 2
     by_snr = table[(table["system"] == "mgt-dsn") & table["snr_db"].notna() & table["seed"].isna()]
     assert set(by_snr.loc[by_snr["set"] == "test", "snr_db"]) == {0.0, 10.0}
@@ -122,7 +123,7 @@ def test_differences_are_paired_by_seed_and_pooled(written: Path) -> None:
 
 
 def test_the_dials_curve_holds_the_trained_setting_and_its_neighbours(written: Path) -> None:
-    table = stored.table("dial", written)
+    table = results.table("dial", written)
     curve = table[table["set"] == "test"]
     assert curve["dial"].tolist() == [-1.0, 0.0, 1.0] and (curve["seed"] == 0).all()
     assert curve["mmacs_per_s"].is_monotonic_increasing
@@ -130,7 +131,7 @@ def test_the_dials_curve_holds_the_trained_setting_and_its_neighbours(written: P
 
 
 def test_usage_and_gates_are_there_for_slim_networks_alone(written: Path) -> None:
-    usage, gates = stored.table("usage", written), stored.table("gates", written)
+    usage, gates = results.table("usage", written), results.table("gates", written)
     assert set(usage["system"]) == {"dsn", "mgt-dsn"} and set(gates["gate"]) == {*GATES, "mean"}
     overall = gates[(gates["gate"] == "mean") & (gates["set"] == "test")]
     assert overall["spearman_ovrl"].tolist() == pytest.approx([-1.0] * len(overall))
@@ -139,7 +140,7 @@ def test_usage_and_gates_are_there_for_slim_networks_alone(written: Path) -> Non
 
 
 def test_files_are_small_and_complete(written: Path) -> None:
-    table = stored.table("files", written)
+    table = results.table("files", written)
     assert len(table) == 12 * 8 and "error" not in table
     assert not any("dial" in name for name in table["system"])
     first = (written / "files.csv.gz").read_bytes()
@@ -147,16 +148,16 @@ def test_files_are_small_and_complete(written: Path) -> None:
 
 
 def test_claims_and_manifest_say_what_is_missing_and_where_it_comes_from(written: Path) -> None:
-    claims = stored.table("claims", written)
+    claims = results.table("claims", written)
     assert {"yes", "no", "missing"} == set(claims["met"])
-    made = stored.manifest(written)
+    made = results.manifest(written)
     assert made["evaluation"]["device"] == "a CPU" and "device" not in made["evaluation"]["tables"]["dsn/seed0-test"]
     assert len(made["test_recipes"]) == 64 and made["commands"] == {}
     assert len(made["date"]) == 10
 
 
 def test_the_manifest_names_the_runs_that_were_measured_and_no_others(places: tuple[Path, Path, Path]) -> None:
-    runs, cache, results = places
+    runs, cache, folder = places
     for row in ("dsn", "mgt-dsn"):
         (runs / row / "seed0").mkdir(parents=True)
         weights.save(DSN(config.Model()), runs / row / "seed0" / MODEL, {"minutes": 1.0})
@@ -165,8 +166,8 @@ def test_the_manifest_names_the_runs_that_were_measured_and_no_others(places: tu
     said = cache / "mgt-dsn" / "seed0-test.json"
     key = sha256(runs / "mgt-dsn" / "seed0" / MODEL)
     said.write_text(json.dumps(json.loads(said.read_text()) | {"hashes": {"weights": key}}))
-    tables.write_all(cache, runs, results)
-    made = stored.manifest(results)
+    tables.write_all(cache, runs, folder)
+    made = results.manifest(folder)
     assert {*made["training"]} == {"mgt-dsn"} and made["training"]["mgt-dsn"]["0"]["weights"] == key
     assert made["commands"]["mgt-dsn"].startswith("python experiments/training.py mgt-dsn --seed 0 ")
 
@@ -174,8 +175,8 @@ def test_the_manifest_names_the_runs_that_were_measured_and_no_others(places: tu
 def test_the_report_names_rows_that_are_not_there(
     places: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    runs, cache, results = places
-    tables.write_all(cache, runs, results)
+    runs, cache, folder = places
+    tables.write_all(cache, runs, folder)
     said = capsys.readouterr().out
     assert "mgt-dsn, seed 0, test: falls at every step (0.50, 0.40)" in said
     absent = said.rpartition("not measured: ")[2]
@@ -186,14 +187,14 @@ def test_the_noisy_input_alone_is_enough(tmp_path: Path, places: tuple[Path, Pat
     cache = tmp_path / "other"
     write(cache, "noisy", 0, 0.0)
     tables.write_all(cache, tmp_path, places[2])
-    assert set(stored.table("systems", places[2])["system"]) == {"noisy"}
-    assert set(stored.table("claims", places[2])["met"]) == {"missing"}
-    assert stored.table("differences", places[2]).empty
+    assert set(results.table("systems", places[2])["system"]) == {"noisy"}
+    assert set(results.table("claims", places[2])["met"]) == {"missing"}
+    assert results.table("differences", places[2]).empty
 
 
-def of(results: Path, name: str, system: str) -> pandas.DataFrame:
+def of(folder: Path, name: str, system: str) -> pandas.DataFrame:
     """The rows of one system in a stored table."""
-    table = stored.table(name, results)
+    table = results.table(name, folder)
     return table[table["system"] == system].reset_index(drop=True)
 
 
@@ -203,12 +204,12 @@ def test_what_these_runs_lack_stays_as_it_was(written: Path, tmp_path: Path) -> 
     assert before == {path.name: path.read_bytes() for path in written.iterdir() if path.name != "manifest.json"}
     write(tmp_path / "crn", "mgt-dsn-crn", 0, 0.2, ratio=0.4)
     tables.write_all(tmp_path / "crn", tmp_path, written)
-    systems = stored.table("systems", written)
+    systems = results.table("systems", written)
     assert set(systems["system"]) == {"noisy", "ftfnet", "dsn", "mgt-dsn", "mgt-dsn-frozen", "mgt-dsn-crn"}
     assert (systems.loc[systems["system"] != "noisy", "params"] == 1000).all()
-    assert {"mgt-dsn", "mgt-dsn-crn"} <= set(stored.table("gates", written)["system"])
-    assert stored.difference(stored.table("differences", written), "mgt-dsn-crn", "pesq_wb") is not None
-    said = stored.manifest(written)["evaluation"]
+    assert {"mgt-dsn", "mgt-dsn-crn"} <= set(results.table("gates", written)["system"])
+    assert results.difference(results.table("differences", written), "mgt-dsn-crn", "pesq_wb") is not None
+    said = results.manifest(written)["evaluation"]
     assert {"mgt-dsn/seed1-test", "mgt-dsn-crn/seed0-voicebank"} <= {*said["tables"]} and said["device"] == "a CPU"
     for name in ("dial.csv", "usage.csv"):
         assert (written / name).read_bytes() == before[name]
@@ -228,7 +229,7 @@ def test_nothing_stays_of_another_test_set(written: Path, tmp_path: Path) -> Non
     (written / "test_recipes.jsonl").write_text("{} \n")
     write(tmp_path / "other", "noisy", 0, 0.0)
     tables.write_all(tmp_path / "other", tmp_path, written)
-    assert set(stored.table("systems", written)["system"]) == {"noisy"} and stored.table("gates", written).empty
+    assert set(results.table("systems", written)["system"]) == {"noisy"} and results.table("gates", written).empty
 
 
 def test_numbers_keep_five_digits() -> None:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from dsn.plots import conditional
+from dsn_book.plots import conditional
 from tools import exercises, notebooks, slides
 
 BOOK = notebooks.ROOT / "book"

@@ -10,7 +10,8 @@ import pytest
 import time_weighted
 import torch
 
-from dsn import config, results
+from dsn import config
+from dsn.dial import open_margin
 from dsn.model import DSN
 
 SLIM = config.Model(channels=(4, 4, 8), past_frames=4, policy=config.Policy(bands=8, hidden=4))
@@ -25,7 +26,7 @@ def model() -> DSN:
 
 def test_a_turned_policy_is_a_dial_for_each_gate(model: DSN) -> None:
     noisy, dials = 0.1 * torch.randn(8000), [-1.0, 0.0, 0.5, 2.0, -0.25]
-    apart = results.open_margin(time_weighted.turned(model, dials), noisy) - results.open_margin(model, noisy)
+    apart = open_margin(time_weighted.turned(model, dials), noisy) - open_margin(model, noisy)
     torch.testing.assert_close(apart, torch.tensor(dials).expand_as(apart), rtol=0, atol=1e-6)
 
 

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from dsn.typeset import minus, number
+from dsn_book.formatting import minus, number
 
 
 @pytest.mark.parametrize(

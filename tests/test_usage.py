@@ -5,8 +5,9 @@ import pandas
 import pytest
 import torch
 
-from dsn import config, results, usage
+from dsn import config, dial
 from dsn.model import DSN
+from dsn_book.study import gate_usage
 
 SMALL = config.Model(channels=(4, 4, 8), past_frames=4, policy=config.Policy(bands=8, hidden=4))
 
@@ -23,30 +24,30 @@ def noise(seed: int, samples: int) -> np.ndarray:
 def test_speech_is_where_the_clean_signal_is_loud() -> None:
     clean = np.zeros(20 * 256, dtype=np.float32)
     clean[5 * 256 : 10 * 256] = noise(0, 5 * 256)
-    speech = usage.speech_frames(clean)
+    speech = gate_usage.speech_frames(clean)
     assert speech.shape == (21,)
     # frame t spans hops t - 1 and t
     assert np.flatnonzero(speech).tolist() == list(range(5, 11))
-    assert usage.speech_frames(0.001 * clean).tolist() == speech.tolist()
+    assert gate_usage.speech_frames(0.001 * clean).tolist() == speech.tolist()
 
 
 def test_silence_has_no_speech_and_odd_lengths_are_filled_up() -> None:
-    assert not usage.speech_frames(np.zeros(1000, dtype=np.float32)).any()
-    assert usage.speech_frames(noise(0, 1000)).shape == (5,)
+    assert not gate_usage.speech_frames(np.zeros(1000, dtype=np.float32)).any()
+    assert gate_usage.speech_frames(noise(0, 1000)).shape == (5,)
 
 
 def test_rows_of_a_file_agree_with_its_gates() -> None:
     model, noisy = slim(), noise(1, 4000)
     clean = np.concatenate([np.zeros(2000, dtype=np.float32), noise(2, 2000)])
-    gate, speech = results.gates(model, noisy).double().numpy(), usage.speech_frames(clean)
-    row = usage.file_row(model, noisy, clean)
+    gate, speech = dial.gates(model, noisy).double().numpy(), gate_usage.speech_frames(clean)
+    row = gate_usage.file_row(model, noisy, clean)
     for index, name in enumerate(model.gate_names):
         assert row[f"ratio_{name}"] == pytest.approx(gate[:, index].mean(), abs=1e-12)
         assert row[f"variance_{name}"] == pytest.approx(gate[:, index].var(), abs=1e-12)
         assert row[f"speech_{name}"] == pytest.approx(gate[speech, index].mean(), abs=1e-12)
         assert row[f"pause_{name}"] == pytest.approx(gate[~speech, index].mean(), abs=1e-12)
     assert row["ratio_mean"] == pytest.approx(gate.mean(), abs=1e-12)
-    assert np.isnan(usage.file_row(model, noisy, noisy)["pause_mean"])
+    assert np.isnan(gate_usage.file_row(model, noisy, noisy)["pause_mean"])
 
 
 def files() -> pandas.DataFrame:
@@ -62,7 +63,7 @@ def files() -> pandas.DataFrame:
 
 
 def test_usage_is_the_mean_ratio_by_property() -> None:
-    table = usage.usage(files())
+    table = gate_usage.usage(files())
     by_snr = table.query("by == 'snr_db' and gate == 'time'")
     assert by_snr["value"].tolist() == [-5.0, 5.0, 15.0] and by_snr["files"].tolist() == [4, 4, 4]
     assert by_snr["activation_ratio"].tolist() == pytest.approx([0.915, 0.515, 0.115])
@@ -78,8 +79,8 @@ def test_usage_is_the_mean_ratio_by_property() -> None:
 
 
 def test_movement_tells_constant_gates_and_what_the_others_follow() -> None:
-    table = usage.movement(files().assign(ratio_still=1.0, variance_still=0.0)).set_index("gate")
-    assert table.index.tolist()[-1] == usage.MEAN
+    table = gate_usage.movement(files().assign(ratio_still=1.0, variance_still=0.0)).set_index("gate")
+    assert table.index.tolist()[-1] == gate_usage.MEAN
     assert table.loc["still", ["variance_frames", "variance_files"]].tolist() == [0.0, 0.0]
     assert np.isnan(table.loc["still", "spearman_snr"])
     assert table.loc["time", "spearman_snr"] < -0.9
@@ -93,4 +94,4 @@ def test_movement_tells_constant_gates_and_what_the_others_follow() -> None:
     [([3, 2, 1], True), ([3, 2, 2], False), ([3, 1, 2], False), ([1], False), ([3, float("nan"), 1], False)],
 )
 def test_only_a_fall_at_every_step_is_a_fall(values: list[float], answer: bool) -> None:
-    assert usage.falls(values) is answer
+    assert gate_usage.falls(values) is answer

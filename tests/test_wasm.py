@@ -154,4 +154,4 @@ def test_a_file_without_its_origin_is_named(tmp_path):
 def test_script_reports_the_size_of_what_it_wrote(monkeypatch, capsys):
     monkeypatch.setattr(wasm, "compile_to", lambda target: None)
     wasm.main()
-    assert f"dsn/assets/dsn.wasm: {wasm.WASM.stat().st_size / 1e3:.0f} kB" in capsys.readouterr().out
+    assert f"book/dsn_book/assets/dsn.wasm: {wasm.WASM.stat().st_size / 1e3:.0f} kB" in capsys.readouterr().out

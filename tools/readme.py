@@ -9,9 +9,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from dsn import stored
-from dsn.statistics import Row, Table
-from dsn.typeset import interval
+from dsn_book.formatting import interval
+from dsn_book.study import results
+from dsn_book.study.intervals import Row, Table
 
 ROOT = Path(__file__).resolve().parent.parent
 SETS = {
@@ -28,7 +28,7 @@ COLUMNS = {
     "MMAC/s": "mmacs_per_s:.1f",
     "% of FTF-Net": "percent_of_ftfnet:.0f",
 }
-SHOWN = (*stored.MAIN, *stored.OURS)
+SHOWN = (*results.MAIN, *results.OURS)
 """The rows of its tables."""
 
 SPREAD = ("pesq_wb",)
@@ -60,13 +60,13 @@ def cell(row: Row, column: str) -> str:
 
 def table(systems: Table, name: str) -> str:
     """Markdown table of one set: means over the seeds of the rows that are there. Empty if there are none."""
-    means = stored.overall(systems, name)
+    means = results.overall(systems, name)
     lines = [f"| {SETS[name]} | " + " | ".join(COLUMNS) + " | seeds |", "|---" * (2 + len(COLUMNS)) + "|"]
     for system in [system for system in SHOWN if system in means.index]:
         row = means.loc[system]
         cells = [cell(row, column) for column in COLUMNS.values()]
         seeds = "–" if system == "noisy" else f"{row['seeds']:.0f}"
-        lines.append(f"| {stored.label(system)} | " + " | ".join([*cells, seeds]) + " |")
+        lines.append(f"| {results.label(system)} | " + " | ".join([*cells, seeds]) + " |")
     return "\n".join(lines) if len(lines) > 2 else ""
 
 
@@ -79,10 +79,10 @@ def against(differences: Table, system: str) -> str:
     """PESQ-WB of a system on the mixtures against each of its `RIVALS`, in a sentence. Empty if none was measured."""
     told = []
     for name, baseline in RIVALS[system].items():
-        row = stored.difference(differences, system, "pesq_wb", "test", baseline)
+        row = results.difference(differences, system, "pesq_wb", "test", baseline)
         if row is not None:
             told.append(f"{ends(row)} against {name}")
-    where = f"On the mixtures the PESQ-WB of {stored.label(system)} lies"
+    where = f"On the mixtures the PESQ-WB of {results.label(system)} lies"
     return f"{where} {'; '.join(told)}: means and 95 % intervals over mixtures." if told else ""
 
 
@@ -91,7 +91,7 @@ def again(redrawn: Table) -> str:
     told = []
     for row in redrawn[redrawn["system"].isin([*RIVALS])].to_dict("records"):
         new, both = (ends(row, key) for key in ("pesq_wb_", "pesq_wb_both_"))
-        told.append(f"{stored.label(row['system'])} {new}, on both draws together {both}")
+        told.append(f"{results.label(row['system'])} {new}, on both draws together {both}")
     where = "On a second draw of such mixtures, by which nothing was chosen, first training run each, against FTF-Net:"
     return f"{where} {'; '.join(told)}." if told else ""
 
@@ -100,7 +100,7 @@ def commands(trained_by: Mapping[str, str]) -> str:
     """Markdown table with the command that trains each row, as the manifest has it."""
     lines = ["| row | trained by |", "|---|---|"]
     shown = [row for row in SHOWN if row in trained_by]
-    lines += [f"| {stored.label(row)} | `{trained_by[row]}` |" for row in shown]
+    lines += [f"| {results.label(row)} | `{trained_by[row]}` |" for row in shown]
     return "\n".join(lines) if len(lines) > 2 else ""
 
 
@@ -122,9 +122,9 @@ def main() -> None:
     check = parser.parse_args().check
     path = ROOT / "README.md"
     before = path.read_text(encoding="utf-8")
-    results = ROOT / "results"
-    systems, differences, redrawn = (stored.table(name, results) for name in ("systems", "differences", "redrawn"))
-    after = filled(before, systems, differences, redrawn, stored.manifest(results)["commands"])
+    folder = ROOT / "results"
+    systems, differences, redrawn = (results.table(name, folder) for name in ("systems", "differences", "redrawn"))
+    after = filled(before, systems, differences, redrawn, results.manifest(folder)["commands"])
     if check and after != before:
         sys.exit("README.md does not show what results/ holds; run `python -m tools.readme`")
     if not check:

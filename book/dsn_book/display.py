@@ -1,7 +1,7 @@
 """What a chapter shows besides text: interactive displays, sound, and figures with a text alternative.
 
 Everything is inlined in the cell's output, so it works without a server and without a network: in a page opened from
-disk, in Jupyter and on Colab. An interactive display is a file `dsn/assets/NAME.js`, an ES module that exports
+disk, in Jupyter and on Colab. An interactive display is a file `assets/NAME.js`, an ES module that exports
 `render(root, state)`; it draws into the element `root` from the plain values in `state`. A file `NAME.css` beside it is
 inlined too, and so is what lines such as `import { a, b } from "./MODULE.mjs";` and `@import "OTHER.css";` name. Until
 the script has run, and wherever it cannot, the reader sees the static `fallback_html`.
@@ -112,7 +112,7 @@ def stylesheet(name: str) -> str:
 
 
 def embed(script_name: str, state: Mapping[str, Any], fallback_html: str, height: int, label: str = "") -> HTML:
-    """An interactive display: `dsn/assets/{script_name}.js` over `state`, at least `height` CSS pixels high.
+    """An interactive display: `assets/{script_name}.js` over `state`, at least `height` CSS pixels high.
 
     `fallback_html` is shown first, and stays where scripts do not run: it must make the point alone. `label` names the
     display to a screen reader. Raises ValueError for an unknown script and for a state that is not plain JSON.

@@ -3,7 +3,7 @@
 In a cell, `result` takes a number from the stored tables by name, and what `this_run` returns marks what the cell's own
 code computed. Both give a `Number`, and an f-string turns it into HTML:
 
-    Markdown(f"PESQ-WB is {sources.result('systems', 'pesq_wb', system='mgt-dsn', set='test'):.2f}.")
+    Markdown(f"PESQ-WB is {provenance.result('systems', 'pesq_wb', system='mgt-dsn', set='test'):.2f}.")
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from typing import Any
 import pandas
 
 import dsn
+from dsn import weights
+from dsn.files import sha256
 
-from . import stored, weights
-from .files import sha256
-from .paper import PAPER, Published
-from .typeset import interval, minus
+from .formatting import interval, minus
+from .published import PAPER, Published
+from .study import results
 
 SHORT = 12
 """Characters of a commit or hash that are shown."""
@@ -88,7 +89,7 @@ class Number:
 def table_or_none(name: str) -> pandas.DataFrame | None:
     """A stored table, or None where this copy has none of that name."""
     try:
-        return stored.table(name)
+        return results.table(name)
     except FileNotFoundError:
         return None
 
@@ -144,12 +145,12 @@ def _training(manifest: dict[str, Any], system: str) -> str:
 def result(table: str, column: str, paper: str = "", place: str | Path | None = None, **keys: Any) -> Number:
     """A stored number: the mean over seeds of `column` in the rows of results/`table` that `keys` select.
 
-    Rows of single SNRs count only if `snr_db` is among the keys. `paper` names a figure of `dsn.paper.PAPER`.
+    Rows of single SNRs count only if `snr_db` is among the keys. `paper` names a figure of `dsn_book.published.PAPER`.
     Raises ValueError for an unknown column or figure, or if the keys do not leave one row per seed.
     """
     if paper and paper not in PAPER:
         raise ValueError(f"paper is {paper!r}; published figures are {', '.join(PAPER)}")
-    rows = _selected(stored.table(table, place), table, keys)
+    rows = _selected(results.table(table, place), table, keys)
     if column not in rows:
         raise ValueError(f"{table} has no column {column!r}; it has {list(rows)}")
     value, spread, seeds = _mean_over_seeds(rows, column, f"{table} with {keys}")
@@ -165,7 +166,7 @@ def difference(
     place: str | Path | None = None,
 ) -> str:
     """HTML of a stored paired difference: mean, 95 % interval over files, and source; or that it was not measured."""
-    row = stored.difference(stored.table("differences", place), system, metric, name, baseline)
+    row = results.difference(results.table("differences", place), system, metric, name, baseline)
     if row is None:
         return "not measured yet"
     keys = {"system": system, "baseline": baseline, "set": name, "metric": metric}
@@ -174,9 +175,9 @@ def difference(
 
 
 def _stored_source(table: str, column: str, place: str | Path | None, keys: dict[str, Any], seeds: str) -> Source:
-    folder = stored.folder() if place is None else Path(place)
+    folder = results.folder() if place is None else Path(place)
     name = next(path for path in sorted(folder.glob(f"{table}.csv*")))
-    manifest = stored.manifest(place)
+    manifest = results.manifest(place)
     picked = ", ".join(f"{key} {value}" for key, value in keys.items())
     commit = str(manifest.get("commit", ""))
     date = str(manifest.get("date", "")) or _git("show", "-s", "--format=%cs", commit)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .typeset import number
+from .formatting import number
 
 
 class Published(NamedTuple):

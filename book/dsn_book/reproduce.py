@@ -9,9 +9,9 @@ from typing import NamedTuple, TypeVar
 
 import pandas
 
-from . import stored
-from .statistics import Table
-from .typeset import number
+from .formatting import number
+from .study import results
+from .study.intervals import Table
 
 SIZES = ("stored", "quick", "full")
 """Sizes of a chapter: stored results, seconds; the default data, at most 5 minutes on 2 cores; the experiment."""
@@ -91,7 +91,7 @@ def shown(table: Table) -> Table:
         band = BANDS[row["figure"]]
         rows.append(
             {
-                "system": stored.label(row["system"]),
+                "system": results.label(row["system"]),
                 "rows": str(row["rows"]),
                 "figure": band.label,
                 "this run": number(row["this_run"], band.digits),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .display import embed, stylesheet
-from .typeset import number
+from .formatting import number
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 

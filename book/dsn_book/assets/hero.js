@@ -1,5 +1,5 @@
 // The first page's display: one noisy sentence, a static and a slim network, the compute dial, and a blind test.
-// The state is described by hero_state in dsn/plots/hero.py. Sound starts only on a click or a key.
+// The state is described by hero_state in book/dsn_book/plots/hero.py. Sound starts only on a click or a key.
 
 import { Blind } from "./listen_blind.mjs";
 import { buildChoices, buildDial, buildNumbers, buildTransport } from "./listen_controls.mjs";

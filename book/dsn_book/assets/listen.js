@@ -1,5 +1,5 @@
 // Listening display: versions of one sentence on one clock, with spectrogram, gates and MACs at the play head.
-// The state is described by listen_state in dsn/plots/listening.py. Sound starts only on a click.
+// The state is described by listen_state in book/dsn_book/plots/listening.py. Sound starts only on a click.
 
 import { chart } from "./listen_chart.mjs";
 import { buildChoices, buildDial, buildNumbers, buildTransport, headNames } from "./listen_controls.mjs";

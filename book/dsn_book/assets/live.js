@@ -1,5 +1,5 @@
 // The live display: microphone, file or stored sentence through the network, frame by frame, in the reader's browser.
-// The state is described by live_state in dsn/plots/live.py. Nothing starts, and nothing is asked for, before a click.
+// The state is described by live_state in book/dsn_book/plots/live.py. Nothing starts, and nothing is asked for, before a click.
 
 import { buildNumbers } from "./listen_controls.mjs";
 import { element, percent } from "./page.mjs";

@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .. import macs
-from ..dynamic import DynamicAttention, DynamicLinear
-from ..dynamic.gru import run_held
+from dsn import macs
+from dsn.dynamic import DynamicAttention, DynamicLinear
+from dsn.dynamic.gru import run_held
+
 from .verdict import Wrong, checked, expect, number, require
 
 EXACT = 1e-9

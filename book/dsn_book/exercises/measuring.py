@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..statistics import bootstrap_interval
+from ..study.intervals import bootstrap_interval
 from .verdict import checked, expect, number, require
 
 

@@ -11,12 +11,14 @@ from IPython.display import HTML
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from .. import display, results
-from ..audio import SAMPLE_RATE
-from ..model import DSN
+from dsn import dial, test_pairs
+from dsn.audio import SAMPLE_RATE
+from dsn.model import DSN
+
+from .. import display
+from ..formatting import number
 from ..plots.spectrograms import block_name, gate_strip, image_data_uri, levels_db
 from ..plots.style import new_figure
-from ..typeset import number
 
 NAMES = ("few", "some", "many")
 """What the bands of the activation ratio are called, from the lowest on."""
@@ -40,7 +42,7 @@ class Excerpt:
         return float(self.gate.mean())
 
 
-def excerpts(model: DSN, pairs: Sequence[results.Pair], seconds: float) -> list[Excerpt]:
+def excerpts(model: DSN, pairs: Sequence[test_pairs.Pair], seconds: float) -> list[Excerpt]:
     """The middle of every mixture, with the gates of a policy that heard the mixture from its start.
 
     Raises ValueError for a mixture shorter than `seconds`.
@@ -53,7 +55,7 @@ def excerpts(model: DSN, pairs: Sequence[results.Pair], seconds: float) -> list[
             raise ValueError(
                 f"{pair.name} has {len(pair.noisy) / SAMPLE_RATE:.1f} s, less than the {seconds:g} s asked"
             )
-        gate = results.gates(model, pair.noisy)[start : start + frames].numpy()
+        gate = dial.gates(model, pair.noisy)[start : start + frames].numpy()
         wav = np.asarray(pair.noisy[start * hop : (start + frames) * hop], dtype=np.float32)
         found.append(Excerpt(pair.name.partition(" ")[2] or pair.name, pair.snr_db, wav, gate))
     return found
@@ -68,7 +70,7 @@ def edges(found: Sequence[Excerpt]) -> list[float]:
 def chosen(found: Sequence[Excerpt], count: int, seed: int = 0) -> list[Excerpt]:
     """`count` excerpts, evenly spread over the ratios, in an order drawn at random."""
     by_ratio = sorted(found, key=lambda excerpt: excerpt.ratio)
-    places = results.spread(len(by_ratio), count)
+    places = test_pairs.spread(len(by_ratio), count)
     return [by_ratio[place] for place in np.random.default_rng(seed).permutation(places)]
 
 

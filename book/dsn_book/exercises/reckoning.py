@@ -6,11 +6,12 @@ from typing import Any
 
 import torch
 
-from .. import config
-from ..dynamic import DynamicLinear
-from ..losses import fit_guide, ratio_loss, target_ratio
-from ..model import DSN
-from ..policy import gate_prob, hard_gate, sample_gate
+from dsn import config
+from dsn.dynamic import DynamicLinear
+from dsn.losses import fit_guide, ratio_loss, target_ratio
+from dsn.model import DSN
+from dsn.policy import gate_prob, hard_gate, sample_gate
+
 from .verdict import checked, expect, number, require, written
 
 GUIDES = (config.Guide(), config.Guide(low=1.5, high=2.0, ratio_min=0.2, ratio_max=0.6))

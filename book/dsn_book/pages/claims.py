@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import pandas
 
-from . import stored
-from .plots.tables import interval
+from ..plots.tables import interval
+from ..study import results
 
 SETS = {"test": "mixtures", "voicebank": "VoiceBank+DEMAND"}
 """Test sets as the page calls them."""
@@ -214,8 +214,8 @@ def _tested(choice: Choice, differences: pandas.DataFrame | None) -> str:
     """PESQ difference of every row that tests a choice to the unchanged network, or that it is not measured yet."""
     told = []
     for name in choice.tested_by:
-        base = stored.unchanged(name)
-        row = None if differences is None else stored.difference(differences, name, "pesq_wb", baseline=base)
+        base = results.unchanged(name)
+        row = None if differences is None else results.difference(differences, name, "pesq_wb", baseline=base)
         told.append(f"{name}: {MET['missing'] if row is None else interval(row, 3)}")
     return "<br>".join(told) or "–"
 

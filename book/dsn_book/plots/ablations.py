@@ -9,9 +9,9 @@ from typing import Any
 from IPython.display import HTML
 from matplotlib.figure import Figure
 
-from .. import stored
-from ..statistics import Row, Table
-from ..typeset import number
+from ..formatting import number
+from ..study import results
+from ..study.intervals import Row, Table
 from .marks import DIGITS, METRIC_NAMES
 from .spectrograms import block_name
 from .style import GREY, INK, KINDS, SERIES, new_figure
@@ -85,7 +85,7 @@ def landscape(means: Table, dial: Table, metric: str) -> tuple[Figure, str]:
 
 def _point(system: str, row: Row, metric: str) -> str:
     value = number(float(row[metric]), DIGITS.get(metric, 2))
-    return f"{stored.label(system)} {value} at {number(float(row['mmacs_per_s']), 0)} MMAC/s"
+    return f"{results.label(system)} {value} at {number(float(row['mmacs_per_s']), 0)} MMAC/s"
 
 
 def sensitivity(table: Table) -> tuple[Figure, str]:
@@ -125,7 +125,7 @@ def sensitivity_table(table: Table) -> HTML:
 
 
 def ablation_tables(means: Table, differences: Table) -> HTML:
-    """One table for all questions: cost, quality, and the paired differences to what `stored.unchanged` names."""
+    """One table for all questions: cost, quality, and the paired differences to what `results.unchanged` names."""
     rows = []
     for question, names in QUESTIONS.items():
         rows += [_row(question, name, means, differences) for name in names if name in means.index]
@@ -133,12 +133,12 @@ def ablation_tables(means: Table, differences: Table) -> HTML:
 
 
 def _row(question: str, system: str, means: Table, differences: Table) -> dict[str, str]:
-    found = {"question": question, "row": stored.label(system)}
+    found = {"question": question, "row": results.label(system)}
     for key, digits, head in (("percent_of_ftfnet", 1, "% of FTF-Net"), ("pesq_wb", 2, "PESQ-WB"), ("stoi", 3, "STOI")):
         found[head] = cell(float(means.loc[system, key]), digits)  # type: ignore[arg-type]
     for metric in ("pesq_wb", "si_sdr_db", "dnsmos_ovrl"):
-        apart = stored.difference(
-            differences, system, metric, str(differences["set"].iloc[0]), stored.unchanged(system)
+        apart = results.difference(
+            differences, system, metric, str(differences["set"].iloc[0]), results.unchanged(system)
         )
         found[f"Δ {METRIC_NAMES[metric]}"] = interval(apart, DIGITS[metric] + 1)
     return found

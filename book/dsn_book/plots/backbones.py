@@ -10,11 +10,12 @@ from IPython.display import HTML
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .. import stored
-from ..macs import MacTable
-from ..model import DSN
-from ..statistics import Table
-from ..typeset import number
+from dsn.macs import MacTable
+from dsn.model import DSN
+
+from ..formatting import number
+from ..study import results
+from ..study.intervals import Table
 from .layers import layer
 from .macs import layer_costs
 from .marks import DIGITS, METRIC_NAMES
@@ -49,7 +50,7 @@ def layer_counts(models: Mapping[str, DSN]) -> HTML:
         if other := sorted(set(found) - set(LAYERS)):
             raise ValueError(f"{name} has a layer {other[0]}, which is none of {', '.join(LAYERS)}")
     return html(
-        [{"layer": kind} | {stored.label(name): str(counts[name][kind] or DASH) for name in models} for kind in LAYERS]
+        [{"layer": kind} | {results.label(name): str(counts[name][kind] or DASH) for name in models} for kind in LAYERS]
     )
 
 
@@ -69,7 +70,7 @@ def cost_panels(tables: Mapping[str, MacTable]) -> tuple[Figure, str]:
     for axis, (name, table) in zip(axes, tables.items(), strict=True):
         _stage_panel(axis, table)
         low, high = table.mmacs_per_s([0] * table.n_gates), table.mmacs_per_s()
-        axis.set_title(f"{stored.label(name)}: {low:.1f} closed, {high:.1f} open", fontsize=10, loc="left")
+        axis.set_title(f"{results.label(name)}: {low:.1f} closed, {high:.1f} open", fontsize=10, loc="left")
     axes[0].set_xlim(0, 1.4 * axes[0].get_xlim()[1])  # room for the words behind the bars
     axes[-1].set_xlabel("MMAC/s (hatched: only behind an open gate)")
     drawn = {kind: bar for axis in axes for bar, kind in zip(*axis.get_legend_handles_labels(), strict=True)}
@@ -105,7 +106,7 @@ def cost_panels_text(tables: Mapping[str, MacTable]) -> str:
     for name, table in tables.items():
         stages = costs_by_gate(table).groupby("stage", sort=False)
         listed = "; ".join(f"{block_name(str(stage))} {_in_words(part)}" for stage, part in stages)
-        texts.append(f"{stored.label(name)}, {table.n_gates} gates: {listed}.")
+        texts.append(f"{results.label(name)}, {table.n_gates} gates: {listed}.")
     return f"Bars of MMAC/s by stage and kind of layer, gates closed and open. {' '.join(texts)}"
 
 
@@ -117,7 +118,7 @@ def stage_table(tables: Mapping[str, MacTable]) -> HTML:
         costs = costs_by_gate(table)
         for stage, part in [*costs.groupby("stage", sort=False), ("all", costs.assign(gate=float("nan")))]:
             gates = part["gate"].dropna().tolist()
-            row = {"backbone": stored.label(name), "stage": block_name(str(stage))}
+            row = {"backbone": results.label(name), "stage": block_name(str(stage))}
             row["gate"] = str(int(gates[0]) + 1) if gates else DASH
             row |= {kind: _pair(part[part["kind"] == kind]) for kind in kinds}
             rows.append(row | {"together": _pair(part)})
@@ -137,7 +138,7 @@ def cuts(tables: Mapping[str, Mapping[str, MacTable]]) -> HTML:
         for name, table in of_cut.items():
             low, high = table.mmacs_per_s([0] * table.n_gates), table.mmacs_per_s()
             static = high - sum(row.macs.total() for row in table.rows if row.kind == "policy") * table.frame_rate / 1e6
-            row = {"backbone": stored.label(name), "dynamic": cut, "gates": str(table.n_gates)}
+            row = {"backbone": results.label(name), "dynamic": cut, "gates": str(table.n_gates)}
             row |= {head: cell(value, 1) for head, value in (("static", static), ("open", high), ("closed", low))}
             rows.append(row | {"closed, % of static": cell(100 * low / static, 0)})
     return html(rows)
@@ -149,7 +150,7 @@ def quality(means: Table, metric: str) -> tuple[Figure, str]:
     texts = []
     for backbone, colour in zip(MEASURED, SERIES, strict=False):
         there = means.reindex([name for name in rows_of(backbone) if name in means.index])
-        axis.plot(there["mmacs_per_s"], there[metric], color=colour, linewidth=1, label=stored.label(backbone))
+        axis.plot(there["mmacs_per_s"], there[metric], color=colour, linewidth=1, label=results.label(backbone))
         for role, (called, marker) in ROLES.items():
             name = role.format(backbone)
             if name not in there.index:
@@ -157,7 +158,7 @@ def quality(means: Table, metric: str) -> tuple[Figure, str]:
             cost, value = float(there.loc[name, "mmacs_per_s"]), float(there.loc[name, metric])
             axis.plot(cost, value, marker, color=colour, markersize=7)
             texts.append(
-                f"{stored.label(backbone)}, {called} {number(value, DIGITS.get(metric, 2))} at {cost:.0f} MMAC/s"
+                f"{results.label(backbone)}, {called} {number(value, DIGITS.get(metric, 2))} at {cost:.0f} MMAC/s"
             )
     for called, marker in ROLES.values():
         axis.plot([], [], marker, color=GREY, label=called)

@@ -9,9 +9,10 @@ import numpy as np
 import pandas
 from matplotlib.figure import Figure
 
-from ..config import Stft
-from ..stored import label as system_label
-from ..typeset import number
+from dsn.config import Stft
+
+from ..formatting import number
+from ..study.results import label as system_label
 from .spectrograms import block_name
 from .style import DYNAMIC, GREY, INK, KINDS, STATIC, new_figure
 

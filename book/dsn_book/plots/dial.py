@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
-from ..explore import Explorer
-from ..macs import MacTable
-from ..policy import hard_gate
+from dsn.macs import MacTable
+from dsn.policy import hard_gate
+
+from ..slider import Explorer
 from .spectrograms import block_name
 from .views import LEFT, ROW, WIDTH, drawing, rectangle, table, text
 

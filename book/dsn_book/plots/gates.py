@@ -9,8 +9,8 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ..explore import Explorer
-from ..typeset import minus
+from ..formatting import minus
+from ..slider import Explorer
 from .spectrograms import block_name, gate_strip
 from .style import GREY, INK, SERIES, STATIC, new_figure
 from .views import WIDTH, drawing, rectangle, table, text

@@ -11,8 +11,9 @@ import pandas
 from IPython.display import HTML
 from numpy.typing import NDArray
 
+from dsn.audio import SAMPLE_RATE
+
 from .. import display
-from ..audio import SAMPLE_RATE
 from .listening import listen_state
 from .spectrograms import overview
 from .versions import Version

@@ -13,9 +13,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
 from torch import Tensor, nn
 
-from ..dynamic import DynamicLinear
-from ..macs import MacRow
-from ..model import DSN
+from dsn.dynamic import DynamicLinear
+from dsn.macs import MacRow
+from dsn.model import DSN
+
 from .spectrograms import gate_strip
 from .style import DYNAMIC, GREY, INK, KINDS, SERIES, STATIC, new_figure, shade_closed
 

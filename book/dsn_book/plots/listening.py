@@ -11,8 +11,9 @@ import numpy as np
 from IPython.display import HTML
 from numpy.typing import NDArray
 
+from dsn.audio import SAMPLE_RATE
+
 from .. import display
-from ..audio import SAMPLE_RATE
 from .spectrograms import block_name, image_data_uri, levels_db, overview
 from .versions import Version
 

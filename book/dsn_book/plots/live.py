@@ -1,7 +1,7 @@
 """The live display: the reader's microphone, a file or a stored sentence through the network, in the reader's browser.
 
 The kernel of `dsn.native` runs there as WebAssembly, with the weights that `dsn.native.packing` makes. The scripts are
-`dsn/assets/live*`: the display itself, what it computes, what it draws, and its audio thread.
+`book/dsn_book/assets/live*`: the display itself, what it computes, what it draws, and its audio thread.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ import numpy as np
 from IPython.display import HTML
 from numpy.typing import NDArray
 
+from dsn.audio import SAMPLE_RATE
+from dsn.model import DSN
+from dsn.native.packing import pack
+
 from .. import display
-from ..audio import SAMPLE_RATE
-from ..model import DSN
-from ..native.packing import pack
-from ..typeset import number
+from ..formatting import number
 from .listening import PEAK
 from .spectrograms import COLOURS, block_name, overview
 from .versions import Version

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..explore import Explorer
-from ..macs import MacRow, MacTable
+from dsn.macs import MacRow, MacTable
+
+from ..slider import Explorer
 from . import views
 from .spectrograms import block_name
 from .style import DYNAMIC, KINDS, STATIC, new_figure

@@ -10,17 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from .. import stored
-from ..audio import SAMPLE_RATE, Wav
-from ..statistics import Table, spearman
-from ..typeset import number
-from .marks import (
-    DIGITS,
-    MARKERS,
-    METRIC_NAMES,
-    scatter_with_means,
-    system_colour,
-)
+from dsn.audio import SAMPLE_RATE, Wav
+
+from ..formatting import number
+from ..study import results
+from ..study.intervals import Table, spearman
+from .marks import DIGITS, MARKERS, METRIC_NAMES, scatter_with_means, system_colour
 from .spectrograms import block_name, gate_strip, levels_db
 from .style import INK, SERIES, new_figure
 
@@ -31,7 +26,7 @@ DYNAMIC_RANGE_DB = 70.0
 
 
 def pareto(points: Table, metrics: Sequence[str] = ("pesq_wb", "si_sdr_db")) -> tuple[Figure, str]:
-    """Quality against MMAC/s, one panel per metric, from the rows of `dsn.stored.points`.
+    """Quality against MMAC/s, one panel per metric, from the rows of `study.results.points`.
 
     Models with several dials are drawn as a curve, the trained setting (dial 0) filled; the noisy input is a line.
     """
@@ -47,7 +42,7 @@ def pareto(points: Table, metrics: Sequence[str] = ("pesq_wb", "si_sdr_db")) -> 
 
 
 def _pareto_model(axis: Axes, model: str, rows: Table, metric: str) -> None:
-    name, colour = stored.label(model), system_colour(model)
+    name, colour = results.label(model), system_colour(model)
     if model == "noisy":
         axis.axhline(float(rows[metric].iloc[0]), color=colour, linestyle=":", label=name)
         return
@@ -62,7 +57,7 @@ def _pareto_model(axis: Axes, model: str, rows: Table, metric: str) -> None:
 def _pareto_text(points: Table, metric: str) -> str:
     parts = []
     for model, rows in points.groupby("model", sort=False):
-        name, digits = stored.label(str(model)), DIGITS.get(metric, 2)
+        name, digits = results.label(str(model)), DIGITS.get(metric, 2)
         if model == "noisy":
             parts.append(f"{name} {number(float(rows[metric].iloc[0]), digits)} at no cost")
             continue
@@ -76,18 +71,18 @@ def _pareto_text(points: Table, metric: str) -> str:
 
 
 def by_snr(systems: Table, names: Sequence[str], metrics: Sequence[str]) -> tuple[Figure, str]:
-    """Means over seeds against the SNR of the test set, one panel per metric; `systems` is `dsn.stored`'s."""
+    """Means over seeds against the SNR of the test set, one panel per metric; `systems` is `study.results`'s."""
     figure, axes = new_figure(0.4 + 2.2 * len(metrics), len(metrics), sharex=True)
     rows = systems[(systems["set"] == "test") & systems["snr_db"].notna()]
     texts = []
     for axis, metric in zip(axes, metrics, strict=True):
         for name in names:
             means = rows[rows["system"] == name].groupby("snr_db")[metric].mean()
-            axis.plot(means.index, means, ".-", color=system_colour(name), label=stored.label(name))
+            axis.plot(means.index, means, ".-", color=system_colour(name), label=results.label(name))
             ends = [
                 f"{number(float(means.iloc[k]), DIGITS.get(metric, 2))} at {means.index[k]:.0f} dB" for k in (0, -1)
             ]
-            texts.append(f"{METRIC_NAMES[metric]} of {stored.label(name)}: {' to '.join(ends)}")
+            texts.append(f"{METRIC_NAMES[metric]} of {results.label(name)}: {' to '.join(ends)}")
         axis.set_ylabel(METRIC_NAMES[metric])
     axes[-1].set_xlabel(METRIC_NAMES["snr_db"])
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2, fontsize=9, frameon=False)
@@ -97,7 +92,7 @@ def by_snr(systems: Table, names: Sequence[str], metrics: Sequence[str]) -> tupl
 def usage(table: Table, inputs: Sequence[str] = ("snr_db", "noisy_ovrl")) -> tuple[Figure, str]:
     """Activation ratio of each gate against properties of the input, one panel each: points are files, lines means.
 
-    `table` is a `dsn.results.gate_table` with the columns `inputs`. The legend gives Spearman's correlation.
+    `table` is a `study.measure.gate_table` with the columns `inputs`. The legend gives Spearman's correlation.
     """
     gates = [column.removeprefix("ratio_") for column in table.columns if column.startswith("ratio_")]
     figure, axes = new_figure(0.4 + 3.2 * len(inputs), len(inputs))
@@ -140,8 +135,8 @@ def differences(table: Table) -> tuple[Figure, str]:
             axis.plot([row["low"], row["high"]], [place, place], color=colour, linewidth=2.5)
             axis.plot(row["mean"], place, "o", color=colour)
             mean, low, high = (number(row[key], DIGITS.get(metric, 2) + 1) for key in ("mean", "low", "high"))
-            texts.append(f"{METRIC_NAMES[metric]} {stored.label(row['system'])} {mean} ({low} to {high})")
-        axis.set_yticks(range(len(rows)), [stored.label(str(name)) for name in rows["system"]])
+            texts.append(f"{METRIC_NAMES[metric]} {results.label(row['system'])} {mean} ({low} to {high})")
+        axis.set_yticks(range(len(rows)), [results.label(str(name)) for name in rows["system"]])
         axis.set_ylim(len(rows) - 0.4, -0.6)
         axis.locator_params(axis="x", nbins=5)  # more labels run into each other
         axis.set_title(METRIC_NAMES[metric], fontsize=9, loc="left")

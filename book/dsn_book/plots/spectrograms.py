@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..audio import SAMPLE_RATE
-from ..config import Stft
-from ..stft import analyse
-from ..usage import MEAN
+from dsn.audio import SAMPLE_RATE
+from dsn.config import Stft
+from dsn.stft import analyse
+
+from ..study.gate_usage import MEAN
 from . import style
 
 if TYPE_CHECKING:

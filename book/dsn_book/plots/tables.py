@@ -9,9 +9,10 @@ from typing import Literal
 import pandas
 from IPython.display import HTML
 
-from .. import stored, typeset
-from ..statistics import Row, Table
-from ..typeset import minus, number
+from .. import formatting
+from ..formatting import minus, number
+from ..study import results
+from ..study.intervals import Row, Table
 from .marks import DIGITS, METRIC_NAMES
 from .spectrograms import block_name
 
@@ -55,12 +56,12 @@ def systems(
     metrics: Sequence[str] = METRICS,
     spread: Sequence[str] = ("pesq_wb",),
 ) -> HTML:
-    """The rows `names` of `dsn.stored.overall` that are there, with the spread over seeds beside some metrics."""
+    """The rows `names` of `study.results.overall` that are there, with the spread over seeds beside some metrics."""
     return html([_system_row(name, means.loc[name], metrics, spread) for name in names if name in means.index])
 
 
 def _system_row(name: str, row: Row, metrics: Sequence[str], spread: Sequence[str]) -> dict[str, str]:
-    cells = {"system": stored.label(name)}
+    cells = {"system": results.label(name)}
     for metric in metrics:
         wide = float(row[f"{metric}_spread"]) if metric in spread else math.nan
         cells[SHORT_NAMES[metric]] = cell(float(row[metric]), DIGITS.get(metric, 2), wide)
@@ -72,10 +73,10 @@ def _system_row(name: str, row: Row, metrics: Sequence[str], spread: Sequence[st
 
 
 def differences(table: Table, metrics: Sequence[str] = ("pesq_wb", "stoi", "si_sdr_db")) -> HTML:
-    """Paired differences of `dsn.stored`, one row per system: mean, interval over files, spread over seeds if any."""
+    """Paired differences of `study.results`, one row per system: mean, interval over files, spread over seeds."""
     rows = []
     for (system, baseline), part in table.groupby(["system", "baseline"], sort=False):
-        row = {"difference": f"{stored.label(str(system))} − {stored.label(str(baseline))}"}
+        row = {"difference": f"{results.label(str(system))} − {results.label(str(baseline))}"}
         by_metric = part.set_index("metric")
         for metric in [name for name in metrics if name in by_metric.index]:
             row[SHORT_NAMES[metric]] = interval(by_metric.loc[metric], DIGITS.get(metric, 2) + 1)
@@ -90,7 +91,7 @@ def redrawn(table: Table) -> HTML:
     """Models on the second draw of the test mixtures: cost, PESQ-WB, differences to FTF-Net with their intervals."""
     rows = []
     for row in table.to_dict("records"):
-        cells = {"system": stored.label(row["system"])}
+        cells = {"system": results.label(row["system"])}
         cells[SHORT_NAMES["percent_of_ftfnet"]] = cell(row["percent_of_ftfnet"], 1)
         cells[SHORT_NAMES["pesq_wb"]] = cell(row["pesq_wb"], 2)
         for name, digits in (("pesq_wb", 3), ("stoi", 4)):
@@ -106,7 +107,7 @@ def interval(row: Row | None, digits: int) -> str:
     if row is None:
         return DASH
     mean, low, high = (float(row[key]) for key in ("mean", "low", "high"))
-    return typeset.interval(mean, low, high, digits) if math.isfinite(low) else cell(mean, digits)
+    return formatting.interval(mean, low, high, digits) if math.isfinite(low) else cell(mean, digits)
 
 
 def claims(table: Table) -> HTML:
@@ -116,13 +117,13 @@ def claims(table: Table) -> HTML:
         digits = next((n for text, n in CLAIM_DIGITS.items() if text in row["claim"]), 3)
         value = interval(pandas.Series({"mean": row["value"], **row}), digits)
         wanted = minus(row["goal"]).replace(" %", "\u00a0%")
-        about = {"goal": row["claim"], "set": row["set"], "system": stored.label(row["system"])}
+        about = {"goal": row["claim"], "set": row["set"], "system": results.label(row["system"])}
         rows.append(about | {"value (95 % interval)": value, "wanted": wanted, "met": row["met"]})
     return html(rows, "dsn-words")
 
 
 def gates(table: Table) -> HTML:
-    """How much each gate moves and what it follows, means over the seeds, from `dsn.stored`'s gates."""
+    """How much each gate moves and what it follows, means over the seeds, from `study.results`'s gates."""
     heads = {"activation_ratio": "ratio", "variance_frames": "variance, frames", "variance_files": "variance, files"}
     heads |= {"spearman_ovrl": "ρ with OVRL", "spearman_snr": "ρ with SNR", "spearman_speech_presence": "ρ with speech"}
     means = table.groupby(["system", "gate"], sort=False)[list(heads)].mean()
@@ -130,5 +131,5 @@ def gates(table: Table) -> HTML:
     for key, row in means.iterrows():
         system, gate = key  # type: ignore[misc]
         cells = {heads[name]: cell(float(row[name]), 3 if "variance" in name else 2) for name in heads}
-        rows.append({"system": stored.label(system), "gate": block_name(gate)} | cells)
+        rows.append({"system": results.label(system), "gate": block_name(gate)} | cells)
     return html(rows)

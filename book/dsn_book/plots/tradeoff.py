@@ -11,7 +11,7 @@ import pandas
 from IPython.display import HTML
 
 from .. import display
-from ..stored import label as system_label
+from ..study.results import label as system_label
 from .marks import DIGITS, METRIC_NAMES
 from .results import pareto
 
@@ -26,7 +26,7 @@ def _plain(value: float) -> float | None:
 def tradeoff_state(
     points: pandas.DataFrame, baseline: str = "ftfnet", metrics: Sequence[str] = METRICS
 ) -> dict[str, Any]:
-    """What the display needs of the rows of `dsn.stored.points`, as plain values.
+    """What the display needs of the rows of `study.results.points`, as plain values.
 
     Raises ValueError if `baseline`, whose cost counts as 100 %, is not among the models.
     """
@@ -52,7 +52,7 @@ def _setting(row: Mapping[Any, Any], whole: float, metrics: Sequence[str]) -> di
 
 
 def tradeoff(points: pandas.DataFrame, baseline: str = "ftfnet", metrics: Sequence[str] = METRICS) -> HTML:
-    """The display over the rows of `dsn.stored.points`; without scripts a figure of the same data stays."""
+    """The display over the rows of `study.results.points`; without scripts a figure of the same data stays."""
     plot, alt = pareto(points, metrics[:2])
     still = str(display.figure(plot, alt, kind="svg").data)
     label = f"Quality against cost: {html.escape(', '.join(METRIC_NAMES[metric] for metric in metrics))}"

@@ -11,19 +11,15 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from .. import stored
-from ..config import Guide
-from ..explore import Explorer
-from ..losses import fit_guide, target_ratio
-from ..statistics import spearman
-from ..typeset import number
+from dsn.config import Guide
+from dsn.losses import fit_guide, target_ratio
+
+from ..formatting import number
+from ..slider import Explorer
+from ..study import results
+from ..study.intervals import spearman
 from . import views
-from .marks import (
-    MARKERS,
-    METRIC_NAMES,
-    MODEL_COLOURS,
-    scatter_with_means,
-)
+from .marks import MARKERS, METRIC_NAMES, MODEL_COLOURS, scatter_with_means
 from .style import GREY, INK, SERIES, new_figure
 
 WIDTHS = (0.2, 0.4, 0.8, 1.2, 1.6, 2.0, 2.4, 3.2)
@@ -122,7 +118,7 @@ def learnt_ratio(
 ) -> tuple[Figure, str]:
     """Activation ratio of each file against properties of its noisy input, model by model.
 
-    `tables` holds a `dsn.results.gate_table` per model, with the columns `inputs`. `guide` is drawn as the target
+    `tables` holds a `study.measure.gate_table` per model, with the columns `inputs`. `guide` is drawn as the target
     where its metric is the DNSMOS OVRL.
     """
     figure, axes = new_figure(0.4 + 2.6 * len(inputs), len(inputs))
@@ -130,7 +126,7 @@ def learnt_ratio(
     for axis, name in zip(axes, inputs, strict=True):
         for index, (model, table) in enumerate(tables.items()):
             x, y = table[name].tolist(), table["activation_ratio"].tolist()
-            label, colour = stored.label(model), MODEL_COLOURS.get(model, SERIES[index])
+            label, colour = results.label(model), MODEL_COLOURS.get(model, SERIES[index])
             scatter_with_means(axis, x, y, colour, MARKERS[index], label)
             texts.append(f"{label} mean {number(float(np.mean(y)), 2)}, Spearman's correlation with "
                          f"{METRIC_NAMES[name]} {number(spearman(x, y), 2)}")  # fmt: skip

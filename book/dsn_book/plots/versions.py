@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..macs import MacTable
-from ..metrics import score
-from ..model import DSN
+from dsn.macs import MacTable
+from dsn.metrics import score
+from dsn.model import DSN
 
 METRICS = ("si_sdr_db", "pesq_wb")
 

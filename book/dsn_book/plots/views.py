@@ -1,4 +1,4 @@
-"""Small drawings and tables as HTML, for what follows from a slider of `dsn.explore`; `steps.css` has their colours."""
+"""Small drawings and tables as HTML, for what follows from a `slider.Explorer`; `steps.css` has their colours."""
 
 from __future__ import annotations
 

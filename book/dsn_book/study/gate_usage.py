@@ -12,12 +12,13 @@ import numpy as np
 import pandas
 from numpy.typing import NDArray
 
-from .audio import Wav
-from .config import Stft
-from .mixing import ACTIVE_DB
-from .model import DSN
-from .results import gates
-from .statistics import Table, spearman
+from dsn.audio import Wav
+from dsn.config import Stft
+from dsn.dial import gates
+from dsn.mixing import ACTIVE_DB
+from dsn.model import DSN
+
+from .intervals import Table, spearman
 
 MEAN = "mean"
 """Stands for the mean over all gates where a gate is named."""

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import pandas
 
-from . import stored
-from .statistics import Row, Table
-from .usage import MEAN, falls
+from . import results
+from .gate_usage import MEAN, falls
+from .intervals import Row, Table
 
 Tables = Mapping[str, Table]
 
@@ -64,7 +64,7 @@ def _missing(claim: str, name: str, system: str, goal: str) -> Claim:
 
 
 def _cost(tables: Tables, name: str, system: str, most: float) -> Claim:
-    means, goal = stored.overall(tables["systems"], name), f"at most {most:g}"
+    means, goal = results.overall(tables["systems"], name), f"at most {most:g}"
     if system not in means.index:
         return _missing("MACs, % of FTF-Net", name, system, goal)
     value = float(means.loc[system, "percent_of_ftfnet"])  # type: ignore[arg-type]
@@ -77,7 +77,7 @@ def _kept(tables: Tables, name: str, system: str) -> list[Claim]:
     for metric, margin in (("pesq_wb", PESQ_MARGIN), ("stoi", STOI_MARGIN)):
         claim, bound = f"{NAMES[metric]} difference to FTF-Net", "interval" if metric == "pesq_wb" else "mean"
         goal = f"{bound} above {margin:g}"
-        row = stored.difference(tables["differences"], system, metric, name)
+        row = results.difference(tables["differences"], system, metric, name)
         if row is None:
             claims.append(_missing(claim, name, system, goal))
             continue
@@ -88,10 +88,10 @@ def _kept(tables: Tables, name: str, system: str) -> list[Claim]:
 
 def candidates(tables: Tables, name: str = "test") -> Table:
     """Every MGT-DSN and every dial setting with its cost and PESQ difference to FTF-Net, cheapest first."""
-    means = stored.overall(tables["systems"], name)
+    means = results.overall(tables["systems"], name)
     rows = []
     for system in means.index.intersection(CANDIDATES):
-        row = stored.difference(tables["differences"], system, "pesq_wb", name)
+        row = results.difference(tables["differences"], system, "pesq_wb", name)
         if row is not None:
             rows.append({"system": system, "percent_of_ftfnet": means.loc[system, "percent_of_ftfnet"], **_ends(row)})
     dial = tables["dial"]
@@ -132,7 +132,7 @@ def _lowest(tables: Tables, name: str) -> Claim:
 
 
 def _quality(tables: Tables, system: str) -> list[Claim]:
-    means, claims = stored.overall(tables["systems"], "voicebank"), []
+    means, claims = results.overall(tables["systems"], "voicebank"), []
     for metric, least in QUALITY.items():
         claim, goal = f"{NAMES[metric]}, mean", f"at least {least:g}"
         if system not in means.index:
@@ -192,8 +192,8 @@ def _follows(tables: Tables, name: str) -> list[Claim]:
 def _earned(tables: Tables, name: str) -> list[Claim]:
     claims = []
     for rival in RIVALS:
-        claim = f"PESQ-WB difference to {stored.label(rival)}"
-        row = stored.difference(tables["differences"], "mgt-dsn", "pesq_wb", name, rival)
+        claim = f"PESQ-WB difference to {results.label(rival)}"
+        row = results.difference(tables["differences"], "mgt-dsn", "pesq_wb", name, rival)
         if row is None:
             claims.append(_missing(claim, name, "mgt-dsn", "interval above 0"))
             continue
@@ -204,7 +204,7 @@ def _earned(tables: Tables, name: str) -> list[Claim]:
 
 def _other_cost(tables: Tables, name: str, rival: str) -> str:
     """A remark where a rival's cost is not within a twentieth of MGT-DSN's, which makes it no fair one."""
-    cost = stored.overall(tables["systems"], name)["percent_of_ftfnet"]
+    cost = results.overall(tables["systems"], name)["percent_of_ftfnet"]
     if not {"mgt-dsn", rival} <= {*cost.index}:
         return ""
     share = float(cost[rival]) / float(cost["mgt-dsn"])
@@ -212,7 +212,7 @@ def _other_cost(tables: Tables, name: str, rival: str) -> str:
 
 
 def claims(tables: Tables) -> Table:
-    """One row per goal. `tables` holds systems, differences, dial, usage and gates as `dsn.stored` describes them."""
+    """One row per goal. `tables` holds systems, differences, dial, usage and gates as in `study.results`."""
     found: list[Claim] = []
     for name in ("test", "voicebank"):
         for system, share in SHARES.items():

@@ -21,12 +21,19 @@ import math
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas
 
-from .files import packaged
-from .statistics import Row, Table
+from dsn.files import packaged
+
+from .intervals import Row, Table
+
+if TYPE_CHECKING:
+    from dsn.bench import Benchmark
+
+PACKAGE = Path(__file__).resolve().parents[1]
+CLONE = PACKAGE.parents[1]
 
 COMPRESSED = ("files",)
 """Tables that are kept as .csv.gz."""
@@ -105,7 +112,7 @@ AGAIN = ("guide-si-sdr", "guide-pesq", "map-steep", "map-narrow", "map-rising", 
 
 def folder() -> Path:
     """Where the results lie, in the package or beside it. Raises FileNotFoundError if this copy has none."""
-    return packaged("results", "systems.csv")
+    return packaged("results", "systems.csv", PACKAGE, CLONE)
 
 
 def table(name: str, place: str | Path | None = None) -> Table:
@@ -127,6 +134,14 @@ def manifest(place: str | Path | None = None) -> dict[str, Any]:
     """What made the results: commands, commit, hashes, device, versions, minutes, config of each run."""
     path = (folder() if place is None else Path(place)) / "manifest.json"
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def benchmark() -> Benchmark:
+    """The stored run of `python -m dsn bench`. Raises FileNotFoundError if this copy has none."""
+    from dsn.bench import FILES, Benchmark  # it loads torch, which no other table needs
+
+    about = json.loads((folder() / "bench.json").read_text(encoding="utf-8"))
+    return Benchmark(**{name: table(file) for name, file in FILES.items()}, hardware=about)
 
 
 def label(system: str) -> str:
