@@ -25,7 +25,7 @@ from typing import Any
 import pandas
 import torch
 from record import write
-from systems import NOISY, RATED, RATIOED, System, compared, controlled, trained
+from systems import RATED, RATIOED, System, compared, controlled, trained
 from tables import write_all
 from test_set import about, mixture_items, voicebank_items
 from tqdm.auto import tqdm
@@ -40,6 +40,7 @@ from dsn.model import DSN
 from dsn.train import MODEL
 from dsn_book.study import gate_usage
 from dsn_book.study.intervals import Table
+from dsn_book.study.systems import NOISY
 
 SETS = ("voicebank", "test")
 QUICK = ("pesq_wb", "stoi", "estoi", "si_sdr_db")

@@ -23,7 +23,6 @@ import pandas
 import torch
 from record import made, write
 from ship import SEED
-from systems import BASELINE
 from tables import full_cost, rounded
 from test_set import about, mixture_items, recipes
 from training import folder
@@ -36,6 +35,7 @@ from dsn.pool import key
 from dsn.train import MODEL
 from dsn_book.study import results
 from dsn_book.study.intervals import Table, pooled_difference
+from dsn_book.study.systems import BASELINE, place_of
 
 FIRST_SEED = 17000
 METRICS = ("pesq_wb", "stoi", "si_sdr_db")
@@ -95,7 +95,7 @@ def main() -> None:
     torch.set_num_threads(1)
     cache, corpus = arguments.runs / "redrawn", Corpus(arguments.corpus)
     pool = Pool.make(cache / "mixtures", corpus, recipes(corpus, FIRST_SEED))
-    names = sorted({BASELINE, *arguments.models}, key=results.order)
+    names = sorted({BASELINE, *arguments.models}, key=place_of)
     paths = {name: located(name, arguments.runs) for name in names}
     tables = {name: measured(path, pool, cache, arguments.processes) for name, path in paths.items()}
     earlier = before(names, arguments.results)

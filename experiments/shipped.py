@@ -19,7 +19,7 @@ from tables import METRICS, rounded
 from dsn import test_pairs, weights
 from dsn.evaluate import evaluate, write_csv
 from dsn.files import sha256
-from dsn_book.study import results
+from dsn_book.study.systems import place_of
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def main() -> None:
     torch.set_num_threads(1)
     started = time.monotonic()
     pairs, tables = test_pairs.mixtures(), []
-    for name in ["noisy", *sorted(weights.names(), key=results.order)]:
+    for name in ["noisy", *sorted(weights.names(), key=place_of)]:
         model = None if name == "noisy" else weights.load(name)
         table = evaluate(model, pairs, processes=arguments.processes, metrics=METRICS)
         tables.append(table.assign(system=name))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ import numpy as np
 import pandas
 from earlier import KEYS, SHARED, Earlier
 from record import made, write
-from systems import ATTENTION, BASELINE, BLIND, DIALLED, NOISY, trained
+from systems import trained
 
 from dsn import config, weights
 from dsn.data import TEST_RECIPES
@@ -29,25 +28,16 @@ from dsn.model import DSN
 from dsn.train import MODEL
 from dsn_book.study import results
 from dsn_book.study.gate_usage import MEAN, falls, movement, usage
-from dsn_book.study.goals import RIVALS, claims
+from dsn_book.study.goals import claims
 from dsn_book.study.intervals import Row, Table, pooled_difference, spearman
+from dsn_book.study.systems import BASELINE, DIALLED, NOISY, comparisons, place_of, with_policy
+from dsn_book.study.systems import names as registered
 
 RATINGS = ("dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl")
 METRICS = ("pesq_wb", "stoi", "estoi", "si_sdr_db", *RATINGS)
 COMPARED = ("pesq_wb", "stoi", "estoi", "si_sdr_db", "dnsmos_ovrl")
 BY_SNR = ("dsn", "mgt-dsn")
 """Systems whose differences are also given SNR by SNR."""
-
-USED = ("dsn", "mgt-dsn", "mgt-dsn-wide", "mgt-dsn-attention", "mgt-dsn-60", "mgt-dsn-attention-60", "mgt-dsn-50")
-"""Systems whose ratios are given by every property of the input."""
-
-CONTROLS = (*RIVALS, "mgt-dsn-shuffled")
-"""What MGT-DSN itself is compared with, beside FTF-Net."""
-
-TARGETED = re.compile(r"mgt-dsn-\d+")
-ABLATION = re.compile(r"short-|guide-|gate-|state-|map-|only-|all-")
-SHORT = ("short-ftfnet", "short-mgt-dsn")
-"""What ablations are compared with: they have a shorter schedule than the main rows."""
 
 TRAINED = "python experiments/training.py {row} --seed {seeds} --pool POOL --runs RUNS"
 RESAMPLES = 300
@@ -107,7 +97,7 @@ def systems_table(files: Table, params: dict[str, int]) -> Table:
     percent = 100 * means["mmacs_per_s"] / full_cost()
     sizes = [params.get(name, 0) for name in means["system"]]
     means = means.assign(params=sizes, percent_of_ftfnet=percent)
-    place = means["system"].map(lambda name: f"{results.order(name)[0]:03d} {name}")
+    place = means["system"].map(lambda name: f"{place_of(name)[0]:03d} {name}")
     means = means.assign(place=place).sort_values(["set", "place", "seed", "snr_db"], na_position="first")
     cost = ["params", "mmacs_per_s", "percent_of_ftfnet", "activation_ratio", "files"]
     return means[[*keys, *METRICS, *cost, "dnsmos_ovrl_files"]].rename(columns={"dnsmos_ovrl_files": "dnsmos_files"})
@@ -115,17 +105,8 @@ def systems_table(files: Table, params: dict[str, int]) -> Table:
 
 def pairs(names: Sequence[str]) -> list[tuple[str, str]]:
     """Which system is compared with which."""
-    found = [(name, BASELINE) for name in names if name != BASELINE]
-    found += [(DIALLED, rival) for rival in CONTROLS if rival in names]
-    found += [(name, f"ftfnet-narrow{name.removeprefix(DIALLED)}") for name in names if TARGETED.fullmatch(name)]
-    found += [(name, results.unchanged(name)) for name in (BLIND, *results.OURS)]
-    found += [(name, "ftfnet-narrow") for name in ("mgt-dsn-wide", ATTENTION)]
-    found += [(ATTENTION, f"{ATTENTION}-{control}") for control in ("closed", "random")]
-    found += [(ATTENTION, "ftfnet-narrow-82"), ("mgt-dsn-taught", "ftfnet-taught")]
-    ablations = [name for name in names if ABLATION.match(name)]
-    found += [(name, base) for name in ablations for base in (*SHORT, results.unchanged(name))]
-    found += [(name, name.rpartition("dsn-")[2]) for name in names if "dsn-" in name]
-    return [(name, base) for name, base in dict.fromkeys(found) if name != base and {name, base} <= {*names}]
+    found = [(name, BASELINE) for name in names] + [(name, base) for name in names for base in comparisons(name)]
+    return [(name, base) for name, base in dict.fromkeys(found) if name != base and base in names]
 
 
 def _difference(ours: Table, base: Table, metric: str, about: dict[str, Any]) -> list[dict]:
@@ -143,7 +124,7 @@ def differences_table(files: Table) -> Table:
     """Paired differences: seed empty for all seeds together, snr_db empty for all SNRs."""
     rows: list[dict[str, Any]] = []
     sides = dict(iter(files.groupby(["system", "set"])))
-    names = sorted(set(files["system"]), key=results.order)
+    names = sorted(set(files["system"]), key=place_of)
     for system, baseline in pairs(names):
         for name in dict.fromkeys(files["set"]):
             ours, base = (sides.get((side, name)) for side in (system, baseline))
@@ -204,7 +185,7 @@ def usage_tables(files: Table) -> tuple[Table, Table]:
     used, moves = [], []
     for (system, seed, name), part in slim(files).items():
         about = {"system": system, "seed": seed, "set": name}
-        if system in USED:
+        if system in with_policy():
             used.append(usage(part).assign(**about))
         move = movement(part).assign(**about)
         for place in move.index[move["gate"] == MEAN]:
@@ -309,7 +290,7 @@ def report(tables: dict[str, Table]) -> str:
         said = "falls at every step" if falls(ratios) else "does not fall at every step"
         lines.append(f"{system}, seed {seed}, {name}: {said} ({', '.join(f'{ratio:.2f}' for ratio in ratios)})")
     there = set(tables["systems"]["system"])
-    absent = [name for name in results.LABELS if name not in there]
+    absent = [name for name in registered() if name not in there]
     lines.append(f"not measured: {', '.join(absent) or 'nothing'}")
     return "\n".join(lines)
 

@@ -17,11 +17,11 @@ from torch import nn
 from dsn import config, dynamic
 from dsn.model import DSN
 from dsn_book.plots import backbones, tables
-from dsn_book.study import results
+from dsn_book.study import results, systems
 from tools import notebooks
 
 NAMES = ("ftfnet", "hystnet", "crn")
-PLANNED = [row for name in backbones.MEASURED for row in backbones.rows_of(name)]
+PLANNED = [row for name in systems.backbones() for row in backbones.rows_of(name)]
 CHAPTER = notebooks.ROOT / "book" / "any-architecture.ipynb"
 
 

@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from dsn_book.plots import ablations, tables, usage
-from dsn_book.study import results
+from dsn_book.study import results, systems
 from dsn_book.study.intervals import Table
 
 
@@ -125,27 +125,8 @@ def test_gates_are_means_over_seeds() -> None:
     assert "<td>0.30</td>" in page and "<td>0.200</td>" in page and page.count("−0.50") == 3
 
 
-@pytest.mark.parametrize(
-    "system, name",
-    [
-        ("ftfnet-narrow-60", "static"),
-        ("mgt-dsn-50", "metric-guided"),
-        ("dsn", "fixed ratio"),
-        ("mgt-dsn-taught", "taught"),
-        ("noisy", None),
-        ("dsn-open", "gates not the policy's own"),
-        ("random-gate-trained", "gates not the policy's own"),
-        ("mgt-dsn-hystnet", "other backbones"),
-        ("crn", "other backbones"),
-        ("only-gru", "short schedule"),
-    ],
-)
-def test_every_system_has_its_family(system: str, name: str | None) -> None:
-    assert ablations.family(system) == name
-
-
 def test_every_planned_system_is_in_the_landscape() -> None:
-    assert [name for name in results.LABELS if ablations.family(name) is None] == ["noisy"]
+    assert [name for name in systems.names() if systems.family_of(name) not in ablations.FAMILIES] == ["noisy"]
 
 
 def test_landscape_has_the_families_the_dial_and_the_noisy_input(means: Table) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from dsn_book.study import results
 from dsn_book.study.intervals import Table
+from dsn_book.study.systems import label_of, place_of
 
 
 def systems() -> Table:
@@ -85,6 +86,6 @@ def test_a_table_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) 
 
 
 def test_names_for_readers() -> None:
-    assert results.label("mgt-dsn") == "MGT-DSN"
-    assert results.label("new-row") == "new-row"
-    assert sorted(["new-row", "mgt-dsn", "noisy"], key=results.order) == ["noisy", "mgt-dsn", "new-row"]
+    assert label_of("mgt-dsn") == "MGT-DSN"
+    assert label_of("new-row") == "new-row"
+    assert sorted(["new-row", "mgt-dsn", "noisy"], key=place_of) == ["noisy", "mgt-dsn", "new-row"]

@@ -17,6 +17,7 @@ from dsn import download, weights
 from dsn.files import sha256
 from dsn_book.provenance import SHORT
 from dsn_book.study import results
+from dsn_book.study.systems import label_of, place_of
 from tools.pages import table
 
 Record = Mapping[str, Any]
@@ -131,7 +132,7 @@ def _seeds(manifest: Record) -> str:
     """Rows by their seeds."""
     rows: dict[str, list[str]] = {}
     for row, seeds in manifest.get("training", {}).items():
-        rows.setdefault(", ".join(sorted(seeds)), []).append(html.escape(results.label(row)))
+        rows.setdefault(", ".join(sorted(seeds)), []).append(html.escape(label_of(row)))
     return "; ".join(f"{seeds} of {', '.join(names)}" for seeds, names in sorted(rows.items())) or NOT_RECORDED
 
 
@@ -277,12 +278,12 @@ def _section(maker: Maker, folder: Path, readers: Readers) -> str:
 
 def _trained(manifest: Record) -> str:
     rows = []
-    for row in sorted(manifest.get("training", {}), key=results.order):
+    for row in sorted(manifest.get("training", {}), key=place_of):
         for seed, about in sorted(manifest["training"][row].items()):
             notes, command = about.get("training", {}), manifest.get("commands", {}).get(row, NOT_RECORDED)
             took = minutes_text(notes["minutes"]) if "minutes" in notes else NOT_RECORDED
             where = html.escape(str(notes.get("device", NOT_RECORDED)))
-            rows.append((html.escape(results.label(row)), seed, _code(command), where, took, _short(about["weights"])))
+            rows.append((html.escape(label_of(row)), seed, _code(command), where, took, _short(about["weights"])))
     return table(("row", "seed", "command", "device", "time", "weights"), rows)
 
 
@@ -293,7 +294,7 @@ def _shipped() -> str:
         data = notes.get("data", {})
         hours, pool = data.get("hours_of_mixtures", "?"), _short(data.get("pool", ""))
         mixtures = f"{data.get('mixtures', '?')} mixtures, {hours} h, pool {pool}"
-        run = f"{html.escape(results.label(str(notes.get('row', name))))}, seed {notes.get('seed', '?')}"
+        run = f"{html.escape(label_of(str(notes.get('row', name))))}, seed {notes.get('seed', '?')}"
         rows.append((_code(path.name), run, mixtures, _size(path), _short(sha256(path))))
     return table(("file", "run", "trained on", "size", "SHA-256"), rows)
 

@@ -10,8 +10,8 @@ from typing import NamedTuple, TypeVar
 import pandas
 
 from .formatting import number
-from .study import results
 from .study.intervals import Table
+from .study.systems import label_of
 
 SIZES = ("stored", "quick", "full")
 """Sizes of a chapter: stored results, seconds; the default data, at most 5 minutes on 2 cores; the experiment."""
@@ -91,7 +91,7 @@ def shown(table: Table) -> Table:
         band = BANDS[row["figure"]]
         rows.append(
             {
-                "system": results.label(row["system"]),
+                "system": label_of(row["system"]),
                 "rows": str(row["rows"]),
                 "figure": band.label,
                 "this run": number(row["this_run"], band.digits),

@@ -13,6 +13,7 @@ import pandas
 
 from ..plots.tables import interval
 from ..study import results
+from ..study.systems import baseline_of
 
 SETS = {"test": "mixtures", "voicebank": "VoiceBank+DEMAND"}
 """Test sets as the page calls them."""
@@ -214,7 +215,7 @@ def _tested(choice: Choice, differences: pandas.DataFrame | None) -> str:
     """PESQ difference of every row that tests a choice to the unchanged network, or that it is not measured yet."""
     told = []
     for name in choice.tested_by:
-        base = results.unchanged(name)
+        base = baseline_of(name)
         row = None if differences is None else results.difference(differences, name, "pesq_wb", baseline=base)
         told.append(f"{name}: {MET['missing'] if row is None else interval(row, 3)}")
     return "<br>".join(told) or "–"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import Any
 
 from IPython.display import HTML
@@ -12,56 +11,33 @@ from matplotlib.figure import Figure
 from ..formatting import number
 from ..study import results
 from ..study.intervals import Row, Table
+from ..study.systems import Family, baseline_of, by_question, family_of, label_of
 from .marks import DIGITS, METRIC_NAMES
 from .spectrograms import block_name
 from .style import GREY, INK, KINDS, SERIES, new_figure
 from .tables import cell, html, interval
 
-FAMILIES = {
-    "static": (r"ftfnet(-narrow.*)?", "D", INK),
-    "metric-guided": (r"mgt-dsn(-attention)?(-\d+|-wide)?", "o", SERIES[0]),
-    "fixed ratio": (r"dsn", "s", SERIES[1]),
-    "taught": (r".*-taught", "*", SERIES[4]),
-    "gates not the policy's own": (
-        r"dsn-(open|closed)|random-gate.*|mgt-dsn-(frozen|periodic|shuffled|attention-closed|attention-random)",
-        "x",
-        SERIES[3],
-    ),
-    "short schedule": (r"(short|guide|gate|state|map|only|all)-.*", "^", SERIES[2]),
-    "other backbones": (r"(dsn-|mgt-dsn-)?(hystnet|crn)", "v", SERIES[4]),
+FAMILIES: dict[Family, tuple[str, str]] = {
+    "static": ("D", INK),
+    "metric-guided": ("o", SERIES[0]),
+    "fixed ratio": ("s", SERIES[1]),
+    "taught": ("*", SERIES[4]),
+    "control": ("x", SERIES[3]),
+    "short schedule": ("^", SERIES[2]),
+    "other backbones": ("v", SERIES[4]),
 }
-"""Families of systems: which names belong to them, marker and colour."""
-
-QUESTIONS = {
-    "Is guidance worth it?": ("short-mgt-dsn", "short-dsn"),
-    "What does training it all again change?": ("short-mgt-dsn-again",),
-    "What guides the policy?": ("guide-snr", "guide-si-sdr", "guide-pesq"),
-    "How does the target fall?": ("map-steep", "map-narrow", "map-rising"),
-    "One gate, or one per block?": ("gate-shared",),
-    "Gates drawn while the network trains?": ("gate-drawn",),
-    "What does a closed gate leave behind?": ("state-running",),
-    "How much is always on?": ("mgt-dsn-wide",),
-    "Width first, then gates on attention alone?": ("mgt-dsn-attention", "mgt-dsn-attention-60"),
-    "Does a teacher help?": ("ftfnet-taught", "mgt-dsn-taught"),
-    "Which layers are dynamic?": ("short-ftfnet", "all-halved", "only-gru", "only-attention", "only-conv", "only-fc"),
-}
-"""What an ablation asks, and the rows that answer it."""
+"""Marker and colour of each family of systems."""
 
 ABOVE: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "fontsize": 9}
 """Where a note on a point stands."""
-
-
-def family(system: str) -> str | None:
-    """The family of a system; None for the noisy input and others that belong to none."""
-    return next((name for name, (pattern, *_) in FAMILIES.items() if re.fullmatch(pattern, system)), None)
 
 
 def landscape(means: Table, dial: Table, metric: str) -> tuple[Figure, str]:
     """Quality against MMAC/s of every system, with the curve of the dial and the line of static widths."""
     figure, (axis,) = new_figure(4.4)
     texts = []
-    for name, (_, marker, colour) in FAMILIES.items():
-        part = means.loc[[system for system in means.index if family(str(system)) == name]]
+    for name, (marker, colour) in FAMILIES.items():
+        part = means.loc[[system for system in means.index if family_of(str(system)) == name]]
         if part.empty:
             continue
         axis.scatter(part["mmacs_per_s"], part[metric], marker=marker, color=colour, s=32, label=name, zorder=3)
@@ -85,7 +61,7 @@ def landscape(means: Table, dial: Table, metric: str) -> tuple[Figure, str]:
 
 def _point(system: str, row: Row, metric: str) -> str:
     value = number(float(row[metric]), DIGITS.get(metric, 2))
-    return f"{results.label(system)} {value} at {number(float(row['mmacs_per_s']), 0)} MMAC/s"
+    return f"{label_of(system)} {value} at {number(float(row['mmacs_per_s']), 0)} MMAC/s"
 
 
 def sensitivity(table: Table) -> tuple[Figure, str]:
@@ -125,20 +101,18 @@ def sensitivity_table(table: Table) -> HTML:
 
 
 def ablation_tables(means: Table, differences: Table) -> HTML:
-    """One table for all questions: cost, quality, and the paired differences to what `results.unchanged` names."""
+    """One table for all questions: cost, quality, and the paired differences to their baselines."""
     rows = []
-    for question, names in QUESTIONS.items():
+    for question, names in by_question().items():
         rows += [_row(question, name, means, differences) for name in names if name in means.index]
     return html(rows, "dsn-intervals")
 
 
 def _row(question: str, system: str, means: Table, differences: Table) -> dict[str, str]:
-    found = {"question": question, "row": results.label(system)}
+    found = {"question": question, "row": label_of(system)}
     for key, digits, head in (("percent_of_ftfnet", 1, "% of FTF-Net"), ("pesq_wb", 2, "PESQ-WB"), ("stoi", 3, "STOI")):
         found[head] = cell(float(means.loc[system, key]), digits)  # type: ignore[arg-type]
     for metric in ("pesq_wb", "si_sdr_db", "dnsmos_ovrl"):
-        apart = results.difference(
-            differences, system, metric, str(differences["set"].iloc[0]), results.unchanged(system)
-        )
+        apart = results.difference(differences, system, metric, str(differences["set"].iloc[0]), baseline_of(system))
         found[f"Δ {METRIC_NAMES[metric]}"] = interval(apart, DIGITS[metric] + 1)
     return found

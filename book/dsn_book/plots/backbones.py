@@ -14,8 +14,8 @@ from dsn.macs import MacTable
 from dsn.model import DSN
 
 from ..formatting import number
-from ..study import results
 from ..study.intervals import Table
+from ..study.systems import backbones, label_of
 from .layers import layer
 from .macs import layer_costs
 from .marks import DIGITS, METRIC_NAMES
@@ -25,9 +25,6 @@ from .tables import DASH, cell, html
 
 LAYERS = ("DynamicConv", "DynamicConvTranspose", "DynamicDepthwise", "DynamicGRU", "DynamicLinear", "DynamicAttention")
 """The classes of the four kinds of dynamic layers; convolutions have three."""
-
-MEASURED = ("hystnet", "crn")
-"""The backbones beside FTF-Net that `experiments/rows.py` trains."""
 
 ROLES = {"{}": ("static", "D"), "dsn-{}": ("fixed ratio", "s"), "mgt-dsn-{}": ("metric-guided", "o")}
 """Name of a backbone's row, what it is called here, its marker."""
@@ -50,7 +47,7 @@ def layer_counts(models: Mapping[str, DSN]) -> HTML:
         if other := sorted(set(found) - set(LAYERS)):
             raise ValueError(f"{name} has a layer {other[0]}, which is none of {', '.join(LAYERS)}")
     return html(
-        [{"layer": kind} | {results.label(name): str(counts[name][kind] or DASH) for name in models} for kind in LAYERS]
+        [{"layer": kind} | {label_of(name): str(counts[name][kind] or DASH) for name in models} for kind in LAYERS]
     )
 
 
@@ -70,7 +67,7 @@ def cost_panels(tables: Mapping[str, MacTable]) -> tuple[Figure, str]:
     for axis, (name, table) in zip(axes, tables.items(), strict=True):
         _stage_panel(axis, table)
         low, high = table.mmacs_per_s([0] * table.n_gates), table.mmacs_per_s()
-        axis.set_title(f"{results.label(name)}: {low:.1f} closed, {high:.1f} open", fontsize=10, loc="left")
+        axis.set_title(f"{label_of(name)}: {low:.1f} closed, {high:.1f} open", fontsize=10, loc="left")
     axes[0].set_xlim(0, 1.4 * axes[0].get_xlim()[1])  # room for the words behind the bars
     axes[-1].set_xlabel("MMAC/s (hatched: only behind an open gate)")
     drawn = {kind: bar for axis in axes for bar, kind in zip(*axis.get_legend_handles_labels(), strict=True)}
@@ -106,7 +103,7 @@ def cost_panels_text(tables: Mapping[str, MacTable]) -> str:
     for name, table in tables.items():
         stages = costs_by_gate(table).groupby("stage", sort=False)
         listed = "; ".join(f"{block_name(str(stage))} {_in_words(part)}" for stage, part in stages)
-        texts.append(f"{results.label(name)}, {table.n_gates} gates: {listed}.")
+        texts.append(f"{label_of(name)}, {table.n_gates} gates: {listed}.")
     return f"Bars of MMAC/s by stage and kind of layer, gates closed and open. {' '.join(texts)}"
 
 
@@ -118,7 +115,7 @@ def stage_table(tables: Mapping[str, MacTable]) -> HTML:
         costs = costs_by_gate(table)
         for stage, part in [*costs.groupby("stage", sort=False), ("all", costs.assign(gate=float("nan")))]:
             gates = part["gate"].dropna().tolist()
-            row = {"backbone": results.label(name), "stage": block_name(str(stage))}
+            row = {"backbone": label_of(name), "stage": block_name(str(stage))}
             row["gate"] = str(int(gates[0]) + 1) if gates else DASH
             row |= {kind: _pair(part[part["kind"] == kind]) for kind in kinds}
             rows.append(row | {"together": _pair(part)})
@@ -138,7 +135,7 @@ def cuts(tables: Mapping[str, Mapping[str, MacTable]]) -> HTML:
         for name, table in of_cut.items():
             low, high = table.mmacs_per_s([0] * table.n_gates), table.mmacs_per_s()
             static = high - sum(row.macs.total() for row in table.rows if row.kind == "policy") * table.frame_rate / 1e6
-            row = {"backbone": results.label(name), "dynamic": cut, "gates": str(table.n_gates)}
+            row = {"backbone": label_of(name), "dynamic": cut, "gates": str(table.n_gates)}
             row |= {head: cell(value, 1) for head, value in (("static", static), ("open", high), ("closed", low))}
             rows.append(row | {"closed, % of static": cell(100 * low / static, 0)})
     return html(rows)
@@ -148,18 +145,16 @@ def quality(means: Table, metric: str) -> tuple[Figure, str]:
     """Quality against MMAC/s of the backbones in `means`: static, fixed ratio and metric-guided, joined by a line."""
     figure, (axis,) = new_figure(3.4)
     texts = []
-    for backbone, colour in zip(MEASURED, SERIES, strict=False):
+    for backbone, colour in zip(backbones(), SERIES, strict=False):
         there = means.reindex([name for name in rows_of(backbone) if name in means.index])
-        axis.plot(there["mmacs_per_s"], there[metric], color=colour, linewidth=1, label=results.label(backbone))
+        axis.plot(there["mmacs_per_s"], there[metric], color=colour, linewidth=1, label=label_of(backbone))
         for role, (called, marker) in ROLES.items():
             name = role.format(backbone)
             if name not in there.index:
                 continue
             cost, value = float(there.loc[name, "mmacs_per_s"]), float(there.loc[name, metric])
             axis.plot(cost, value, marker, color=colour, markersize=7)
-            texts.append(
-                f"{results.label(backbone)}, {called} {number(value, DIGITS.get(metric, 2))} at {cost:.0f} MMAC/s"
-            )
+            texts.append(f"{label_of(backbone)}, {called} {number(value, DIGITS.get(metric, 2))} at {cost:.0f} MMAC/s")
     for called, marker in ROLES.values():
         axis.plot([], [], marker, color=GREY, label=called)
     axis.set(xlabel="MMAC/s, million multiply-accumulates per second of audio", ylabel=METRIC_NAMES[metric])

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from dsn.config import Stft
 
 from ..formatting import number
-from ..study.results import label as system_label
+from ..study.systems import label_of
 from .spectrograms import block_name
 from .style import DYNAMIC, GREY, INK, KINDS, STATIC, new_figure
 
@@ -42,8 +42,8 @@ def system_name(row: Record) -> str:
     """A row's system as the book calls it, and the setting of a gated one."""
     system, _, rest = row["system"].partition(" ")
     if rest == UNGATED:
-        return f"{system_label(system)}, no gates"
-    return f"{system_label(system)}, {setting(row['dial'])}" if is_gated(row) else system_label(row["system"])
+        return f"{label_of(system)}, no gates"
+    return f"{label_of(system)}, {setting(row['dial'])}" if is_gated(row) else label_of(row["system"])
 
 
 def is_gated(row: Record) -> bool:

@@ -13,8 +13,8 @@ from torch import Tensor
 from dsn.audio import SAMPLE_RATE, Wav
 
 from ..formatting import number
-from ..study import results
 from ..study.intervals import Table, spearman
+from ..study.systems import family_of, label_of
 from .marks import DIGITS, MARKERS, METRIC_NAMES, scatter_with_means, system_colour
 from .spectrograms import block_name, gate_strip, levels_db
 from .style import INK, SERIES, new_figure
@@ -42,7 +42,7 @@ def pareto(points: Table, metrics: Sequence[str] = ("pesq_wb", "si_sdr_db")) -> 
 
 
 def _pareto_model(axis: Axes, model: str, rows: Table, metric: str) -> None:
-    name, colour = results.label(model), system_colour(model)
+    name, colour = label_of(model), system_colour(model)
     if model == "noisy":
         axis.axhline(float(rows[metric].iloc[0]), color=colour, linestyle=":", label=name)
         return
@@ -50,14 +50,14 @@ def _pareto_model(axis: Axes, model: str, rows: Table, metric: str) -> None:
     if len(rows) > 1:
         axis.plot(rows["mmacs_per_s"], rows[metric], color=colour, marker="o", markerfacecolor="white", linewidth=1.6)
         name += ", dial turned; filled: as trained"
-    marker = {"ftfnet": "D", "ftfnet-narrow": "D", "dsn": "s"}.get(model, "o")
+    marker = {"static": "D", "fixed ratio": "s"}.get(family_of(model), "o")
     axis.scatter(trained["mmacs_per_s"], trained[metric], s=55, color=colour, marker=marker, zorder=3, label=name)
 
 
 def _pareto_text(points: Table, metric: str) -> str:
     parts = []
     for model, rows in points.groupby("model", sort=False):
-        name, digits = results.label(str(model)), DIGITS.get(metric, 2)
+        name, digits = label_of(str(model)), DIGITS.get(metric, 2)
         if model == "noisy":
             parts.append(f"{name} {number(float(rows[metric].iloc[0]), digits)} at no cost")
             continue
@@ -78,11 +78,11 @@ def by_snr(systems: Table, names: Sequence[str], metrics: Sequence[str]) -> tupl
     for axis, metric in zip(axes, metrics, strict=True):
         for name in names:
             means = rows[rows["system"] == name].groupby("snr_db")[metric].mean()
-            axis.plot(means.index, means, ".-", color=system_colour(name), label=results.label(name))
+            axis.plot(means.index, means, ".-", color=system_colour(name), label=label_of(name))
             ends = [
                 f"{number(float(means.iloc[k]), DIGITS.get(metric, 2))} at {means.index[k]:.0f} dB" for k in (0, -1)
             ]
-            texts.append(f"{METRIC_NAMES[metric]} of {results.label(name)}: {' to '.join(ends)}")
+            texts.append(f"{METRIC_NAMES[metric]} of {label_of(name)}: {' to '.join(ends)}")
         axis.set_ylabel(METRIC_NAMES[metric])
     axes[-1].set_xlabel(METRIC_NAMES["snr_db"])
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2, fontsize=9, frameon=False)
@@ -135,8 +135,8 @@ def differences(table: Table) -> tuple[Figure, str]:
             axis.plot([row["low"], row["high"]], [place, place], color=colour, linewidth=2.5)
             axis.plot(row["mean"], place, "o", color=colour)
             mean, low, high = (number(row[key], DIGITS.get(metric, 2) + 1) for key in ("mean", "low", "high"))
-            texts.append(f"{METRIC_NAMES[metric]} {results.label(row['system'])} {mean} ({low} to {high})")
-        axis.set_yticks(range(len(rows)), [results.label(str(name)) for name in rows["system"]])
+            texts.append(f"{METRIC_NAMES[metric]} {label_of(row['system'])} {mean} ({low} to {high})")
+        axis.set_yticks(range(len(rows)), [label_of(str(name)) for name in rows["system"]])
         axis.set_ylim(len(rows) - 0.4, -0.6)
         axis.locator_params(axis="x", nbins=5)  # more labels run into each other
         axis.set_title(METRIC_NAMES[metric], fontsize=9, loc="left")

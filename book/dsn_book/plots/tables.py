@@ -11,8 +11,8 @@ from IPython.display import HTML
 
 from .. import formatting
 from ..formatting import minus, number
-from ..study import results
 from ..study.intervals import Row, Table
+from ..study.systems import label_of
 from .marks import DIGITS, METRIC_NAMES
 from .spectrograms import block_name
 
@@ -61,7 +61,7 @@ def systems(
 
 
 def _system_row(name: str, row: Row, metrics: Sequence[str], spread: Sequence[str]) -> dict[str, str]:
-    cells = {"system": results.label(name)}
+    cells = {"system": label_of(name)}
     for metric in metrics:
         wide = float(row[f"{metric}_spread"]) if metric in spread else math.nan
         cells[SHORT_NAMES[metric]] = cell(float(row[metric]), DIGITS.get(metric, 2), wide)
@@ -76,7 +76,7 @@ def differences(table: Table, metrics: Sequence[str] = ("pesq_wb", "stoi", "si_s
     """Paired differences of `study.results`, one row per system: mean, interval over files, spread over seeds."""
     rows = []
     for (system, baseline), part in table.groupby(["system", "baseline"], sort=False):
-        row = {"difference": f"{results.label(str(system))} − {results.label(str(baseline))}"}
+        row = {"difference": f"{label_of(str(system))} − {label_of(str(baseline))}"}
         by_metric = part.set_index("metric")
         for metric in [name for name in metrics if name in by_metric.index]:
             row[SHORT_NAMES[metric]] = interval(by_metric.loc[metric], DIGITS.get(metric, 2) + 1)
@@ -91,7 +91,7 @@ def redrawn(table: Table) -> HTML:
     """Models on the second draw of the test mixtures: cost, PESQ-WB, differences to FTF-Net with their intervals."""
     rows = []
     for row in table.to_dict("records"):
-        cells = {"system": results.label(row["system"])}
+        cells = {"system": label_of(row["system"])}
         cells[SHORT_NAMES["percent_of_ftfnet"]] = cell(row["percent_of_ftfnet"], 1)
         cells[SHORT_NAMES["pesq_wb"]] = cell(row["pesq_wb"], 2)
         for name, digits in (("pesq_wb", 3), ("stoi", 4)):
@@ -117,7 +117,7 @@ def claims(table: Table) -> HTML:
         digits = next((n for text, n in CLAIM_DIGITS.items() if text in row["claim"]), 3)
         value = interval(pandas.Series({"mean": row["value"], **row}), digits)
         wanted = minus(row["goal"]).replace(" %", "\u00a0%")
-        about = {"goal": row["claim"], "set": row["set"], "system": results.label(row["system"])}
+        about = {"goal": row["claim"], "set": row["set"], "system": label_of(row["system"])}
         rows.append(about | {"value (95 % interval)": value, "wanted": wanted, "met": row["met"]})
     return html(rows, "dsn-words")
 
@@ -131,5 +131,5 @@ def gates(table: Table) -> HTML:
     for key, row in means.iterrows():
         system, gate = key  # type: ignore[misc]
         cells = {heads[name]: cell(float(row[name]), 3 if "variance" in name else 2) for name in heads}
-        rows.append({"system": results.label(system), "gate": block_name(gate)} | cells)
+        rows.append({"system": label_of(system), "gate": block_name(gate)} | cells)
     return html(rows)

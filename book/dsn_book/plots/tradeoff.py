@@ -11,7 +11,7 @@ import pandas
 from IPython.display import HTML
 
 from .. import display
-from ..study.results import label as system_label
+from ..study.systems import label_of
 from .marks import DIGITS, METRIC_NAMES
 from .results import pareto
 
@@ -36,9 +36,9 @@ def tradeoff_state(
     models = []
     for model, rows in points.groupby("model", sort=False):
         settings = [_setting(row, whole, metrics) for row in rows.sort_values("mmacs_per_s").to_dict("records")]
-        models.append({"key": str(model), "name": system_label(str(model)), "points": settings})
+        models.append({"key": str(model), "name": label_of(str(model)), "points": settings})
     named = [{"key": key, "name": METRIC_NAMES[key], "digits": DIGITS.get(key, 2)} for key in metrics]
-    return {"metrics": named, "models": models, "baseline": system_label(baseline)}
+    return {"metrics": named, "models": models, "baseline": label_of(baseline)}
 
 
 def _setting(row: Mapping[Any, Any], whole: float, metrics: Sequence[str]) -> dict[str, Any]:

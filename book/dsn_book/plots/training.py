@@ -16,8 +16,8 @@ from dsn.losses import fit_guide, target_ratio
 
 from ..formatting import number
 from ..slider import Explorer
-from ..study import results
 from ..study.intervals import spearman
+from ..study.systems import label_of
 from . import views
 from .marks import MARKERS, METRIC_NAMES, MODEL_COLOURS, scatter_with_means
 from .style import GREY, INK, SERIES, new_figure
@@ -126,7 +126,7 @@ def learnt_ratio(
     for axis, name in zip(axes, inputs, strict=True):
         for index, (model, table) in enumerate(tables.items()):
             x, y = table[name].tolist(), table["activation_ratio"].tolist()
-            label, colour = results.label(model), MODEL_COLOURS.get(model, SERIES[index])
+            label, colour = label_of(model), MODEL_COLOURS.get(model, SERIES[index])
             scatter_with_means(axis, x, y, colour, MARKERS[index], label)
             texts.append(f"{label} mean {number(float(np.mean(y)), 2)}, Spearman's correlation with "
                          f"{METRIC_NAMES[name]} {number(spearman(x, y), 2)}")  # fmt: skip

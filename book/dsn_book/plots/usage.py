@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from ..formatting import number
-from ..study import results
 from ..study.gate_usage import MEAN
 from ..study.intervals import Table
+from ..study.systems import label_of
 from .marks import DIGITS, METRIC_NAMES, system_colour
 from .spectrograms import block_name
 from .style import DYNAMIC, GREY, INK, SERIES, STATIC, new_figure
@@ -29,9 +29,9 @@ def by_snr(usage: Table) -> tuple[Figure, str]:
         seeds = part.pivot_table(index="value", columns="seed", values="activation_ratio")
         axis.plot(seeds.index, seeds, color=colour, linewidth=0.8, alpha=0.5)
         means = seeds.mean(axis=1)
-        axis.plot(means.index, means, "o-", color=colour, linewidth=2, label=results.label(str(system)))
+        axis.plot(means.index, means, "o-", color=colour, linewidth=2, label=label_of(str(system)))
         listed = ", ".join(f"{number(value, 2)} at {number(snr, 0)} dB" for snr, value in means.items())
-        parts.append(f"{results.label(str(system))}: {listed}")
+        parts.append(f"{label_of(str(system))}: {listed}")
     axis.set(xlabel=METRIC_NAMES["snr_db"], ylabel="activation ratio", ylim=(0, 1))
     figure.legend(loc="outside upper center", ncols=2, frameon=False)
     return figure, f"Mean activation ratio against SNR. {'. '.join(parts)}."
@@ -44,7 +44,7 @@ def by_kind(usage: Table, unseen: Sequence[str] = ()) -> tuple[Figure, str]:
     table = table.sort_values(table.columns[-1])
     figure, (axis,) = new_figure(0.8 + 0.21 * len(table))
     for system in table:
-        label, colour = results.label(str(system)), system_colour(str(system))
+        label, colour = label_of(str(system)), system_colour(str(system))
         axis.plot(table[system], range(len(table)), "o", color=colour, label=label)
     names = [f"{str(kind).replace('_', ' ')}{' *' if kind in unseen else ''}" for kind in table.index]
     axis.set_yticks(range(len(table)), names, fontsize=8)
@@ -52,7 +52,7 @@ def by_kind(usage: Table, unseen: Sequence[str] = ()) -> tuple[Figure, str]:
     axis.set(xlabel="activation ratio (* training has no noise of this kind)", xlim=(0, 1))
     figure.legend(loc="outside upper center", ncols=2, frameon=False)
     last = table[table.columns[-1]]
-    text = f"{results.label(str(table.columns[-1]))} runs least in {names[0]} ({number(float(last.iloc[0]), 2)})"
+    text = f"{label_of(str(table.columns[-1]))} runs least in {names[0]} ({number(float(last.iloc[0]), 2)})"
     return figure, f"Activation ratio by noise. {text}, most in {names[-1]} ({number(float(last.iloc[-1]), 2)})."
 
 
@@ -86,7 +86,7 @@ def rivals(differences: Table, metric: str = "pesq_wb") -> tuple[Figure, str]:
         axis.plot([row["low"], row["high"]], [place, place], color=SERIES[0], linewidth=2.5)
         axis.plot(row["mean"], place, "o", color=SERIES[0])
         mean, low, high = (number(row[key], digits) for key in ("mean", "low", "high"))
-        texts.append(f"{results.label(row['baseline'])} {mean} ({low} to {high})")
-    axis.set_yticks(range(len(rows)), [results.label(name) for name in rows["baseline"]])
+        texts.append(f"{label_of(row['baseline'])} {mean} ({low} to {high})")
+    axis.set_yticks(range(len(rows)), [label_of(name) for name in rows["baseline"]])
     axis.set(xlabel=f"MGT-DSN minus the other, {METRIC_NAMES[metric]}", ylim=(len(rows) - 0.4, -0.6))
     return figure, f"{METRIC_NAMES[metric]} of MGT-DSN minus that of its controls: {'; '.join(texts)}."

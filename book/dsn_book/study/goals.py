@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pandas
 
-from . import results
+from . import results, systems
 from .gate_usage import MEAN, falls
 from .intervals import Row, Table
 
@@ -25,21 +25,6 @@ QUALITY = {"pesq_wb": 2.35, "si_sdr_db": 15.0}
 """Means to reach on the 36 VoiceBank+DEMAND pairs."""
 
 NAMES = {"pesq_wb": "PESQ-WB", "stoi": "STOI", "si_sdr_db": "SI-SDR in dB"}
-SHARES = {
-    "mgt-dsn": 73.0,
-    "mgt-dsn-wide": 73.0,
-    "mgt-dsn-attention": 73.0,
-    "mgt-dsn-taught": 73.0,
-    "mgt-dsn-60": 60.0,
-    "mgt-dsn-attention-60": 60.0,
-}
-"""Largest cost in per cent of FTF-Net's MACs, by system."""
-
-CANDIDATES = (*SHARES, "mgt-dsn-50")
-"""Systems of which the cheapest that keeps FTF-Net's quality is looked for."""
-
-RIVALS = ("ftfnet-narrow", "dsn", "random-gate", "random-gate-trained", "mgt-dsn-frozen", "mgt-dsn-periodic")
-"""What MGT-DSN must beat for its gates to have earned their place."""
 
 
 class Claim(NamedTuple):
@@ -90,7 +75,7 @@ def candidates(tables: Tables, name: str = "test") -> Table:
     """Every MGT-DSN and every dial setting with its cost and PESQ difference to FTF-Net, cheapest first."""
     means = results.overall(tables["systems"], name)
     rows = []
-    for system in means.index.intersection(CANDIDATES):
+    for system in means.index.intersection(systems.candidates()):
         row = results.difference(tables["differences"], system, "pesq_wb", name)
         if row is not None:
             rows.append({"system": system, "percent_of_ftfnet": means.loc[system, "percent_of_ftfnet"], **_ends(row)})
@@ -190,9 +175,11 @@ def _follows(tables: Tables, name: str) -> list[Claim]:
 
 
 def _earned(tables: Tables, name: str) -> list[Claim]:
-    claims = []
-    for rival in RIVALS:
-        claim = f"PESQ-WB difference to {results.label(rival)}"
+    """MGT-DSN against what it must beat for its gates to have earned their place."""
+    ours, claims = systems.find("mgt-dsn"), []
+    rivals = ours.rivals if ours else ()
+    for rival in rivals:
+        claim = f"PESQ-WB difference to {systems.label_of(rival)}"
         row = results.difference(tables["differences"], "mgt-dsn", "pesq_wb", name, rival)
         if row is None:
             claims.append(_missing(claim, name, "mgt-dsn", "interval above 0"))
@@ -215,7 +202,7 @@ def claims(tables: Tables) -> Table:
     """One row per goal. `tables` holds systems, differences, dial, usage and gates as in `study.results`."""
     found: list[Claim] = []
     for name in ("test", "voicebank"):
-        for system, share in SHARES.items():
+        for system, share in systems.targets().items():
             found += [_cost(tables, name, system, share), *_kept(tables, name, system)]
         found.append(_lowest(tables, name))
     for system in ("ftfnet", "mgt-dsn"):

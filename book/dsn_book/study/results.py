@@ -28,6 +28,7 @@ import pandas
 from dsn.files import packaged
 
 from .intervals import Row, Table
+from .systems import place_of
 
 if TYPE_CHECKING:
     from dsn.bench import Benchmark
@@ -40,74 +41,6 @@ COMPRESSED = ("files",)
 
 ALL = math.nan
 """The SNR of a row that holds all SNRs together."""
-
-LABELS = {
-    "noisy": "noisy",
-    "ftfnet": "FTF-Net",
-    "ftfnet-taught": "FTF-Net, taught",
-    "ftfnet-narrow": "FTF-Net, narrow (73\u00a0%)",
-    "ftfnet-narrow-82": "FTF-Net, narrow (82\u00a0%)",
-    "ftfnet-narrow-60": "FTF-Net, narrow (60\u00a0%)",
-    "ftfnet-narrow-50": "FTF-Net, narrow (51\u00a0%)",
-    "dsn": "DSN",
-    "dsn-closed": "DSN, all gates closed",
-    "dsn-open": "DSN, all gates open",
-    "mgt-dsn": "MGT-DSN",
-    "mgt-dsn-60": "MGT-DSN (60\u00a0%)",
-    "mgt-dsn-50": "MGT-DSN (51\u00a0%)",
-    "mgt-dsn-wide": "MGT-DSN, wider static part",
-    "mgt-dsn-attention": "MGT-DSN, narrow, attention alone",
-    "mgt-dsn-attention-60": "MGT-DSN, narrow, attention alone (60\u00a0%)",
-    "mgt-dsn-taught": "MGT-DSN, taught",
-    "random-gate": "MGT-DSN, random gates",
-    "random-gate-trained": "random gates, trained so",
-    "mgt-dsn-frozen": "MGT-DSN, gates at rounded means",
-    "mgt-dsn-periodic": "MGT-DSN, periodic gates",
-    "mgt-dsn-shuffled": "MGT-DSN, gates shuffled in time",
-    "mgt-dsn-attention-closed": "MGT-DSN, narrow, attention alone, all gates closed",
-    "mgt-dsn-attention-random": "MGT-DSN, narrow, attention alone, random gates",
-    "short-ftfnet": "FTF-Net, short",
-    "short-dsn": "DSN, short",
-    "short-mgt-dsn": "MGT-DSN, short",
-    "short-mgt-dsn-again": "MGT-DSN, short, trained again",
-    "guide-snr": "guided by SNR",
-    "guide-si-sdr": "guided by SI-SDR",
-    "guide-pesq": "guided by PESQ",
-    "map-steep": "target: a step",
-    "map-narrow": "target: half the range",
-    "map-rising": "target: more for good inputs",
-    "gate-shared": "one shared gate",
-    "gate-drawn": "gates drawn in training",
-    "state-running": "states run on, outputs masked",
-    "all-halved": "every kind halved",
-    "only-gru": "only GRUs dynamic",
-    "only-attention": "only attention dynamic",
-    "only-conv": "only convolutions dynamic",
-    "only-fc": "only FC dynamic",
-    "hystnet": "HyST-Net",
-    "dsn-hystnet": "HyST-Net, fixed ratio",
-    "mgt-dsn-hystnet": "HyST-Net, metric-guided",
-    "crn": "CRN",
-    "dsn-crn": "CRN, fixed ratio",
-    "mgt-dsn-crn": "CRN, metric-guided",
-}
-"""How the book calls a system, in the order of its tables; others go by their own name."""
-
-MAIN = ("noisy", "ftfnet", "ftfnet-narrow", "dsn", "mgt-dsn", "mgt-dsn-60", "mgt-dsn-50")
-"""The systems of the main table."""
-
-OURS = (
-    "mgt-dsn-wide",
-    "ftfnet-narrow-82",
-    "mgt-dsn-attention",
-    "mgt-dsn-attention-60",
-    "ftfnet-taught",
-    "mgt-dsn-taught",
-)
-"""Systems below them, which answer questions of this book alone."""
-
-AGAIN = ("guide-si-sdr", "guide-pesq", "map-steep", "map-narrow", "map-rising", "state-running")
-"""Ablations that start where `short-mgt-dsn-again` does: from a second training of the same trunk."""
 
 
 def folder() -> Path:
@@ -144,18 +77,6 @@ def benchmark() -> Benchmark:
     return Benchmark(**{name: table(file) for name, file in FILES.items()}, hardware=about)
 
 
-def label(system: str) -> str:
-    """A system as the book calls it; what stands behind a comma, such as a setting of the dial, stays."""
-    name, comma, setting = system.partition(",")
-    return LABELS.get(name, name) + comma + setting
-
-
-def order(system: str) -> tuple[int, str]:
-    """Sorting key: systems in the order of `LABELS`, the others after them by name."""
-    names = list(LABELS)
-    return (names.index(system) if system in names else len(names), system)
-
-
 def overall(systems: Table, name: str, snr_db: float = ALL) -> Table:
     """Means over the seeds of every system on a set, indexed by system, with `seeds` and `<column>_spread` over them.
 
@@ -167,25 +88,7 @@ def overall(systems: Table, name: str, snr_db: float = ALL) -> Table:
     means = groups.mean(numeric_only=True).drop(columns="seed", errors="ignore")
     spreads = groups.std(numeric_only=True).drop(columns="seed", errors="ignore").add_suffix("_spread")
     joined = means.join(spreads).assign(seeds=groups.size())
-    return joined.loc[sorted(joined.index, key=order)]
-
-
-def unchanged(ablation: str) -> str:
-    """What an ablation is compared with: the same with the same schedule, unchanged.
-
-    Kinds of layers are compared with the static network, since all of these start from its trunk.
-    """
-    if ablation.startswith("ftfnet-narrow"):
-        return "ftfnet"
-    if ablation.startswith("mgt-dsn-attention"):
-        return ablation.replace("-attention", "")
-    if ablation.endswith(("-taught", "-wide", "-again")):
-        return ablation.rpartition("-")[0]
-    if ablation in AGAIN:
-        return "short-mgt-dsn-again"
-    if ablation == "random-gate-trained":
-        return "mgt-dsn"
-    return "short-ftfnet" if ablation.startswith(("only-", "all-")) else "short-mgt-dsn"
+    return joined.loc[sorted(joined.index, key=place_of)]
 
 
 def difference(
