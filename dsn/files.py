@@ -45,13 +45,14 @@ def append(stream: BinaryIO, data: bytes) -> None:
         raise OSError(errno.ENOSPC, message) from error
 
 
-def packaged(name: str, known_by: str) -> Path:
-    """The folder of `name`, such as "data", that comes with the package: dsn/_{name}, or {name} beside dsn in a clone.
+def packaged(name: str, known_by: str, package: Path | None = None, clone: Path | None = None) -> Path:
+    """The folder of `name`, such as "data", that comes with a package: PACKAGE/_{name}, or {name} in a clone.
 
-    It is the first of the two that holds the file `known_by`; raises FileNotFoundError if this copy has neither.
+    The package is dsn unless another is named, the clone the folder around it. Of the two it is the first that holds
+    the file `known_by`; raises FileNotFoundError if this copy has neither.
     """
-    package = Path(__file__).resolve().parent
-    places = (package / f"_{name}", package.parent / name)
+    package = Path(__file__).resolve().parent if package is None else package
+    places = (package / f"_{name}", (package.parent if clone is None else clone) / name)
     for place in places:
         if (place / known_by).is_file():
             return place

@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas
 
-from dsn import stored
 from dsn.data import TEST_RECIPES
 from dsn.files import sha256
-from dsn.statistics import Table
+from dsn_book.study import results
+from dsn_book.study.intervals import Table
 
 KEYS = ("system", "seed", "set")
 SHARED = ("device", "versions")
@@ -31,14 +31,14 @@ class Earlier:
         recipes = self.results / TEST_RECIPES
         if not (self.results / "manifest.json").is_file() or not recipes.is_file():
             return {}
-        found = stored.manifest(self.results)
+        found = results.manifest(self.results)
         return found if found["test_recipes"] == sha256(recipes) else {}
 
     def rows(self, name: str, measured: Table) -> Table:
         """The rows of a table whose system, seed and set are not among those of `measured`."""
         if not self.manifest:
             return pandas.DataFrame(columns=[*KEYS])
-        table = stored.table(name, self.results)
+        table = results.table(name, self.results)
         return table[~_keys(table).isin(_keys(measured))]
 
     @property

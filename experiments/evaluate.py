@@ -25,19 +25,22 @@ from typing import Any
 import pandas
 import torch
 from record import write
-from systems import NOISY, RATED, RATIOED, System, compared, controlled, trained
+from systems import RATED, RATIOED, System, compared, controlled, trained
 from tables import write_all
 from test_set import about, mixture_items, voicebank_items
 from tqdm.auto import tqdm
 
-from dsn import results, usage, weights
+from dsn import weights
 from dsn.config import Data
 from dsn.data import TEST_RECIPES, Corpus, Pool, draw, read_recipes, render
+from dsn.dial import dial_settings
 from dsn.evaluate import Enhancer, Item, evaluate, write_csv
 from dsn.files import sha256
 from dsn.model import DSN
-from dsn.statistics import Table
 from dsn.train import MODEL
+from dsn_book.study import gate_usage
+from dsn_book.study.intervals import Table
+from dsn_book.study.systems import NOISY
 
 SETS = ("voicebank", "test")
 QUICK = ("pesq_wb", "stoi", "estoi", "si_sdr_db")
@@ -96,8 +99,8 @@ class Bench:
         """The dial that opens a share of the gates over validation mixtures."""
         corpus = Corpus(self.corpus)
         drawn = [draw(corpus, "valid", seed, Data()) for seed in range(CALIBRATION)]
-        pairs = [results.Pair(recipe.id, *render(corpus, recipe), recipe.snr_db) for recipe in drawn]
-        return results.dial_settings(model, pairs, [ratio])[0]
+        noisy = [render(corpus, recipe).noisy for recipe in drawn]
+        return dial_settings(model, noisy, [ratio])[0]
 
 
 def own(system: System) -> System:
@@ -130,7 +133,7 @@ def rated(chosen: Sequence[Item], name: str, every: int) -> list[Item]:
 
 
 def measure(bench: Bench, system: System, seed: int, name: str) -> Table:
-    """One row per file: metrics, ratios, cost; and for a policy of its own the columns of `dsn.usage.file_row`."""
+    """One row per file: metrics, ratios, cost; and for a policy of its own the columns of `gate_usage.file_row`."""
     model, dial = prepared(bench, system, seed, name)
     chosen = bench.items(name)
     if system.name in RATED:
@@ -145,7 +148,7 @@ def measure(bench: Bench, system: System, seed: int, name: str) -> Table:
         raise ValueError(f"{system.name} failed on every file of {name}: {table['error'].iloc[0]}")
     table.insert(1, "dial", dial)
     if isinstance(model, DSN) and model.gate_names and system.dial_ratio is None:
-        rows = [usage.file_row(model, *item.load()) for item in tqdm(chosen, "gates")]
+        rows = [gate_usage.file_row(model, *item.load()) for item in tqdm(chosen, "gates")]
         table = pandas.concat([table, pandas.DataFrame(rows)], axis=1)
     return table
 
@@ -176,7 +179,9 @@ def inputs(bench: Bench) -> None:
     tables = []
     for name in [name for name in SETS if bench.place(System(NOISY, None), 0, name).is_file()]:
         noisy = pandas.read_csv(bench.place(System(NOISY, None), 0, name))
-        presence = [float(usage.speech_frames(item.load()[1]).mean()) for item in tqdm(bench.items(name), "speech")]
+        presence = [
+            float(gate_usage.speech_frames(item.load()[1]).mean()) for item in tqdm(bench.items(name), "speech")
+        ]
         table = noisy[["file", "snr_db", "seconds", *DNSMOS]].assign(set=name, speech_presence=presence)
         if name == "test":
             table = table.merge(about(bench.pool.recipes).drop(columns="snr_db"), on="file", validate="1:1")

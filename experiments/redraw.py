@@ -23,18 +23,19 @@ import pandas
 import torch
 from record import made, write
 from ship import SEED
-from systems import BASELINE
 from tables import full_cost, rounded
 from test_set import about, mixture_items, recipes
 from training import folder
 
-from dsn import stored, weights
+from dsn import weights
 from dsn.data import Corpus, Pool
 from dsn.evaluate import evaluate, write_csv
 from dsn.files import sha256
 from dsn.pool import key
-from dsn.statistics import Table, pooled_difference
 from dsn.train import MODEL
+from dsn_book.study import results
+from dsn_book.study.intervals import Table, pooled_difference
+from dsn_book.study.systems import BASELINE, place_of
 
 FIRST_SEED = 17000
 METRICS = ("pesq_wb", "stoi", "si_sdr_db")
@@ -56,9 +57,9 @@ def measured(path: Path, pool: Pool, cache: Path, processes: int) -> Table:
     )
 
 
-def before(names: Sequence[str], results: Path) -> dict[str, Table]:
+def before(names: Sequence[str], folder: Path) -> dict[str, Table]:
     """What results/ has of each model on the first draw, as `measured` gives it."""
-    files, inputs = (stored.table(table, results) for table in ("files", "inputs"))
+    files, inputs = (results.table(table, folder) for table in ("files", "inputs"))
     first = files[(files["seed"] == SEED) & (files["set"] == "test")]
     groups = inputs.loc[inputs["set"] == "test", ["file", "group"]].astype(str)
     known = first.merge(groups, on="file")[["system", "file", "group", *METRICS]]
@@ -94,7 +95,7 @@ def main() -> None:
     torch.set_num_threads(1)
     cache, corpus = arguments.runs / "redrawn", Corpus(arguments.corpus)
     pool = Pool.make(cache / "mixtures", corpus, recipes(corpus, FIRST_SEED))
-    names = sorted({BASELINE, *arguments.models}, key=stored.order)
+    names = sorted({BASELINE, *arguments.models}, key=place_of)
     paths = {name: located(name, arguments.runs) for name in names}
     tables = {name: measured(path, pool, cache, arguments.processes) for name, path in paths.items()}
     earlier = before(names, arguments.results)

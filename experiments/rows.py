@@ -18,9 +18,11 @@ from typing import Any
 
 import torch
 
-from dsn import config, stored
+from dsn import config
 from dsn.losses import fit_guide
 from dsn.pool import Pool
+from dsn_book.study.systems import AGAIN as SECOND
+from dsn_book.study.systems import from_second_trunk
 
 LOSS = config.Loss(snr_weight=0.002)
 TEACHER = "ftfnet"
@@ -175,7 +177,7 @@ def ablation_rows(pool: Pool) -> list[Row]:
     """One change to MGT-DSN at a time, all with the short schedule, the unchanged one among them."""
     usual = guided(guide(pool, RATIOS[""]))
     trains = {"short-mgt-dsn": slim(SHORT, usual), "short-dsn": slim(SHORT, fixed(RATIOS[""]))}
-    trains["short-mgt-dsn-again"] = trains["short-mgt-dsn"]
+    trains[SECOND] = trains["short-mgt-dsn"]
     for name, metric in GUIDES.items():
         if has_labels(pool, metric):
             trains[f"guide-{name}"] = slim(SHORT, guided(guide(pool, RATIOS[""], metric)))
@@ -185,7 +187,7 @@ def ablation_rows(pool: Pool) -> list[Row]:
     trains["map-steep"] = slim(SHORT, guided(steep(usual.guide)))
     trains["map-narrow"] = slim(SHORT, guided(narrow(usual.guide)))
     trains["map-rising"] = slim(SHORT, guided(guide(pool, RATIOS[""], rising=True)))
-    later = [*stored.AGAIN, "short-mgt-dsn-again"]
+    later = [*from_second_trunk(), SECOND]
     starts = {name: (AGAIN, 1) if name in later else ("trunk-slim", 2) for name in trains}
     return [*kind_rows(usual), *(Row(name, train, *starts[name]) for name, train in trains.items())]
 

@@ -20,8 +20,8 @@ from dsn import weights
 from dsn.audio import SAMPLE_RATE
 from dsn.pool import Pool, key
 from dsn.train import MODEL
+from dsn_book.study.systems import shipped
 
-SHIPPED = ("ftfnet", "ftfnet-narrow", "dsn", "mgt-dsn", "mgt-dsn-60", "mgt-dsn-attention")
 SEED = 0
 
 
@@ -53,7 +53,7 @@ def main() -> None:
     arguments = parser.parse_args()
     pool = Pool(arguments.pool)
     rows = plan(pool)
-    for name in SHIPPED:
+    for name in shipped():
         trained = (folder(arguments.runs, name, SEED) / MODEL).is_file()
         if trained:
             ship(rows, name, pool, arguments.runs)

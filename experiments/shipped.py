@@ -16,9 +16,10 @@ import torch
 from record import made, write
 from tables import METRICS, rounded
 
-from dsn import results, stored, weights
+from dsn import test_pairs, weights
 from dsn.evaluate import evaluate, write_csv
 from dsn.files import sha256
+from dsn_book.study.systems import place_of
 
 
 def main() -> None:
@@ -29,8 +30,8 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     started = time.monotonic()
-    pairs, tables = results.mixtures(), []
-    for name in ["noisy", *sorted(weights.names(), key=stored.order)]:
+    pairs, tables = test_pairs.mixtures(), []
+    for name in ["noisy", *sorted(weights.names(), key=place_of)]:
         model = None if name == "noisy" else weights.load(name)
         table = evaluate(model, pairs, processes=arguments.processes, metrics=METRICS)
         tables.append(table.assign(system=name))

@@ -1,12 +1,11 @@
 """The systems that are compared: trained rows, and the same networks with gates that are not their policy's own.
 
-dsn-closed, dsn-open   DSN with every gate forced
-random-gate            MGT-DSN's network, each gate open by chance at MGT-DSN's own mean ratio of that gate
-mgt-dsn-frozen         each gate held at its rounded mean, which may be a cheaper static network
-mgt-dsn-periodic       each gate open in evenly spread frames, at its mean ratio
-mgt-dsn-shuffled       the gates that the policy chose for a file, at other moments of that file
-
-The narrow network of which attention alone is dynamic has two of these controls too: closed and random.
+The controls, each a trained network with other gates (`dsn_book.study.systems` has them by name):
+closed, open   every gate forced
+random         each gate open with the policy's own mean ratio of that gate as probability
+frozen         each gate held at its rounded mean, which may be a cheaper static network
+periodic       each gate open in evenly spread frames, at its mean ratio
+shuffled       the gates that the policy chose for a file, at other moments of that file
 """
 
 from __future__ import annotations
@@ -21,16 +20,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dsn import results, stored
+from dsn.dial import gates
 from dsn.macs import MacTable
 from dsn.model import DSN, Enhanced
 from dsn.policy import constant_gate, periodic_gate, random_gate
 from dsn.train import MODEL
+from dsn_book.study.systems import BASELINE, DIALLED, NOISY, place_of
+from dsn_book.study.systems import controls as registered_controls
 
-NOISY = "noisy"
-BASELINE = "ftfnet"
-DIALLED = "mgt-dsn"
-ATTENTION = "mgt-dsn-attention"
 DIAL_RATIOS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0)
 """Shares of open gates, over validation mixtures, between which the dial's curve is measured."""
 
@@ -58,17 +55,7 @@ class System:
     ratios: str = DIALLED
 
 
-CONTROLS = (
-    System("dsn-closed", "dsn", "closed"),
-    System("dsn-open", "dsn", "open"),
-    System("random-gate", DIALLED, "random"),
-    System(BLIND, BLIND, "random"),
-    System("mgt-dsn-frozen", DIALLED, "frozen"),
-    System("mgt-dsn-periodic", DIALLED, "periodic"),
-    System("mgt-dsn-shuffled", DIALLED, "shuffled"),
-    System(f"{ATTENTION}-closed", ATTENTION, "closed", ratios=ATTENTION),
-    System(f"{ATTENTION}-random", ATTENTION, "random", ratios=ATTENTION),
-)
+CONTROLS = tuple(System(s.name, s.network, s.control, ratios=s.ratios) for s in registered_controls())
 DIALS = tuple(System(f"{DIALLED}-dial-{100 * ratio:.0f}", DIALLED, dial_ratio=ratio) for ratio in DIAL_RATIOS)
 
 
@@ -109,7 +96,7 @@ def controlled(model: DSN, control: str, ratios: Sequence[float], seed: int) -> 
         "random": lambda wav: partial(random_gate, ratio=list(ratios), generator=drawn(wav)),
         "frozen": lambda wav: partial(constant_gate, ratio=list(ratios)),
         "periodic": lambda wav: partial(periodic_gate, ratio=list(ratios)),
-        "shuffled": lambda wav: shuffled(results.gates(model, wav), drawn(wav))[None],
+        "shuffled": lambda wav: shuffled(gates(model, wav), drawn(wav))[None],
     }
     if control not in makers:
         raise ValueError(f"control is {control!r}; choose one of {', '.join(makers)}")
@@ -134,5 +121,5 @@ def compared(rows: Iterable[str]) -> list[System]:
     """The systems that these rows allow, what matters most first."""
     rows = list(rows)
     own = [name for name in rows if name != BLIND]
-    plain = [System(name, name) for name in sorted(own, key=lambda name: (*stored.order(name), name))]
+    plain = [System(name, name) for name in sorted(own, key=lambda name: (*place_of(name), name))]
     return [System(NOISY, None), *plain, *(s for s in (*CONTROLS, *DIALS) if s.row in rows)]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,35 +17,27 @@ import numpy as np
 import pandas
 from earlier import KEYS, SHARED, Earlier
 from record import made, write
-from systems import ATTENTION, BASELINE, BLIND, DIALLED, NOISY, trained
+from systems import trained
 
-from dsn import config, stored, weights
-from dsn.claims import RIVALS, claims
+from dsn import config, weights
 from dsn.data import TEST_RECIPES
 from dsn.evaluate import write_csv
 from dsn.files import replacing, sha256
 from dsn.metrics import summarise
 from dsn.model import DSN
-from dsn.statistics import Row, Table, pooled_difference, spearman
 from dsn.train import MODEL
-from dsn.usage import MEAN, falls, movement, usage
+from dsn_book.study import results
+from dsn_book.study.gate_usage import MEAN, falls, movement, usage
+from dsn_book.study.goals import claims
+from dsn_book.study.intervals import Row, Table, pooled_difference, spearman
+from dsn_book.study.systems import BASELINE, DIALLED, NOISY, comparisons, place_of, with_policy
+from dsn_book.study.systems import names as registered
 
 RATINGS = ("dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl")
 METRICS = ("pesq_wb", "stoi", "estoi", "si_sdr_db", *RATINGS)
 COMPARED = ("pesq_wb", "stoi", "estoi", "si_sdr_db", "dnsmos_ovrl")
 BY_SNR = ("dsn", "mgt-dsn")
 """Systems whose differences are also given SNR by SNR."""
-
-USED = ("dsn", "mgt-dsn", "mgt-dsn-wide", "mgt-dsn-attention", "mgt-dsn-60", "mgt-dsn-attention-60", "mgt-dsn-50")
-"""Systems whose ratios are given by every property of the input."""
-
-CONTROLS = (*RIVALS, "mgt-dsn-shuffled")
-"""What MGT-DSN itself is compared with, beside FTF-Net."""
-
-TARGETED = re.compile(r"mgt-dsn-\d+")
-ABLATION = re.compile(r"short-|guide-|gate-|state-|map-|only-|all-")
-SHORT = ("short-ftfnet", "short-mgt-dsn")
-"""What ablations are compared with: they have a shorter schedule than the main rows."""
 
 TRAINED = "python experiments/training.py {row} --seed {seeds} --pool POOL --runs RUNS"
 RESAMPLES = 300
@@ -106,7 +97,7 @@ def systems_table(files: Table, params: dict[str, int]) -> Table:
     percent = 100 * means["mmacs_per_s"] / full_cost()
     sizes = [params.get(name, 0) for name in means["system"]]
     means = means.assign(params=sizes, percent_of_ftfnet=percent)
-    place = means["system"].map(lambda name: f"{stored.order(name)[0]:03d} {name}")
+    place = means["system"].map(lambda name: f"{place_of(name)[0]:03d} {name}")
     means = means.assign(place=place).sort_values(["set", "place", "seed", "snr_db"], na_position="first")
     cost = ["params", "mmacs_per_s", "percent_of_ftfnet", "activation_ratio", "files"]
     return means[[*keys, *METRICS, *cost, "dnsmos_ovrl_files"]].rename(columns={"dnsmos_ovrl_files": "dnsmos_files"})
@@ -114,17 +105,8 @@ def systems_table(files: Table, params: dict[str, int]) -> Table:
 
 def pairs(names: Sequence[str]) -> list[tuple[str, str]]:
     """Which system is compared with which."""
-    found = [(name, BASELINE) for name in names if name != BASELINE]
-    found += [(DIALLED, rival) for rival in CONTROLS if rival in names]
-    found += [(name, f"ftfnet-narrow{name.removeprefix(DIALLED)}") for name in names if TARGETED.fullmatch(name)]
-    found += [(name, stored.unchanged(name)) for name in (BLIND, *stored.OURS)]
-    found += [(name, "ftfnet-narrow") for name in ("mgt-dsn-wide", ATTENTION)]
-    found += [(ATTENTION, f"{ATTENTION}-{control}") for control in ("closed", "random")]
-    found += [(ATTENTION, "ftfnet-narrow-82"), ("mgt-dsn-taught", "ftfnet-taught")]
-    ablations = [name for name in names if ABLATION.match(name)]
-    found += [(name, base) for name in ablations for base in (*SHORT, stored.unchanged(name))]
-    found += [(name, name.rpartition("dsn-")[2]) for name in names if "dsn-" in name]
-    return [(name, base) for name, base in dict.fromkeys(found) if name != base and {name, base} <= {*names}]
+    found = [(name, BASELINE) for name in names] + [(name, base) for name in names for base in comparisons(name)]
+    return [(name, base) for name, base in dict.fromkeys(found) if name != base and base in names]
 
 
 def _difference(ours: Table, base: Table, metric: str, about: dict[str, Any]) -> list[dict]:
@@ -142,7 +124,7 @@ def differences_table(files: Table) -> Table:
     """Paired differences: seed empty for all seeds together, snr_db empty for all SNRs."""
     rows: list[dict[str, Any]] = []
     sides = dict(iter(files.groupby(["system", "set"])))
-    names = sorted(set(files["system"]), key=stored.order)
+    names = sorted(set(files["system"]), key=place_of)
     for system, baseline in pairs(names):
         for name in dict.fromkeys(files["set"]):
             ours, base = (sides.get((side, name)) for side in (system, baseline))
@@ -203,7 +185,7 @@ def usage_tables(files: Table) -> tuple[Table, Table]:
     used, moves = [], []
     for (system, seed, name), part in slim(files).items():
         about = {"system": system, "seed": seed, "set": name}
-        if system in USED:
+        if system in with_policy():
             used.append(usage(part).assign(**about))
         move = movement(part).assign(**about)
         for place in move.index[move["gate"] == MEAN]:
@@ -263,14 +245,14 @@ def _common(measured: dict[str, Any]) -> dict[str, Any]:
     return {**same, "tables": rest}
 
 
-def write_all(cache: Path, runs: Path, results: Path) -> None:
+def write_all(cache: Path, runs: Path, folder: Path) -> None:
     """Write every file of results/ that can be written, and print the verdicts.
 
     Systems, seeds and sets that these runs lack stay as results/ has them. All means follow from the digits in
     files.csv.gz, so it makes no difference which rows were measured together.
     """
-    earlier, measured, now = Earlier(results), rounded(read(cache)), records(cache)
-    everything = described(measured, earlier.rows("files", measured), stored.table("inputs", results))
+    earlier, measured, now = Earlier(folder), rounded(read(cache)), records(cache)
+    everything = described(measured, earlier.rows("files", measured), results.table("inputs", folder))
     files = rated_alike(everything)
     plain = files[~of_dial(files)]
     params = {name.partition("/")[0]: said["params"] for name, said in (earlier.evaluation | now).items()}
@@ -281,16 +263,16 @@ def write_all(cache: Path, runs: Path, results: Path) -> None:
     tables = {"systems": systems_table(plain, params), "differences": differences_table(plain)}
     tables |= {"dial": dial_table(files), "usage": used, "gates": gates}
     if tables["dial"].empty and earlier.manifest:
-        tables["dial"] = stored.table("dial", results)
+        tables["dial"] = results.table("dial", folder)
     tables = {name: rounded(table) for name, table in tables.items()}
     tables["claims"] = rounded(claims(tables))
     for name, table in tables.items():
-        write_csv(table, results / f"{name}.csv")
+        write_csv(table, folder / f"{name}.csv")
     text = files_table(everything).to_csv(index=False, lineterminator="\n")
-    with replacing(results / "files.csv.gz") as temporary:
+    with replacing(folder / "files.csv.gz") as temporary:
         temporary.write_bytes(gzip.compress(text.encode(), mtime=0))
     said = manifest(now, runs, earlier)
-    write(results / "manifest.json", said)
+    write(folder / "manifest.json", said)
     print(report(tables))
 
 
@@ -308,7 +290,7 @@ def report(tables: dict[str, Table]) -> str:
         said = "falls at every step" if falls(ratios) else "does not fall at every step"
         lines.append(f"{system}, seed {seed}, {name}: {said} ({', '.join(f'{ratio:.2f}' for ratio in ratios)})")
     there = set(tables["systems"]["system"])
-    absent = [name for name in stored.LABELS if name not in there]
+    absent = [name for name in registered() if name not in there]
     lines.append(f"not measured: {', '.join(absent) or 'nothing'}")
     return "\n".join(lines)
 

@@ -24,11 +24,13 @@ from evaluate import Bench
 from sensitivity import FILES, quality
 from tqdm.auto import tqdm
 
-from dsn import results, stored, weights
+from dsn import weights
+from dsn.dial import open_margin
 from dsn.evaluate import evaluate, write_csv
 from dsn.model import DSN
 from dsn.pool import Pool
-from dsn.statistics import bootstrap_interval
+from dsn_book.study import results
+from dsn_book.study.intervals import bootstrap_interval
 
 MODEL = "mgt-dsn"
 TILTS = (0.0, 0.25, 0.5, 1.0, 2.0)
@@ -89,7 +91,7 @@ def line(name: str, tilt: float, margins: Array, dials: Array, times: Array, mod
 def on_test(bench: Bench, model: DSN, dials: dict[float, Array], times: Array) -> list[dict[str, Any]]:
     """No tilt and the chosen one on the test set, with the paired difference in PESQ."""
     chosen, rows, scores = bench.items("test"), [], {}
-    margins = np.concatenate([results.open_margin(model, item.load()[0]).numpy() for item in chosen])
+    margins = np.concatenate([open_margin(model, item.load()[0]).numpy() for item in chosen])
     for tilt, setting in dials.items():
         table = evaluate(turned(model, setting), chosen, processes=1, metrics=("pesq_wb",))
         scores[tilt] = table["pesq_wb"].to_numpy()
@@ -106,13 +108,13 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--valid", type=Path, required=True, help="validation mixtures, made by `dsn data pool`")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
-    parser.add_argument("--results", type=Path, default=stored.folder())
+    parser.add_argument("--results", type=Path, default=results.folder())
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     model, valid = weights.load(MODEL), Pool(arguments.valid)
     times = times_us(arguments.results, model)
     kept = range(min(FILES, len(valid)))
-    margins = np.concatenate([results.open_margin(model, valid[k].noisy).numpy() for k in kept])
+    margins = np.concatenate([open_margin(model, valid[k].noisy).numpy() for k in kept])
     value = worth(model, margins, valid)
     print("quality loss saved per second of gate, relative:", dict(zip(model.gate_names, value / times, strict=True)))
     push = np.log(np.maximum(value, 1e-9) / times)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dsn.display import ASSETS
+from dsn_book.display import ASSETS
 
 NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(NODE is None, reason="Node.js is not installed (`apt install nodejs`)")

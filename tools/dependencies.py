@@ -16,7 +16,7 @@ import nbformat
 
 from dsn.files import sha256
 
-INPUTS = ("dsn", "data", "results", "requirements.lock")
+INPUTS = ("dsn", "book/dsn_book", "data", "results", "requirements.lock")
 """Files and folders that a chapter can depend on besides its own text."""
 
 WHOLE = {"data/": "data/", "dsn/weights/": "dsn/weights.py"}

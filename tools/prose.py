@@ -1,7 +1,7 @@
 """Find results that were typed: figures with a unit in a page's sentences that no run has put there.
 
 A figure may be typed if its sentence or table row carries the mark of its source, [A], [S], [N] or [D], or if it is one
-of `CONSTANTS`. Everything else comes from a cell: see `dsn.sources`. `python -m tools.prose` lists what is typed.
+of `CONSTANTS`. Everything else comes from a cell (`dsn_book.provenance`). `python -m tools.prose` lists what is typed.
 """
 
 from __future__ import annotations

@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dsn import download, stored, weights
+from dsn import download, weights
 from dsn.files import sha256
-from dsn.sources import SHORT
+from dsn_book.provenance import SHORT
+from dsn_book.study import results
+from dsn_book.study.systems import label_of, place_of
 from tools.pages import table
 
 Record = Mapping[str, Any]
@@ -130,7 +132,7 @@ def _seeds(manifest: Record) -> str:
     """Rows by their seeds."""
     rows: dict[str, list[str]] = {}
     for row, seeds in manifest.get("training", {}).items():
-        rows.setdefault(", ".join(sorted(seeds)), []).append(html.escape(stored.label(row)))
+        rows.setdefault(", ".join(sorted(seeds)), []).append(html.escape(label_of(row)))
     return "; ".join(f"{seeds} of {', '.join(names)}" for seeds, names in sorted(rows.items())) or NOT_RECORDED
 
 
@@ -183,9 +185,9 @@ def nothing(about: Record) -> Facts:
 
 
 def _tables() -> dict[str, str]:
-    """The stored tables and what they hold, as `dsn.stored` says."""
-    names = dict(BY_NAME.findall(stored.__doc__ or ""))
-    return {f"{name}.csv{'.gz' if name in stored.COMPRESSED else ''}": text for name, text in names.items()}
+    """The stored tables and what they hold, as `dsn_book.study.results` says."""
+    names = dict(BY_NAME.findall(results.__doc__ or ""))
+    return {f"{name}.csv{'.gz' if name in results.COMPRESSED else ''}": text for name, text in names.items()}
 
 
 DEFAULT, SENSITIVITY, WEIGHTED = "default.csv", "sensitivity.csv", "time_weighted.csv"
@@ -276,12 +278,12 @@ def _section(maker: Maker, folder: Path, readers: Readers) -> str:
 
 def _trained(manifest: Record) -> str:
     rows = []
-    for row in sorted(manifest.get("training", {}), key=stored.order):
+    for row in sorted(manifest.get("training", {}), key=place_of):
         for seed, about in sorted(manifest["training"][row].items()):
             notes, command = about.get("training", {}), manifest.get("commands", {}).get(row, NOT_RECORDED)
             took = minutes_text(notes["minutes"]) if "minutes" in notes else NOT_RECORDED
             where = html.escape(str(notes.get("device", NOT_RECORDED)))
-            rows.append((html.escape(stored.label(row)), seed, _code(command), where, took, _short(about["weights"])))
+            rows.append((html.escape(label_of(row)), seed, _code(command), where, took, _short(about["weights"])))
     return table(("row", "seed", "command", "device", "time", "weights"), rows)
 
 
@@ -292,7 +294,7 @@ def _shipped() -> str:
         data = notes.get("data", {})
         hours, pool = data.get("hours_of_mixtures", "?"), _short(data.get("pool", ""))
         mixtures = f"{data.get('mixtures', '?')} mixtures, {hours} h, pool {pool}"
-        run = f"{html.escape(stored.label(str(notes.get('row', name))))}, seed {notes.get('seed', '?')}"
+        run = f"{html.escape(label_of(str(notes.get('row', name))))}, seed {notes.get('seed', '?')}"
         rows.append((_code(path.name), run, mixtures, _size(path), _short(sha256(path))))
     return table(("file", "run", "trained on", "size", "SHA-256"), rows)
 

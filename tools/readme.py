@@ -9,9 +9,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from dsn import stored
-from dsn.statistics import Row, Table
-from dsn.typeset import interval
+from dsn_book.formatting import interval
+from dsn_book.study import results, systems
+from dsn_book.study.intervals import Row, Table
 
 ROOT = Path(__file__).resolve().parent.parent
 SETS = {
@@ -28,24 +28,27 @@ COLUMNS = {
     "MMAC/s": "mmacs_per_s:.1f",
     "% of FTF-Net": "percent_of_ftfnet:.0f",
 }
-SHOWN = (*stored.MAIN, *stored.OURS)
-"""The rows of its tables."""
-
 SPREAD = ("pesq_wb",)
 """Columns with the standard deviation over the seeds beside the mean."""
 
-CHANCE = "its own network with gates opened by chance, as often"
-RIVALS = {
-    "mgt-dsn": {"FTF-Net": "ftfnet", CHANCE: "random-gate", "the narrow static network": "ftfnet-narrow"},
-    "mgt-dsn-attention": {
-        "FTF-Net": "ftfnet",
-        CHANCE: "mgt-dsn-attention-random",
-        "the narrow static network": "ftfnet-narrow",
-    },
-}
-"""What systems are set against, each in a sentence."""
-
 MARKS = ("<!-- results -->", "<!-- end of results -->")
+
+
+def shown() -> list[str]:
+    """The rows of its tables."""
+    return systems.in_table("main") + systems.in_table("further")
+
+
+def headlines() -> list[str]:
+    """Systems that are set against others in a sentence: those in the package that have a random control."""
+    return [name for name in systems.shipped() if systems.random_control(name)]
+
+
+def rivals(system: str) -> dict[str, str]:
+    """What a system is set against, in words."""
+    random = systems.random_control(system)
+    found = {"FTF-Net": systems.BASELINE, "its own network with random gates at the same rate": random}
+    return found | {"the narrow static network": systems.NARROW}
 
 
 def cell(row: Row, column: str) -> str:
@@ -58,15 +61,15 @@ def cell(row: Row, column: str) -> str:
     return format(value, form) + ("" if math.isnan(spread) else f" ± {spread:{form}}")
 
 
-def table(systems: Table, name: str) -> str:
+def table(measured: Table, name: str) -> str:
     """Markdown table of one set: means over the seeds of the rows that are there. Empty if there are none."""
-    means = stored.overall(systems, name)
+    means = results.overall(measured, name)
     lines = [f"| {SETS[name]} | " + " | ".join(COLUMNS) + " | seeds |", "|---" * (2 + len(COLUMNS)) + "|"]
-    for system in [system for system in SHOWN if system in means.index]:
+    for system in [system for system in shown() if system in means.index]:
         row = means.loc[system]
         cells = [cell(row, column) for column in COLUMNS.values()]
         seeds = "–" if system == "noisy" else f"{row['seeds']:.0f}"
-        lines.append(f"| {stored.label(system)} | " + " | ".join([*cells, seeds]) + " |")
+        lines.append(f"| {systems.label_of(system)} | " + " | ".join([*cells, seeds]) + " |")
     return "\n".join(lines) if len(lines) > 2 else ""
 
 
@@ -76,22 +79,22 @@ def ends(row: Row, prefix: str = "") -> str:
 
 
 def against(differences: Table, system: str) -> str:
-    """PESQ-WB of a system on the mixtures against each of its `RIVALS`, in a sentence. Empty if none was measured."""
+    """PESQ-WB of a system on the mixtures against each of its `rivals`, in a sentence. Empty if none was measured."""
     told = []
-    for name, baseline in RIVALS[system].items():
-        row = stored.difference(differences, system, "pesq_wb", "test", baseline)
+    for name, baseline in rivals(system).items():
+        row = results.difference(differences, system, "pesq_wb", "test", baseline)
         if row is not None:
             told.append(f"{ends(row)} against {name}")
-    where = f"On the mixtures the PESQ-WB of {stored.label(system)} lies"
+    where = f"On the mixtures the PESQ-WB of {systems.label_of(system)} lies"
     return f"{where} {'; '.join(told)}: means and 95 % intervals over mixtures." if told else ""
 
 
 def again(redrawn: Table) -> str:
     """The differences to FTF-Net on the second draw of the mixtures, in a sentence. Empty if there are none."""
     told = []
-    for row in redrawn[redrawn["system"].isin([*RIVALS])].to_dict("records"):
+    for row in redrawn[redrawn["system"].isin(headlines())].to_dict("records"):
         new, both = (ends(row, key) for key in ("pesq_wb_", "pesq_wb_both_"))
-        told.append(f"{stored.label(row['system'])} {new}, on both draws together {both}")
+        told.append(f"{systems.label_of(row['system'])} {new}, on both draws together {both}")
     where = "On a second draw of such mixtures, by which nothing was chosen, first training run each, against FTF-Net:"
     return f"{where} {'; '.join(told)}." if told else ""
 
@@ -99,18 +102,17 @@ def again(redrawn: Table) -> str:
 def commands(trained_by: Mapping[str, str]) -> str:
     """Markdown table with the command that trains each row, as the manifest has it."""
     lines = ["| row | trained by |", "|---|---|"]
-    shown = [row for row in SHOWN if row in trained_by]
-    lines += [f"| {stored.label(row)} | `{trained_by[row]}` |" for row in shown]
+    lines += [f"| {systems.label_of(row)} | `{trained_by[row]}` |" for row in shown() if row in trained_by]
     return "\n".join(lines) if len(lines) > 2 else ""
 
 
-def filled(readme: str, systems: Table, differences: Table, redrawn: Table, trained_by: Mapping[str, str]) -> str:
+def filled(readme: str, measured: Table, differences: Table, redrawn: Table, trained_by: Mapping[str, str]) -> str:
     """The README with fresh tables between its marks. Raises ValueError if the marks are missing."""
     pattern = re.compile("(?<=" + re.escape(MARKS[0]) + ").*?(?=" + re.escape(MARKS[1]) + ")", re.DOTALL)
     if not pattern.search(readme):
         raise ValueError(f"README.md has no {MARKS[0]} ... {MARKS[1]}")
-    sentences = [against(differences, system) for system in RIVALS]
-    parts = [*(table(systems, name) for name in SETS), *sentences, again(redrawn), commands(trained_by)]
+    sentences = [against(differences, system) for system in headlines()]
+    parts = [*(table(measured, name) for name in SETS), *sentences, again(redrawn), commands(trained_by)]
     text = "\n\n".join(part for part in parts if part)
     return pattern.sub(lambda _: f"\n{text}\n", readme)
 
@@ -122,9 +124,9 @@ def main() -> None:
     check = parser.parse_args().check
     path = ROOT / "README.md"
     before = path.read_text(encoding="utf-8")
-    results = ROOT / "results"
-    systems, differences, redrawn = (stored.table(name, results) for name in ("systems", "differences", "redrawn"))
-    after = filled(before, systems, differences, redrawn, stored.manifest(results)["commands"])
+    folder = ROOT / "results"
+    measured, differences, redrawn = (results.table(name, folder) for name in ("systems", "differences", "redrawn"))
+    after = filled(before, measured, differences, redrawn, results.manifest(folder)["commands"])
     if check and after != before:
         sys.exit("README.md does not show what results/ holds; run `python -m tools.readme`")
     if not check:

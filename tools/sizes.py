@@ -9,7 +9,7 @@ from typing import Any
 
 import nbformat
 
-from dsn.rerun import SIZES
+from dsn_book.reproduce import SIZES
 from tools import chapters, dependencies, notebooks, provenance
 
 PARAMETER = re.compile(r'^size = "stored"  # (.+)$', re.MULTILINE)

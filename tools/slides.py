@@ -15,9 +15,10 @@ import pandas
 import torch
 from matplotlib.figure import Figure
 
-from dsn import config, policy, results, stored, weights
-from dsn.plots import conditional, gates, layers, macs, training
-from dsn.plots import results as measured
+from dsn import config, dial, policy, test_pairs, weights
+from dsn_book.plots import conditional, gates, layers, macs, training
+from dsn_book.plots import results as measured
+from dsn_book.study import measure, results
 
 Drawing = tuple[Figure, str]
 
@@ -50,7 +51,7 @@ ENTRY = """\
 @cache
 def _rows() -> pandas.DataFrame:
     """The stored results by file, of the set that is drawn."""
-    files = pandas.DataFrame(pandas.read_csv(next(stored.folder().glob("files.csv*")), dtype={"file": str}))
+    files = pandas.DataFrame(pandas.read_csv(next(results.folder().glob("files.csv*")), dtype={"file": str}))
     drawn = next(name for name in SETS if name in set(files["set"]))
     return pandas.DataFrame(files[files["set"] == drawn])
 
@@ -63,7 +64,7 @@ def _system(name: str) -> pandas.DataFrame:
 def _usage() -> Drawing:
     ovrl = _system("noisy")["dnsmos_ovrl"]
     tables = {name: _system(name).assign(noisy_ovrl=ovrl) for name in ("dsn", "mgt-dsn")}
-    return training.learnt_ratio(tables, results.shipped_guide("mgt-dsn"), ("noisy_ovrl",))
+    return training.learnt_ratio(tables, measure.shipped_guide("mgt-dsn"), ("noisy_ovrl",))
 
 
 def _pareto() -> Drawing:
@@ -90,8 +91,8 @@ def _gradient() -> Drawing:
 
 def _timeline(place: int) -> Drawing:
     """Gates over the default test mixture of the lowest (0) or the highest SNR (-1)."""
-    slim, pair = weights.load("mgt-dsn"), results.mixtures(2)[place]
-    gate, rate = results.gates(slim, pair.noisy), slim.config.stft.frame_rate
+    slim, pair = weights.load("mgt-dsn"), test_pairs.mixtures(2)[place]
+    gate, rate = dial.gates(slim, pair.noisy), slim.config.stft.frame_rate
     return measured.gate_timeline(pair.noisy, gate, slim.gate_names, rate)
 
 

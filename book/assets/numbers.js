@@ -1,5 +1,5 @@
 // Numbers in sentences say where they come from: a note beside each, on hover, focus or touch; Escape closes it.
-// dsn/sources.py writes the numbers. Without this script the browser shows the same text as a title.
+// book/dsn_book/provenance.py writes the numbers. Without this script the browser shows the same text as a title.
 
 const note = document.createElement("div");
 let shown = null;

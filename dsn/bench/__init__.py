@@ -6,7 +6,6 @@ samples, Fourier transforms included, as one call of `dsn.routes.Session.step`, 
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ import numpy as np
 import pandas
 import torch
 
-from .. import config, stored, weights
+from .. import config, weights
 from .hardware import describe
 from .parts import Part, by_gate, by_kind
 from .peers import installed
@@ -63,12 +62,6 @@ class Benchmark(NamedTuple):
 
 FILES = {"systems": "bench", "parts": "bench_parts", "lines": "bench_lines"}
 """Names of the stored tables."""
-
-
-def load() -> Benchmark:
-    """The stored run. Raises FileNotFoundError if this copy has none."""
-    about = json.loads((stored.folder() / "bench.json").read_text(encoding="utf-8"))
-    return Benchmark(**{name: stored.table(file) for name, file in FILES.items()}, hardware=about)
 
 
 def _plain(row: dict[Any, Any]) -> dict[str, Any]:

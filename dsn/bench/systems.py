@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import config, results, routes, weights
+from .. import config, routes, test_pairs, weights
 from ..data import TEST_RECIPES, Corpus, default_folder, read_recipes, render
+from ..dial import open_margin
 from ..model import DSN
 from ..routes import Forced, Route
 from .timing import Contestant
@@ -37,7 +38,7 @@ def sound(seconds: float) -> Array:
     folder = default_folder()
     corpus, recipes = Corpus(folder), read_recipes(folder / TEST_RECIPES)
     recipes = sorted(recipes, key=lambda recipe: recipe.snr_db)
-    chosen = [recipes[index] for index in results.spread(len(recipes), 8)]
+    chosen = [recipes[index] for index in test_pairs.spread(len(recipes), 8)]
     piece = math.ceil(seconds / len(chosen) * 16000 / 256) * 256
     parts = [render(corpus, recipe).noisy[16000 : 16000 + piece] for recipe in chosen]
     joined = np.concatenate(parts).astype(np.float32)
@@ -53,7 +54,7 @@ def ungated(model: DSN) -> DSN:
 
 def dials(model: DSN, hops: Array, targets: Sequence[float] = TARGETS) -> list[float]:
     """Settings of the dial on these hops: all closed, as trained, at the target costs, all open; rising."""
-    margins = results.open_margin(model, hops.reshape(-1)).numpy().astype(float)
+    margins = open_margin(model, hops.reshape(-1)).numpy().astype(float)
     table, whole = model.macs(), weights.load(BASELINE).macs().total()
 
     def cost(dial: float) -> float:
@@ -79,7 +80,7 @@ def mean_macs(model: DSN, hops: Array, dial: float) -> float:
     """MACs per frame that the gates of a model let run on these hops."""
     if model.policy is None:
         return float(model.macs().total())
-    margins = results.open_margin(model, hops.reshape(-1))
+    margins = open_margin(model, hops.reshape(-1))
     return float(model.macs().total((margins + dial > 0).double().mean(0).tolist()))
 
 

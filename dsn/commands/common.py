@@ -36,7 +36,8 @@ def add_command(
     return parser
 
 
-SHIPPED = "ftfnet, ftfnet-narrow, dsn, mgt-dsn, mgt-dsn-60, mgt-dsn-attention"
+WEIGHTS = Path(__file__).parents[1] / "weights"
+SHIPPED = ", ".join(sorted(path.stem for path in WEIGHTS.glob("*.safetensors")))
 """Models of the package, as the help lists them, without the time that it takes to load `dsn.weights`."""
 
 

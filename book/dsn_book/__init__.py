@@ -1,0 +1,1 @@
+"""What the book needs beside dsn: displays, figures, exercises, page texts and the study behind its tables."""

@@ -1,0 +1,230 @@
+"""What the paper claims, what this book could not run again, and where it had to choose: one page's words and tables.
+
+Marks: A the paper's abstract, S public summaries of it, N the authors' neighbouring papers, D our own decision.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import pandas
+
+from ..plots.tables import interval
+from ..study import results
+from ..study.systems import baseline_of
+
+SETS = {"test": "mixtures", "voicebank": "VoiceBank+DEMAND"}
+"""Test sets as the page calls them."""
+
+MET = {"yes": "met", "no": "not met", "missing": "not measured yet"}
+
+
+class Statement(NamedTuple):
+    """A claim of the paper, the mark of its source, where the book treats it, and how it is measured or shown.
+
+    `goals` is a regular expression that the names of its goals in results/claims.csv match, empty where there is none.
+    """
+
+    claim: str
+    mark: str
+    chapter: str
+    goals: str = ""
+    shown: str = "shown in the chapter"
+
+
+class Choice(NamedTuple):
+    """A question that the paper leaves open: what was chosen, its mark, why, and the rows that test it."""
+
+    question: str
+    taken: str
+    mark: str
+    why: str
+    tested_by: tuple[str, ...] = ()
+
+
+STATEMENTS = (
+    Statement(
+        "Distinct dynamic structures for grouped GRUs, attention, convolutions and fully connected layers",
+        "A",
+        "03-dynamic-layers",
+    ),
+    Statement(
+        "The dynamic structures apply whatever the architecture",
+        "A",
+        "any-architecture",
+        shown="layers and costs shown in the chapter; trained networks only where it says so",
+    ),
+    Statement(
+        "A policy governs the dynamic parts frame by frame, from the input",
+        "A",
+        "04-policy",
+        "difference to .*(?:random|periodic) gates",
+    ),
+    Statement("The gates come from a Gumbel-Softmax", "S", "04-policy"),
+    Statement(
+        "Metric-guided training: the target ratio is a function of the input's DNSMOS OVRL",
+        "S",
+        "05-metric-guided-training",
+    ),
+    Statement("Quality comparable to the static FTF-Net's", "A", "06-results", "difference to FTF-Net$"),
+    Statement("73 % of its load on average", "A", "06-results", "^MACs, % of FTF-Net$"),
+    Statement("The use of the dynamic parts follows the severity of the distortion", "A", "usage", "ratio"),
+)
+"""What the paper claims."""
+
+NOT_RUN = (
+    ("The authors' own code and weights", "were not at hand; every network here is trained anew"),
+    (
+        "Their training data",
+        "140 h of the DNS challenge in a neighbouring paper [N]; ours are other recordings",
+    ),
+    (
+        "Their test set",
+        "synthetic test set of the DNS challenge [N]; we test on our own mixtures and on a part of VoiceBank+DEMAND",
+    ),
+    (
+        "The paper's tables",
+        "the full text was not our source, so its figures beyond the abstract cannot stand beside ours",
+    ),
+    (
+        "Training with discriminators",
+        "LCT-GAN has them [N]; neither schedule nor results were at hand, and one loss is easier to compare",
+    ),
+    ("Listening tests", "quality is computed here (PESQ, STOI, SI-SDR, DNSMOS), and heard by you alone"),
+    ("A GPU-scale schedule", "a run here takes one CPU thread, and every row of a table the same schedule"),
+)
+"""What could not be run again, and why."""
+
+CHOICES = (
+    Choice("Form of the mask", "complex: both parts in, complex ratio out", "N", "as in the authors' later paper"),
+    Choice(
+        "Which part of a layer is static",
+        "two of four GRU groups and one of four heads; convolutions and FC outputs whole",
+        "D",
+        "where a MAC saved costs least quality; the paper gives no split",
+        ("mgt-dsn-wide", "mgt-dsn-attention", "all-halved", "only-gru", "only-attention", "only-conv", "only-fc"),
+    ),
+    Choice("Outputs of a closed part", "zero", "D", "residual paths carry the frame on unchanged"),
+    Choice(
+        "Memory of a closed part",
+        "the state is held; no key and no value are left",
+        "D",
+        "a running state would cost what the gate should save",
+        ("state-running",),
+    ),
+    Choice(
+        "Number of gates",
+        "one per block with dynamic parts, three in all",
+        "D",
+        "the 'gating vector' does not settle it",
+        ("gate-shared",),
+    ),
+    Choice("The policy's form", "bands of the magnitude, a small GRU, two logits per gate", "D", "cheap and causal"),
+    Choice(
+        "Gates at inference",
+        "the larger logit wins, no noise",
+        "D",
+        "a ratio that holds only for sampled gates saves nothing",
+    ),
+    Choice(
+        "How the policy is trained",
+        "for 800 steps alone on the ratio loss, with noise that falls to 0; then with the network, without noise",
+        "D",
+        "many more mixtures per minute; against it stands a network under gates that hear nothing",
+        ("gate-drawn", "random-gate-trained"),
+    ),
+    Choice("The compute dial", "a number added to the open side", "D", "one model for many costs; our addition"),
+    Choice(
+        "What the ratio loss looks at",
+        "the mean of each gate over an utterance",
+        "D",
+        "with a common mean, constant gates meet the target",
+    ),
+    Choice(
+        "Form of the target map",
+        "a straight line between two ends, moved until its mean is DSN's ratio",
+        "D",
+        "fewest things to choose, and equal cost",
+        ("map-steep", "map-narrow", "map-rising"),
+    ),
+    Choice(
+        "What guides the target",
+        "DNSMOS OVRL of the noisy input",
+        "S",
+        "the paper's own choice, compared with others",
+        ("guide-snr", "guide-si-sdr", "guide-pesq"),
+    ),
+    Choice(
+        "Start of the training",
+        "slim rows from a trunk trained under random gates, static rows from a static one; equal updates",
+        "D",
+        "whole and parts have then been trained for as long as the static network",
+    ),
+    Choice(
+        "Target of the training",
+        "the clean signal alone, for static and slim rows alike",
+        "D",
+        "the abstract names no teacher; taught rows share the target with a trained FTF-Net's output",
+        ("ftfnet-taught", "mgt-dsn-taught"),
+    ),
+    Choice("What counts as a MAC", "one product and its sum; no biases, norms, activations, STFT", "D", "exact"),
+)  # fmt: skip
+"""Questions and what was chosen."""
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """An HTML table of ready HTML cells."""
+    top = "".join(f'<th scope="col">{head}</th>' for head in heads)
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    return f'<table class="dataframe dsn-words"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def _verdicts(goals: pandas.DataFrame | None, statement: Statement) -> str:
+    """How many of the goals that measure a claim MGT-DSN itself meets."""
+    if not statement.goals:
+        return statement.shown
+    if goals is None:
+        return MET["missing"]
+    found = goals.loc[(goals["system"] == "mgt-dsn") & goals["claim"].str.contains(statement.goals)]
+    counts = [(text, int((found["met"] == met).sum())) for met, text in MET.items()]
+    return ", ".join(f"{count} {text}" for text, count in counts if count) or MET["missing"]
+
+
+def statements_table(goals: pandas.DataFrame | None) -> str:
+    """The paper's claims with their marks and how many goals each meets; `goals` is results/claims.csv or None."""
+    rows = [
+        (
+            html.escape(s.claim),
+            f"[{s.mark}]",
+            f'<a href="{s.chapter}.html">{s.chapter.lstrip("0123456789-")}</a>',
+            _verdicts(goals, s),
+        )
+        for s in STATEMENTS
+    ]
+    return _table(("the paper", "source", "chapter", "goals of this book"), rows)
+
+
+def not_run_table() -> str:
+    """What could not be run again, and why."""
+    return _table(("what", "why"), [tuple(map(html.escape, row)) for row in NOT_RUN])
+
+
+def _tested(choice: Choice, differences: pandas.DataFrame | None) -> str:
+    """PESQ difference of every row that tests a choice to the unchanged network, or that it is not measured yet."""
+    told = []
+    for name in choice.tested_by:
+        base = baseline_of(name)
+        row = None if differences is None else results.difference(differences, name, "pesq_wb", baseline=base)
+        told.append(f"{name}: {MET['missing'] if row is None else interval(row, 3)}")
+    return "<br>".join(told) or "–"
+
+
+def choices_table(differences: pandas.DataFrame | None) -> str:
+    """Every choice with its mark and reason, and what its ablation gave: PESQ-WB against the unchanged network."""
+    rows = [
+        (html.escape(c.question), html.escape(c.taken), f"[{c.mark}]", html.escape(c.why), _tested(c, differences))
+        for c in CHOICES
+    ]
+    return _table(("question", "chosen", "source", "why", "ablation: PESQ-WB difference"), rows)

@@ -1,0 +1,32 @@
+"""What the authors have published, as far as this book compares itself with it.
+
+Marks: A the paper's abstract, S public summaries of the paper, N the authors' neighbouring papers.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .formatting import number
+
+
+class Published(NamedTuple):
+    """A published figure: value, unit, digits behind the point, mark of its source, how it differs from ours."""
+
+    value: float
+    unit: str
+    digits: int
+    mark: str
+    note: str = ""
+
+    def shown(self, value: float, signed: bool = False) -> str:
+        """A value in this figure's unit and digits, with a real minus sign."""
+        return f"{number(value, self.digits, '+' if signed else '')} {self.unit}".strip()
+
+
+PAPER = {
+    "load": Published(73, "%", 0, "A", "other data; the load is what a target asks for"),
+    "ftfnet_load": Published(318.2, "MMAC/s", 1, "N", "counted by another convention"),
+    "ftfnet_params": Published(0.14, "M", 2, "N", "rounded there"),
+}
+"""Published figures by name."""

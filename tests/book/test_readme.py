@@ -1,0 +1,57 @@
+import pandas
+import pytest
+
+from dsn_book.study import results
+from tools.readme import MARKS, ROOT, filled
+
+SYSTEMS, DIFFERENCES, REDRAWN = (
+    results.table(name, ROOT / "results") for name in ("systems", "differences", "redrawn")
+)
+COMMANDS = results.manifest(ROOT / "results")["commands"]
+
+
+def systems() -> pandas.DataFrame:
+    rows = [
+        {"system": name, "seed": seed, "set": "test", "snr_db": snr_db, "pesq_wb": 2 + 0.1 * (seed or 0)}
+        for name, seed in (("noisy", None), ("mgt-dsn", 0), ("mgt-dsn", 2), ("only-gru", 0))
+        for snr_db in (None, 5.0)
+    ]
+    others = ("stoi", "estoi", "si_sdr_db", "dnsmos_ovrl", "activation_ratio", "mmacs_per_s", "percent_of_ftfnet")
+    return pandas.DataFrame(rows).assign(**dict.fromkeys(others, 0.5)).astype({"seed": "Int64"})
+
+
+def differences() -> pandas.DataFrame:
+    columns = ["system", "baseline", "set", "snr_db", "seed", "metric", "mean", "low", "high"]
+    return pandas.DataFrame(
+        [("mgt-dsn", "ftfnet", "test", None, None, "pesq_wb", -0.01, -0.02, 0.001)], columns=columns
+    )
+
+
+def redrawn() -> pandas.DataFrame:
+    ends = {"mean": -0.03, "low": -0.04, "high": -0.02}
+    row = {f"pesq_wb_{end}": value for end, value in ends.items()}
+    return pandas.DataFrame(
+        [{"system": "mgt-dsn", **row} | {f"pesq_wb_both_{end}": value + 0.01 for end, value in ends.items()}]
+    )
+
+
+def test_readme_shows_the_stored_results():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert filled(text, SYSTEMS, DIFFERENCES, REDRAWN, COMMANDS) == text
+
+
+def test_table_has_means_over_seeds_with_their_spread_and_the_command_of_each_row():
+    commands = {"mgt-dsn": "train it", "only-gru": "train that"}
+    text = filled("".join(MARKS), systems(), differences(), redrawn(), commands).replace("\u00a0", " ")
+    assert text.count("| MGT-DSN |") == 2 and "only-gru" not in text
+    assert "| MGT-DSN | 2.10 ± 0.14 | 0.500 |" in text and "| 0 | 2 |" in text
+    assert "| noisy | 2.00 | 0.500 | 0.500 | 0.5 | 0.50 | 0.50 | – | – | – |" in text
+    assert "| MGT-DSN | `train it` |" in text and "train that" not in text
+    assert "VoiceBank" not in text
+    assert "MGT-DSN lies −0.010 (−0.020 to 0.001) against FTF-Net: means" in text
+    assert "MGT-DSN −0.030 (−0.040 to −0.020), on both draws together −0.020 (−0.030 to −0.010)." in text
+
+
+def test_readme_without_marks_is_refused():
+    with pytest.raises(ValueError, match="README.md has no"):
+        filled("nothing here", systems(), differences(), redrawn(), {})

@@ -1,0 +1,249 @@
+"""The files of results/, from tables such as `experiments/evaluate.py` leaves behind."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas
+import pytest
+import tables
+
+from dsn import config, weights
+from dsn.files import sha256
+from dsn.model import DSN
+from dsn.train import MODEL
+from dsn_book.study import results
+
+FILES = [("test", f"t{k}", f"m{k // 2}", (0.0, 10.0)[k % 2]) for k in range(8)]
+FILES += [("voicebank", f"v{k}", f"v{k}", (2.0, 6.9, 16.0, 17.0)[k]) for k in range(4)]
+GATES = ("encoder", "time")
+
+
+def write(cache: Path, system: str, seed: int, gain: float, ratio: float | None = None, dial: float = 0.0) -> None:
+    """The tables of one system: quality rises with the SNR and with `gain`, which differs by seed and file."""
+    for part in ("test", "voicebank"):
+        rows = []
+        for place, (_, file, _, snr_db) in enumerate(row for row in FILES if row[0] == part):
+            quality = 1.5 + 0.05 * snr_db + gain + 0.1 * seed + 0.01 * place * (system != "ftfnet")
+            row = {"file": file, "dial": dial, "snr_db": snr_db, **dict.fromkeys(tables.METRICS, quality)}
+            row |= {"mmacs_per_s": 0.0 if system == "noisy" else 300.0, "activation_ratio": math.nan, "error": ""}
+            if ratio is not None:
+                used = ratio - 0.01 * snr_db
+                row |= {"mmacs_per_s": 130 + 170 * used, "activation_ratio": used}
+                if "dial" not in system:
+                    row |= {f"{key}_{gate}": used for gate in (*GATES, "mean") for key in ("ratio", "speech", "pause")}
+                    row |= {f"variance_{gate}": used * (1 - used) for gate in (*GATES, "mean")}
+            rows.append(row)
+        path = cache / system / f"seed{seed}-{part}.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pandas.DataFrame(rows).to_csv(path, index=False)
+        record = {"hashes": {}, "params": 1000, "minutes": 1.0, "device": "a CPU", "versions": {}}
+        path.with_suffix(".json").write_text(json.dumps(record))
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> tuple[Path, Path, Path]:
+    """Runs, cache and results; two seeds of each model, a control, and two settings of the dial."""
+    runs, folder = tmp_path / "runs", tmp_path / "results"
+    cache = runs / "evaluation"
+    write(cache, "noisy", 0, 0.0)
+    for seed in (0, 1):
+        write(cache, "ftfnet", seed, 0.5)
+        write(cache, "mgt-dsn", seed, 0.48, ratio=0.5)
+        write(cache, "mgt-dsn-frozen", seed, 0.3, ratio=0.5)
+    write(cache, "dsn", 0, 0.45, ratio=0.5)
+    for dial, ratio in ((-1.0, 0.3), (1.0, 0.9)):
+        write(cache, f"mgt-dsn-dial-{100 * ratio:.0f}", 0, 0.4, ratio, dial)
+    folder.mkdir()
+    inputs = pandas.DataFrame(FILES, columns=["set", "file", "group", "snr_db"])
+    inputs = inputs.assign(kind="rain", seen=1, speech_presence=0.5, dnsmos_ovrl=1 + 0.1 * inputs["snr_db"])
+    inputs.to_csv(folder / "inputs.csv", index=False)
+    (folder / "test_recipes.jsonl").write_text("{}\n")
+    return runs, cache, folder
+
+
+@pytest.fixture
+def written(places: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(tables, "RESAMPLES", 20)
+    runs, cache, folder = places
+    tables.write_all(cache, runs, folder)
+    return folder
+
+
+def test_systems_have_one_row_per_seed_set_and_snr(written: Path) -> None:
+    table = results.table("systems", written)
+    assert not table.duplicated(["system", "seed", "set", "snr_db"]).any()
+    assert table.columns.tolist() == [
+        *("system", "seed", "set", "snr_db", "pesq_wb", "stoi", "estoi", "si_sdr_db"),
+        *("dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl", "params", "mmacs_per_s", "percent_of_ftfnet"),
+        *("activation_ratio", "files", "dnsmos_files"),
+    ]
+    of_slim = table[(table["system"] == "mgt-dsn") & (table["seed"] == 1) & (table["set"] == "test")]
+    assert of_slim["snr_db"].tolist()[1:] == [0.0, 10.0] and math.isnan(of_slim["snr_db"].iloc[0])
+    assert of_slim["files"].tolist() == [8, 4, 4]
+    full = float(DSN(config.Model.ftfnet()).macs().mmacs_per_s())
+    assert of_slim["percent_of_ftfnet"].iloc[0] == pytest.approx(100 * (130 + 170 * 0.45) / full, rel=1e-4)
+    pairs = table[(table["system"] == "ftfnet") & (table["set"] == "voicebank") & (table["seed"] == 0)]
+    assert pairs["snr_db"].tolist()[1:] == [2.5, 7.5, 17.5] and pairs["files"].tolist() == [4, 1, 1, 2]
+    assert "mgt-dsn-dial-30" not in set(table["system"])
+
+
+def test_ratings_are_means_over_files_that_every_system_has(places: tuple[Path, Path, Path]) -> None:
+    runs, cache, folder = places
+    path = cache / "dsn" / "seed0-test.csv"
+    few = pandas.read_csv(path)
+    few.loc[2:, [*tables.RATINGS]] = math.nan
+    few.to_csv(path, index=False)
+    tables.write_all(cache, runs, folder)
+    table = results.table("systems", folder)
+    of_test = table[(table["set"] == "test") & table["snr_db"].isna()].set_index(["system", "seed"])
+    assert (of_test["dnsmos_files"] == 2).all() and (of_test["files"] == 8).all()
+    rated = pandas.read_csv(cache / "ftfnet" / "seed1-test.csv")["dnsmos_ovrl"].iloc[:2]
+    assert of_test.loc[("ftfnet", 1), "dnsmos_ovrl"] == pytest.approx(rated.mean(), rel=1e-4)
+    kept = pandas.read_csv(folder / "files.csv.gz")
+    assert kept.loc[(kept["system"] == "ftfnet") & (kept["set"] == "test"), "dnsmos_ovrl"].notna().all()
+
+
+def test_differences_are_paired_by_seed_and_pooled(written: Path) -> None:
+    table = results.table("differences", written)
+    found = results.difference(table, "mgt-dsn", "pesq_wb")
+    assert found is not None
+    assert found["mean"] == pytest.approx(-0.02 + 0.01 * 3.5) and found["seeds"] == 2 and found["files"] == 8
+    assert found["low"] < found["mean"] < found["high"] and found["spread_seeds"] == pytest.approx(0, abs=1e-9)
+    control = results.difference(table, "mgt-dsn", "pesq_wb", "test", "mgt-dsn-frozen")
+    assert control is not None and control["mean"] == pytest.approx(0.18)
+    noisy = results.difference(table, "noisy", "pesq_wb")
+    assert noisy is not None and noisy["seeds"] == 2
+    by_snr = table[(table["system"] == "mgt-dsn") & table["snr_db"].notna() & table["seed"].isna()]
+    assert set(by_snr.loc[by_snr["set"] == "test", "snr_db"]) == {0.0, 10.0}
+    assert set(table.loc[table["seed"].notna(), "seed"]) == {0, 1}
+
+
+def test_the_dials_curve_holds_the_trained_setting_and_its_neighbours(written: Path) -> None:
+    table = results.table("dial", written)
+    curve = table[table["set"] == "test"]
+    assert curve["dial"].tolist() == [-1.0, 0.0, 1.0] and (curve["seed"] == 0).all()
+    assert curve["mmacs_per_s"].is_monotonic_increasing
+    assert curve["pesq_wb_mean"].tolist() == pytest.approx([-0.065, 0.015, -0.065])
+
+
+def test_usage_and_gates_are_there_for_slim_networks_alone(written: Path) -> None:
+    usage, gates = results.table("usage", written), results.table("gates", written)
+    assert set(usage["system"]) == {"dsn", "mgt-dsn"} and set(gates["gate"]) == {*GATES, "mean"}
+    overall = gates[(gates["gate"] == "mean") & (gates["set"] == "test")]
+    assert overall["spearman_ovrl"].tolist() == pytest.approx([-1.0] * len(overall))
+    assert overall["spearman_ovrl_low"].notna().all()
+    assert gates.loc[gates["gate"] != "mean", "spearman_ovrl_low"].isna().all()
+
+
+def test_files_are_small_and_complete(written: Path) -> None:
+    table = results.table("files", written)
+    assert len(table) == 12 * 8 and "error" not in table
+    assert not any("dial" in name for name in table["system"])
+    first = (written / "files.csv.gz").read_bytes()
+    assert first[3:8] == b"\0" * 5  # neither name nor date: the same results give the same file
+
+
+def test_claims_and_manifest_say_what_is_missing_and_where_it_comes_from(written: Path) -> None:
+    claims = results.table("claims", written)
+    assert {"yes", "no", "missing"} == set(claims["met"])
+    made = results.manifest(written)
+    assert made["evaluation"]["device"] == "a CPU" and "device" not in made["evaluation"]["tables"]["dsn/seed0-test"]
+    assert len(made["test_recipes"]) == 64 and made["commands"] == {}
+    assert len(made["date"]) == 10
+
+
+def test_the_manifest_names_the_runs_that_were_measured_and_no_others(places: tuple[Path, Path, Path]) -> None:
+    runs, cache, folder = places
+    for row in ("dsn", "mgt-dsn"):
+        (runs / row / "seed0").mkdir(parents=True)
+        weights.save(DSN(config.Model()), runs / row / "seed0" / MODEL, {"minutes": 1.0})
+    record = cache / "dsn" / "seed0-test.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"hashes": {"weights": "another"}}))
+    said = cache / "mgt-dsn" / "seed0-test.json"
+    key = sha256(runs / "mgt-dsn" / "seed0" / MODEL)
+    said.write_text(json.dumps(json.loads(said.read_text()) | {"hashes": {"weights": key}}))
+    tables.write_all(cache, runs, folder)
+    made = results.manifest(folder)
+    assert {*made["training"]} == {"mgt-dsn"} and made["training"]["mgt-dsn"]["0"]["weights"] == key
+    assert made["commands"]["mgt-dsn"].startswith("python experiments/training.py mgt-dsn --seed 0 ")
+
+
+def test_the_report_names_rows_that_are_not_there(
+    places: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs, cache, folder = places
+    tables.write_all(cache, runs, folder)
+    said = capsys.readouterr().out
+    assert "mgt-dsn, seed 0, test: falls at every step (0.50, 0.40)" in said
+    absent = said.rpartition("not measured: ")[2]
+    assert absent.startswith("ftfnet-taught, ftfnet-narrow,") and "mgt-dsn-60" in absent
+
+
+def test_the_noisy_input_alone_is_enough(tmp_path: Path, places: tuple[Path, Path, Path]) -> None:
+    cache = tmp_path / "other"
+    write(cache, "noisy", 0, 0.0)
+    tables.write_all(cache, tmp_path, places[2])
+    assert set(results.table("systems", places[2])["system"]) == {"noisy"}
+    assert set(results.table("claims", places[2])["met"]) == {"missing"}
+    assert results.table("differences", places[2]).empty
+
+
+def of(folder: Path, name: str, system: str) -> pandas.DataFrame:
+    """The rows of one system in a stored table."""
+    table = results.table(name, folder)
+    return table[table["system"] == system].reset_index(drop=True)
+
+
+def test_what_these_runs_lack_stays_as_it_was(written: Path, tmp_path: Path) -> None:
+    before = {path.name: path.read_bytes() for path in written.iterdir() if path.name != "manifest.json"}
+    tables.write_all(tmp_path / "none", tmp_path, written)
+    assert before == {path.name: path.read_bytes() for path in written.iterdir() if path.name != "manifest.json"}
+    write(tmp_path / "crn", "mgt-dsn-crn", 0, 0.2, ratio=0.4)
+    tables.write_all(tmp_path / "crn", tmp_path, written)
+    systems = results.table("systems", written)
+    assert set(systems["system"]) == {"noisy", "ftfnet", "dsn", "mgt-dsn", "mgt-dsn-frozen", "mgt-dsn-crn"}
+    assert (systems.loc[systems["system"] != "noisy", "params"] == 1000).all()
+    assert {"mgt-dsn", "mgt-dsn-crn"} <= set(results.table("gates", written)["system"])
+    assert results.difference(results.table("differences", written), "mgt-dsn-crn", "pesq_wb") is not None
+    said = results.manifest(written)["evaluation"]
+    assert {"mgt-dsn/seed1-test", "mgt-dsn-crn/seed0-voicebank"} <= {*said["tables"]} and said["device"] == "a CPU"
+    for name in ("dial.csv", "usage.csv"):
+        assert (written / name).read_bytes() == before[name]
+
+
+def test_what_is_measured_again_takes_the_place_of_what_was(written: Path, tmp_path: Path) -> None:
+    before = {name: of(written, name, "mgt-dsn") for name in ("systems", "usage", "files")}
+    write(tmp_path / "again", "mgt-dsn", 0, 0.9, ratio=0.7)
+    tables.write_all(tmp_path / "again", tmp_path, written)
+    for name, old in before.items():
+        new, first = of(written, name, "mgt-dsn"), old["seed"] == 0
+        assert new.shape == old.shape and new[~first].equals(old[~first])
+        assert (new.loc[first, "activation_ratio"] > old.loc[first, "activation_ratio"] + 0.1).all()
+
+
+def test_nothing_stays_of_another_test_set(written: Path, tmp_path: Path) -> None:
+    (written / "test_recipes.jsonl").write_text("{} \n")
+    write(tmp_path / "other", "noisy", 0, 0.0)
+    tables.write_all(tmp_path / "other", tmp_path, written)
+    assert set(results.table("systems", written)["system"]) == {"noisy"} and results.table("gates", written).empty
+
+
+def test_numbers_keep_five_digits() -> None:
+    table = tables.rounded(pandas.DataFrame({"a": [1.23456789, math.nan], "b": ["x", "y"]}))
+    assert table["a"].iloc[0] == 1.2346 and np.isnan(table["a"].iloc[1]) and table["b"].tolist() == ["x", "y"]
+
+
+def test_every_comparison_has_both_its_sides() -> None:
+    names = ["ftfnet", "ftfnet-narrow-60", "mgt-dsn", "mgt-dsn-60", "short-mgt-dsn", "only-gru", "crn", "mgt-dsn-crn"]
+    names += ["mgt-dsn-taught", "mgt-dsn-wide"]
+    found = tables.pairs(names)
+    assert len(found) == len(set(found))
+    assert ("mgt-dsn-60", "ftfnet-narrow-60") in found and ("only-gru", "short-mgt-dsn") in found
+    assert ("mgt-dsn-crn", "crn") in found and ("short-mgt-dsn", "short-mgt-dsn") not in found
+    assert {("mgt-dsn-taught", "mgt-dsn"), ("mgt-dsn-wide", "mgt-dsn")} <= {*found}
+    assert not any(name.startswith("random") for name, _ in found)
+    assert all({*pair} <= {*names} for pair in found)
