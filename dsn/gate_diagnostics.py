@@ -12,9 +12,9 @@ import numpy as np
 import pandas
 from numpy.typing import NDArray
 
-from . import results
 from .audio import SAMPLE_RATE, Wav
 from .config import Stft
+from .dial import gates
 from .model import DSN
 from .statistics import Table
 
@@ -109,7 +109,7 @@ def diagnose(model: DSN, signals: Sequence[Wav], dial: float = 0.0) -> Table:
     `probes`: ratio_white, ratio_silence, ratio_quiet and ratio_music. NaN where nothing varies or there is no such run.
     Raises: ValueError for a model without gates, or without signals.
     """
-    return describe(model.gate_names, lambda wav: results.gates(model, wav, dial).double().numpy(), signals)
+    return describe(model.gate_names, lambda wav: gates(model, wav, dial).double().numpy(), signals)
 
 
 def as_row(diagnostics: Table) -> dict[str, float]:

@@ -12,7 +12,7 @@ from dsn.backbones import Block, Decoder, Encoder, blocks
 from dsn.dynamic import DynamicConv, DynamicConvTranspose
 from dsn.dynamic.gating import Branches
 from dsn.model import DSN
-from tests.test_dynamic import LAYERS, inputs, is_conv, make, run
+from tests.core.test_dynamic import LAYERS, inputs, is_conv, make, run
 
 BATCH, FRAMES, BINS = 2, 7, 33
 MODEL = config.Model(channels=(4, 6, 8), past_frames=3)
