@@ -24,8 +24,8 @@ class FreshMixtures:
     """Unlimited mixtures of a split: number i is `render(draw(corpus, split, first + i, data))`.
 
     The split is decoded once into `cache` (see `dsn.decoded.DecodedCorpus`), so that a mixture of 4.5 s costs a few
-    milliseconds. Labels are kept in `table`, a CSV file by recipe id; without one they are measured anew by every
-    process. Raises as `Corpus` and `draw`; ValueError for a negative `first`.
+    milliseconds. Labels are kept in `table`, a CSV file by recipe id; without one every process measures
+    them again. Raises as `Corpus` and `draw`; ValueError for a negative `first`.
 
     >>> mixtures = FreshMixtures(Corpus(folder), "train", config.Data.wide())
     >>> noisy, clean = mixtures.batch(range(4))

@@ -51,7 +51,7 @@ class DecodedCorpus(Corpus):
     def _open(self, split: str) -> None:
         files = sorted(set(self.speech(split)["file"]) | set(self.noise(split)["file"]))
         path = self.cache / f"{split}-{self._key(files)}.i16"
-        if not path.is_file():
+        if not _whole(path):
             _decode(self.folder, files, path)
         places = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         samples = np.asarray(np.memmap(path, dtype="<i2", mode="r"))
@@ -74,6 +74,15 @@ def default_cache() -> Path:
     """The user's cache folder for decoded audio: $XDG_CACHE_HOME/dsn, or ~/.cache/dsn."""
     root = os.environ.get("XDG_CACHE_HOME")
     return (Path(root) if root else Path.home() / ".cache") / "dsn"
+
+
+def _whole(path: Path) -> bool:
+    """Whether a decoded split is there, with as many samples as its index says."""
+    index = path.with_suffix(".json")
+    if not path.is_file() or not index.is_file():
+        return False
+    samples = sum(length for _, length in json.loads(index.read_text(encoding="utf-8")).values())
+    return path.stat().st_size == 2 * samples
 
 
 def _decode(folder: Path, files: Sequence[str], path: Path) -> None:

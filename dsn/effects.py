@@ -49,7 +49,7 @@ def spectrum(wav: Wav, samples: int, speed: float = 1.0) -> Spectrum:
         return found
     bins = length // 2 + 1
     kept = found[:bins] if len(found) >= bins else np.pad(found, (0, bins - len(found)))
-    return kept * np.float32(length / source)
+    return np.asarray(kept * np.float32(length / source), np.complex64)
 
 
 def signal(bins: Spectrum, samples: int) -> Wav:

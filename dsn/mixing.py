@@ -91,7 +91,9 @@ def assemble(
         part = corpus.stretch(piece.file, piece.start, piece.stop).astype(dtype)
         width, end = min(_FADE, len(part)), piece.at + len(part)
         if end > samples:
-            raise ValueError(f"a piece of {piece.file} ends at sample {end} of a track of {samples}; draw it anew")
+            raise ValueError(
+                f"a piece of {piece.file} ends at sample {end} of a track of {samples}; draw the recipe again"
+            )
         if piece.at > 0:
             part[:width] *= ramp[:width]
         if end < samples:

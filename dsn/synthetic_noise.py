@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .audio import SAMPLE_RATE, Wav
-from .fourier import fast_length, irfft, log2_hz, rfft
+from .fourier import fast_length, irfft, log2_hz, rfft, spread
 
 _TABLE = 8192
 _TOP_HZ = 7000.0
@@ -219,14 +219,15 @@ def _filtered(wav: Wav, gain: Wav) -> Wav:
 def _sine(samples: int, hz: float, phase: float) -> Wav:
     """Sine (samples,) of `hz` from the phase on, given as a share of a period."""
     cycles = np.arange(samples) * (hz / SAMPLE_RATE) + phase
-    return np.sin(2 * np.pi * (cycles - np.floor(cycles))).astype(np.float32)
+    return np.sin(np.float32(2 * np.pi) * (cycles - np.floor(cycles)).astype(np.float32))
 
 
 def _curve(samples: int, rng: np.random.Generator, seconds: float) -> Wav:
     """Slow random curve (samples,): Gaussian values of variance 1 every `seconds`, with straight lines between."""
     step = seconds * SAMPLE_RATE
     values = rng.standard_normal(int(samples / step) + 2)
-    return np.interp(np.arange(samples), np.arange(len(values)) * step, values).astype(np.float32)
+    coarse = np.linspace(0, samples - 1, samples // 64 + 2)
+    return spread(np.interp(coarse, np.arange(len(values)) * step, values), samples)
 
 
 def _swell(samples: int, rng: np.random.Generator, seconds: float, depth: float) -> Wav:
@@ -240,7 +241,7 @@ def _wave(pitch_hz: NDArray[np.floating], amplitudes: NDArray[np.floating], rng:
     bins[1 : len(amplitudes) + 1] = amplitudes * np.exp(2j * np.pi * rng.random(len(amplitudes)))
     table = irfft(bins, _TABLE) * np.float32(_TABLE / 2)
     phase = np.cumsum(pitch_hz, dtype=np.float64) * (_TABLE / SAMPLE_RATE)
-    return table[phase.astype(np.int64) % _TABLE]
+    return table[phase.astype(np.int64) & (_TABLE - 1)]
 
 
 def _times(samples: int, rng: np.random.Generator, per_second: float) -> NDArray[np.int64]:

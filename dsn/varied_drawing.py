@@ -46,21 +46,26 @@ def draw_varied(
         noises = drawing.noises(kind)
         if clip == "both" and drawing.others:
             noises, drawn_snr = drawing.with_voices(noises, drawn_snr)
-    spoken = clip != "noise"
-    total = (drawn_snr if snr_db is None else float(snr_db)) if noises else NO_NOISE_DB
-    return Recipe(
+    recipe = Recipe(
         split=split,
         seed=seed,
         samples=data.samples,
-        speaker=speaker if spoken else "",
-        speech=speech if spoken else (),
+        speaker=speaker,
+        speech=speech,
         noises=noises,
-        snr_db=total if spoken else NO_SPEECH_DB,
+        snr_db=(drawn_snr if snr_db is None else float(snr_db)) if noises else NO_NOISE_DB,
         level_db=level_db,
-        tilt_db=tilt_db if spoken else 0.0,
-        room=room if spoken else None,
-        effects=added if spoken else Effects(microphone=added.microphone, clip_db=added.clip_db),
+        tilt_db=tilt_db,
+        room=room,
+        effects=added,
     )
+    return _without_speech(recipe, added) if clip == "noise" else recipe
+
+
+def _without_speech(recipe: Recipe, added: Effects) -> Recipe:
+    """The recipe's noise alone, in the same microphone."""
+    left = Effects(microphone=added.microphone, clip_db=added.clip_db)
+    return replace(recipe, speaker="", speech=(), snr_db=NO_SPEECH_DB, tilt_db=0.0, room=None, effects=left)
 
 
 @dataclass(frozen=True)

@@ -68,10 +68,10 @@ def hard_recipes(corpus: Corpus) -> list[Recipe]:
 
 
 def hard_kind(recipe: Recipe) -> str:
-    """Which kind of the hard set a recipe is of. Raises ValueError if it is none of that set."""
+    """Which kind of the hard set a recipe is of. Raises ValueError if it is not in the set."""
     number = (recipe.seed - HARD_SEED) // APART
     if not 0 <= number < len(SETTINGS):
-        raise ValueError(f"recipe {recipe.id} with seed {recipe.seed} is none of the hard set")
+        raise ValueError(f"recipe {recipe.id} with seed {recipe.seed} is not in the hard set")
     return list(SETTINGS)[number]
 
 
