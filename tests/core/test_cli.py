@@ -17,8 +17,8 @@ from dsn import audio, config, corpus, download, metrics, routes, weights
 from dsn.commands.common import SHIPPED, reason
 from dsn.data import Corpus, Pool, draw, render, write_recipes
 from dsn.model import DSN
+from tests.core.test_workers import Deadly
 from tests.corpora import speechlike
-from tests.test_workers import Deadly
 
 COMMANDS = ("train", "evaluate", "enhance", "export", "bench", "macs", "data", "data default", "data pool")
 COMMANDS += ("data export",)

@@ -12,7 +12,7 @@ import torch
 from pandas.testing import assert_frame_equal
 
 from dsn import metrics, mos
-from tests.test_workers import Deadly
+from tests.core.test_workers import Deadly
 
 RATE = 16000
 
