@@ -9,9 +9,19 @@ import torch
 
 from dsn.data import Corpus
 from tests.corpora import make_corpus
-from tools.chapters import ROOT
+
+ROOT = Path(__file__).resolve().parent.parent
+MARKED = ("book", "browser", "experiments", "native")
+"""Folders whose tests have a marker of the same name; those of core/ have none."""
 
 torch.set_num_threads(1)  # the networks are small: more threads only wait for each other
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent.name in MARKED:
+            item.add_marker(item.path.parent.name)
 
 
 @pytest.fixture(scope="session")

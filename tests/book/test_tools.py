@@ -9,7 +9,7 @@ import pytest
 
 from tools import environment, lock, notebooks
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 CONFIG = {"repository": {"url": "https://github.com/someone/dsn/", "branch": "v1"}}
 CHAPTER = """\
 # Title

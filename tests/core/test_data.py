@@ -278,7 +278,7 @@ def test_another_process_renders_the_same_bits(corpus: Corpus) -> None:
         "    print(hashlib.sha256(mixture.tobytes()).hexdigest())\n"
     )
     command = [sys.executable, "-c", code, str(corpus.folder)]
-    root = Path(__file__).parent.parent
+    root = Path(__file__).parents[2]
     other = subprocess.run(command, input=lines, capture_output=True, text=True, check=True, cwd=root)
     here = [hashlib.sha256(np.stack(render(corpus, recipe)).tobytes()).hexdigest() for recipe in recipes]
     assert other.stdout.split() == here

@@ -14,7 +14,6 @@ import systems
 import tables
 import test_set
 import torch
-from corpora import make_corpus, speechlike
 
 from dsn import audio, config, weights
 from dsn.data import TEST_RECIPES, Corpus, draw, read_recipes, write_recipes
@@ -22,6 +21,7 @@ from dsn.model import DSN
 from dsn.recipe import Recipe
 from dsn_book.study import results
 from dsn_book.study.intervals import Table
+from tests.corpora import make_corpus, speechlike
 
 SLIM = config.Model(channels=(4, 4, 8), past_frames=4, policy=config.Policy(bands=8, hidden=4))
 ROWS = {"ftfnet": config.Model.ftfnet(channels=(4, 4, 8)), "dsn": SLIM, "mgt-dsn": SLIM, "trunk": SLIM}

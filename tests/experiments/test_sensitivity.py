@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import sensitivity
 import torch
-from corpora import make_corpus
 
 from dsn import config
 from dsn.data import Corpus, Pool, draw
 from dsn.model import DSN
+from tests.corpora import make_corpus
 
 
 def test_every_variant_is_a_network_that_saves_something() -> None:

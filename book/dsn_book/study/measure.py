@@ -31,7 +31,7 @@ def noisy_ovrl(pairs: Sequence[Pair]) -> list[float]:
     return [metrics.dnsmos(pair.noisy, p808=False).ovrl for pair in tqdm(pairs, "DNSMOS of the noisy signals")]
 
 
-def provenance(names: Sequence[str]) -> pandas.DataFrame:
+def training_records(names: Sequence[str]) -> pandas.DataFrame:
     """What the notes in the files of weights say of their making, one row per model; minutes are of all its runs."""
     rows = {}
     for name in names:

@@ -6,14 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from corpora import make_corpus
 
-from dsn import config, test_pairs, weights
+from dsn import config, test_pairs
 from dsn.data import TEST_RECIPES, Corpus, draw, write_recipes
 from dsn.dial import dial_settings, gates, open_margin
 from dsn.model import DSN
 from dsn.recipe import Recipe
-from dsn_book.study import measure
+from tests.corpora import make_corpus
 
 SMALL = config.Model(channels=(4, 4, 8), past_frames=4, policy=config.Policy(bands=8, hidden=4))
 
@@ -88,18 +87,6 @@ def test_a_static_model_has_no_gates() -> None:
         open_margin(DSN(config.Model.ftfnet(channels=(4, 4, 8))), noise(1))
 
 
-def test_gate_table_agrees_with_the_gates() -> None:
-    model, mixtures = slim(), pairs()
-    table = measure.gate_table(model, mixtures)
-    gate = gates(model, mixtures[1].noisy).numpy()
-    row = table.iloc[1]
-    for index, name in enumerate(model.gate_names):
-        assert row[f"ratio_{name}"] == pytest.approx(gate[:, index].mean(), abs=1e-12)
-        assert row[f"std_{name}"] == pytest.approx(gate[:, index].std(dtype=float), abs=1e-12)
-    assert row["activation_ratio"] == pytest.approx(gate.mean(dtype=float), abs=1e-12)
-    assert table["snr_db"].tolist() == [0.0, 5.0, 10.0]
-
-
 def test_dials_open_the_shares_that_were_asked_for() -> None:
     model, mixtures = slim(), pairs()
     ratios = (0.0, 0.25, 0.5, 1.0)
@@ -115,17 +102,3 @@ def test_dials_open_the_shares_that_were_asked_for() -> None:
 def test_dials_for_impossible_shares_are_refused() -> None:
     with pytest.raises(ValueError, match=r"not \[1.5\]"):
         dial_settings(slim(), [pair.noisy for pair in pairs()], (0.5, 1.5))
-
-
-def test_notes_become_a_table_and_a_guide(tmp_path: Path) -> None:
-    guide = config.Guide(low=1.0, high=2.0)
-    train = config.Train(model=SMALL, steps=7, loss=config.Loss(ratio="guided", guide=guide))
-    ours, other = tmp_path / "ours.safetensors", tmp_path / "other.safetensors"
-    weights.save(slim(), ours, {"train": train.to_dict(), "data": "some hours"})
-    weights.save(slim(), other, {})
-    table = measure.provenance([str(ours), str(other)])
-    assert table.loc[str(ours), ["data", "steps", "ratio"]].tolist() == ["some hours", 7, "guided"]
-    assert table.loc[str(ours), "target_ratio"] == f"{guide.ratio_max:.2f} to {guide.ratio_min:.2f}"
-    assert table.loc[str(other)].isna().all()
-    assert measure.shipped_guide(str(ours)) == guide
-    assert measure.shipped_guide(str(other)) is None
