@@ -67,11 +67,13 @@ class FreshMixtures:
         noisy, clean = zip(*(self[int(index)] for index in indices), strict=True)
         return np.stack(noisy), np.stack(clean)
 
-    def labels(self, metric: str, indices: Indices) -> Wav:
+    def labels(self, metric: str, indices: Indices | None = None) -> Wav:
         """The metric of each noisy signal, (B,) float32; what the table lacks is measured and added to it.
 
         Raises ValueError for an unknown metric, or one that a mixture does not have: PESQ and SI-SDR need speech.
         """
+        if indices is None:
+            raise ValueError("these mixtures have no end; name those whose labels you want")
         recipes = [self.recipe(int(index)) for index in indices]
         labels.check_metric(metric)
         if metric != "snr_db":

@@ -7,6 +7,7 @@ but hear nothing. Their autocorrelation tells them apart, and so do inputs on wh
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas
@@ -16,7 +17,9 @@ from .audio import SAMPLE_RATE, Wav
 from .config import Stft
 from .dial import gates
 from .model import DSN
-from .statistics import Table
+
+Table = Any
+"""A pandas table."""
 
 PROBE_S = 10
 """Length of every computed signal, seconds."""

@@ -27,8 +27,8 @@ class Mixtures(Protocol):
         """Noisy and clean signals (B, L) of the given mixtures."""
         ...
 
-    def labels(self, metric: str) -> Any:
-        """The guide's metric of every mixture (N,)."""
+    def labels(self, metric: str, indices: Any = None) -> Any:
+        """The guide's metric of these mixtures, or of all, (N,)."""
         ...
 
 
