@@ -25,10 +25,13 @@ from speech import VOICES, Voice, levelled, say, spoken
 from tqdm import tqdm
 
 from dsn.config import Data
-from dsn.corpus import SPLITS, Corpus
-from dsn.drawing import draw
-from dsn.files import replacing
-from dsn.recipe import Piece, Recipe, write_recipes
+from dsn.data.corpus import SPLITS
+from dsn.data.corpus import Corpus
+from dsn.data.sampling import draw
+from dsn.utils.files import replacing
+from dsn.data.recipe import Piece
+from dsn.data.recipe import Recipe
+from dsn.data.recipe import write_recipes
 
 HERE = Path(__file__).resolve().parent
 SEED = 2026
@@ -166,7 +169,7 @@ def make_noise() -> None:
 def make_recipes() -> None:
     """Draws the test mixtures: each test sentence once and whole, each kind at three of the six SNRs.
 
-    Level and noise come from `dsn.drawing.draw`; there is no reverberation, tilt or second noise.
+    Level and noise come from `dsn.data.sampling.draw`; there is no reverberation, tilt or second noise.
     """
     corpus = Corpus(HERE)
     kinds = (*SEEN[:9], *UNSEEN)
@@ -201,7 +204,8 @@ def make_files() -> None:
 
     The rating is DNSMOS OVRL of one window, which the utterance fills by repetition.
     """
-    from dsn.mos import WINDOW_SAMPLES, dnsmos  # here, because the other stages run without onnxruntime
+    from dsn.evaluation.dnsmos import WINDOW_SAMPLES
+    from dsn.evaluation.dnsmos import dnsmos  # here, because the other stages run without onnxruntime
 
     corpus = Corpus(HERE)
     for split in SPLITS:

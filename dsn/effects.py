@@ -10,10 +10,20 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from .audio import SAMPLE_RATE, Wav
-from .fourier import Spectrum, fast_length, irfft, log2_hz, rfft, spread
-from .mixing import early_part, room_response
-from .recipe import Bump, Envelope, Microphone, Room
+from .utils.audio import SAMPLE_RATE
+from .utils.audio import Wav
+from .fourier import Spectrum
+from .fourier import fast_length
+from .fourier import irfft
+from .fourier import log2_hz
+from .fourier import rfft
+from .fourier import spread
+from .data.mixing import early_part
+from .data.mixing import room_response
+from .data.recipe import Bump
+from .data.recipe import Envelope
+from .data.recipe import Microphone
+from .data.recipe import Room
 
 MARGIN = 64
 """Samples of a track beyond the mixture's end that a change of speed takes in."""
@@ -60,7 +70,7 @@ def signal(bins: Spectrum, samples: int) -> Wav:
 def curve(
     samples: int, bumps: tuple[Bump, ...] = (), tilt_db: float = 0.0, microphone: Microphone | None = None
 ) -> Wav | None:
-    """Gain at each bin of a spectrum; None where it is 1 everywhere. `tilt_db` as for `dsn.mixing.tilted`."""
+    """Gain at each bin of a spectrum; None where it is 1 everywhere. `tilt_db` as for `dsn.data.mixing.tilted`."""
     if not bumps and not tilt_db and microphone is None:
         return None
     octaves = np.log2(np.maximum(_GRID_HZ, 1.0))
@@ -80,7 +90,7 @@ def slope(samples: int, exponent: float) -> Wav:
 
 
 def room_spectra(room: Room, samples: int) -> tuple[Spectrum, Spectrum]:
-    """Spectra of the early part of a room's response and of the whole, as for `dsn.mixing.in_room`."""
+    """Spectra of the early part of a room's response and of the whole, as for `dsn.data.mixing.in_room`."""
     response = room_response(room).astype(np.float32)[: TAIL - MARGIN]
     length = fft_length(samples)
     return rfft(early_part(response), length), rfft(response, length)

@@ -8,7 +8,8 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from .audio import SAMPLE_RATE, Wav
+from .utils.audio import SAMPLE_RATE
+from .utils.audio import Wav
 
 Spectrum = NDArray[np.complex64]
 

@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from . import config
-from .files import replacing
+from .utils.files import replacing
 from .model import DSN
 
 SHIPPED = Path(__file__).parent / "weights"

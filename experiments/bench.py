@@ -17,10 +17,12 @@ from pathlib import Path
 from record import made, write
 
 from dsn import weights
-from dsn.bench import FILES, collect
-from dsn.commands.bench import positive_seconds, text
-from dsn.evaluate import write_csv
-from dsn.files import sha256
+from dsn.inference.bench import FILES
+from dsn.inference.bench import collect
+from dsn.commands.bench import positive_seconds
+from dsn.commands.bench import text
+from dsn.evaluation.evaluate import write_csv
+from dsn.utils.files import sha256
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pandas
 
 from dsn.data import TEST_RECIPES
-from dsn.files import sha256
+from dsn.utils.files import sha256
 from dsn_book.study import results
 from dsn_book.study.intervals import Table
 

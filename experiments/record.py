@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dsn.files import replacing
+from dsn.utils.files import replacing
 
 
 def made(command: str) -> dict[str, str]:

@@ -28,11 +28,13 @@ from test_set import about, mixture_items, recipes
 from training import folder
 
 from dsn import weights
-from dsn.data import Corpus, Pool
-from dsn.evaluate import evaluate, write_csv
-from dsn.files import sha256
-from dsn.pool import key
-from dsn.train import MODEL
+from dsn.data import Corpus
+from dsn.data import Pool
+from dsn.evaluation.evaluate import evaluate
+from dsn.evaluation.evaluate import write_csv
+from dsn.utils.files import sha256
+from dsn.data.rendered import key
+from dsn.training.loop import MODEL
 from dsn_book.study import results
 from dsn_book.study.intervals import Table, pooled_difference
 from dsn_book.study.systems import BASELINE, place_of

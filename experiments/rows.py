@@ -20,7 +20,7 @@ import torch
 
 from dsn import config
 from dsn.losses import fit_guide
-from dsn.pool import Pool
+from dsn.data.rendered import Pool
 from dsn_book.study.systems import AGAIN as SECOND
 from dsn_book.study.systems import from_second_trunk
 

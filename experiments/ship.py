@@ -17,9 +17,10 @@ from rows import Row, plan
 from training import folder
 
 from dsn import weights
-from dsn.audio import SAMPLE_RATE
-from dsn.pool import Pool, key
-from dsn.train import MODEL
+from dsn.utils.audio import SAMPLE_RATE
+from dsn.data.rendered import Pool
+from dsn.data.rendered import key
+from dsn.training.loop import MODEL
 from dsn_book.study.systems import shipped
 
 SEED = 0

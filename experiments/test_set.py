@@ -20,9 +20,15 @@ import pandas
 from tqdm.auto import tqdm
 
 from dsn import config
-from dsn.data import TEST_RECIPES, Corpus, Pool, Recipe, draw, write_recipes
-from dsn.drawing import SYNTHETIC
-from dsn.evaluate import Item, items
+from dsn.data import TEST_RECIPES
+from dsn.data import Corpus
+from dsn.data import Pool
+from dsn.data import Recipe
+from dsn.data import draw
+from dsn.data import write_recipes
+from dsn.data.sampling import SYNTHETIC
+from dsn.evaluation.evaluate import Item
+from dsn.evaluation.evaluate import items
 
 SNRS_DB = (-5.0, 0.0, 5.0, 10.0, 15.0, 20.0)
 UNSEEN = ("boat_engine", "kitchen_tap", "typing")
@@ -46,7 +52,7 @@ def recipes(corpus: Corpus, first_seed: int = FIRST_SEED) -> list[Recipe]:
 
 
 def mixture_items(pool: Pool) -> list[Item]:
-    """The mixtures as `dsn.evaluate` takes them, by recipe id."""
+    """The mixtures as `dsn.evaluation.evaluate` takes them, by recipe id."""
     return [Item(r.id, r.snr_db, partial(pool.__getitem__, k)) for k, r in enumerate(pool.recipes)]
 
 

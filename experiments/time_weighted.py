@@ -26,9 +26,10 @@ from tqdm.auto import tqdm
 
 from dsn import weights
 from dsn.dial import open_margin
-from dsn.evaluate import evaluate, write_csv
+from dsn.evaluation.evaluate import evaluate
+from dsn.evaluation.evaluate import write_csv
 from dsn.model import DSN
-from dsn.pool import Pool
+from dsn.data.rendered import Pool
 from dsn_book.study import results
 from dsn_book.study.intervals import bootstrap_interval
 

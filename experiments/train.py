@@ -21,10 +21,13 @@ from pathlib import Path
 import torch
 from plan import BATCH, SAMPLES, Row, plan
 
-from dsn import config, weights
-from dsn.corpus import Corpus
-from dsn.dataset import FreshMixtures
-from dsn.train import CHECKPOINT, MODEL, train
+from dsn import config
+from dsn import weights
+from dsn.data.corpus import Corpus
+from dsn.data.dataset import FreshMixtures
+from dsn.training.loop import CHECKPOINT
+from dsn.training.loop import MODEL
+from dsn.training.loop import train
 
 UNFINISHED = Path(__file__).parent / "unfinished"
 """Newest checkpoints of runs that are under way, so that another machine can go on with them."""

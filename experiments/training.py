@@ -20,9 +20,10 @@ import torch
 from rows import TEACHER, Row, plan
 
 from dsn import weights
-from dsn.pool import Pool
-from dsn.teacher import Taught
-from dsn.train import MODEL, train
+from dsn.data.rendered import Pool
+from dsn.training.distillation import Taught
+from dsn.training.loop import MODEL
+from dsn.training.loop import train
 
 
 def folder(runs: Path, row: str, seed: int) -> Path:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dsn import audio
+from dsn.utils import audio
 
 
 def speechlike(seed: int, seconds: float) -> audio.Wav:

@@ -23,7 +23,7 @@ from typing import IO, Any, NamedTuple
 
 import nbformat
 
-from dsn.files import replacing
+from dsn.utils.files import replacing
 from tools import dependencies
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import nbformat
 
-from dsn.files import sha256
+from dsn.utils.files import sha256
 
 INPUTS = ("dsn", "book/dsn_book", "data", "results", "requirements.lock")
 """Files and folders that a chapter can depend on besides its own text."""

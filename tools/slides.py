@@ -15,7 +15,11 @@ import pandas
 import torch
 from matplotlib.figure import Figure
 
-from dsn import config, dial, policy, test_pairs, weights
+from dsn import config
+from dsn import dial
+from dsn import policy
+from dsn.data import test_pairs
+from dsn import weights
 from dsn_book.plots import conditional, gates, layers, macs, training
 from dsn_book.plots import results as measured
 from dsn_book.study import measure, results

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from dsn.files import replacing
+from dsn.utils.files import replacing
 
 ROOT = Path(__file__).resolve().parent.parent
 NATIVE = ROOT / "dsn" / "native"

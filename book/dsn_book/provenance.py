@@ -22,7 +22,7 @@ import pandas
 
 import dsn
 from dsn import weights
-from dsn.files import sha256
+from dsn.utils.files import sha256
 
 from .formatting import interval, minus
 from .published import PAPER, Published

@@ -9,8 +9,10 @@ from torch import Tensor, nn
 
 from .. import config
 from ..macs import MacRow
-from .blocks import BlockState, Recurrent
-from .coder import Decoder, Encoder
+from .blocks import BlockState
+from .blocks import Recurrent
+from .coder import Decoder
+from .coder import Encoder
 
 
 class NetworkState(NamedTuple):

@@ -7,7 +7,8 @@ from torch import Tensor
 from .. import config
 from ..macs import MacRow
 from .backbone import Backbone
-from .blocks import BlockState, Recurrent
+from .blocks import BlockState
+from .blocks import Recurrent
 
 
 class FrameBlock(Recurrent):

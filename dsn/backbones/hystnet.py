@@ -6,7 +6,8 @@ from torch import Tensor
 
 from .. import config
 from .backbone import Backbone
-from .blocks import Block, BlockState
+from .blocks import Block
+from .blocks import BlockState
 
 
 class FrequencyTimeBlock(Block):

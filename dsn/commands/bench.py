@@ -7,12 +7,14 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .common import add_command, add_overwrite, check_new
+from .common import add_command
+from .common import add_overwrite
+from .common import check_new
 
 if TYPE_CHECKING:
     import pandas
 
-    from ..bench import Benchmark
+    from ..inference.bench import Benchmark
 
 ABOUT = """Time FTF-Net and a slim model on every route that runs here (torch: frame by frame in PyTorch; onnx; native),
 in turns and in one thread, back to back and paced at one hop per 16 ms. Real-time factors are time over length of
@@ -51,7 +53,7 @@ def positive_seconds(text: str) -> float:
 def run(args: argparse.Namespace) -> int:
     """Measure, print the tables and write them, if asked."""
     check_new(args.json, args.overwrite)
-    from ..bench import collect
+    from ..inference.bench import collect
 
     benchmark = collect(args.model, args.seconds)
     print(text(benchmark))
@@ -127,7 +129,7 @@ def _lines(benchmark: Benchmark) -> str:
 def _write(path: Path, benchmark: Benchmark) -> None:
     import json
 
-    from ..files import replacing
+    from ..utils.files import replacing
 
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(benchmark.to_dict(), indent=2, allow_nan=False) + "\n", encoding="utf-8")

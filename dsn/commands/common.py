@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..data import Corpus
-    from ..routes import Route
+    from ..inference.backends import Route
 
 Run = Callable[[argparse.Namespace], int]
 
@@ -77,7 +77,8 @@ def open_route(name: str, model: str) -> Route:
 
     Raises ValueError for a route that is missing here, or a model that is unknown or that the route cannot run.
     """
-    from .. import routes, weights
+    from ..inference import backends as routes
+    from .. import weights
 
     route, message = routes.for_files(name, weights.load(model))
     if message:
@@ -134,7 +135,8 @@ def check_new(path: Path | None, overwrite: bool) -> None:
 
 def open_corpus(folder: Path | None) -> Corpus:
     """The corpus in a folder, or the default data set. Raises as `dsn.data.Corpus`."""
-    from ..data import Corpus, default_folder
+    from ..data import Corpus
+    from ..data import default_folder
 
     return Corpus(default_folder() if folder is None else folder)
 

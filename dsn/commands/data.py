@@ -7,12 +7,18 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..recipe import TEST_RECIPES
-from .common import add_command, add_processes, count, open_corpus, positive, read_config
+from ..data.recipe import TEST_RECIPES
+from .common import add_command
+from .common import add_processes
+from .common import count
+from .common import open_corpus
+from .common import positive
+from .common import read_config
 
 if TYPE_CHECKING:
     from ..config import Stft
-    from ..data import Corpus, Recipe
+    from ..data import Corpus
+    from ..data import Recipe
 
 ABOUT = """Speech, noise and mixtures.
 
@@ -113,7 +119,7 @@ def _add_export(parts: Any) -> None:
 
 def run_show(args: argparse.Namespace) -> int:
     """Print a corpus's folder and counts."""
-    from ..audio import SAMPLE_RATE
+    from ..utils.audio import SAMPLE_RATE
     from ..data import read_recipes
 
     corpus = open_corpus(args.corpus)
@@ -144,9 +150,10 @@ def run_pool(args: argparse.Namespace) -> int:
         return 0
     if args.folder is None:
         raise ValueError("give OUT, the folder of the pool")
-    from ..audio import SAMPLE_RATE
-    from ..labels import label
-    from ..pool import LABELS, Pool
+    from ..utils.audio import SAMPLE_RATE
+    from ..data.labels import label
+    from ..data.rendered import LABELS
+    from ..data.rendered import Pool
 
     _check_metrics(args.label)
     _note_length(settings.samples, config.Stft())
@@ -169,7 +176,7 @@ def _note_length(samples: int, stft: Stft) -> None:
 
 def _check_metrics(metrics: list[str]) -> None:
     """Raises ValueError before the work, not after it."""
-    from ..labels import lookup
+    from ..data.labels import lookup
 
     for metric in metrics:
         lookup({}, [], metric, "")
@@ -203,8 +210,8 @@ def begin(corpus: Corpus, recipes: list[Recipe], folder: Path) -> None:
     """Leave a record in an empty folder. Raises ValueError for one with anything but an unfinished export of these."""
     import json
 
-    from ..files import replacing
-    from ..pool import key
+    from ..utils.files import replacing
+    from ..data.rendered import key
 
     record = folder / RECORD
     about = json.dumps({"corpus": str(corpus.folder.resolve()), "recipes": key(recipes)})
@@ -221,9 +228,9 @@ def export(corpus: Corpus, recipes: list[Recipe], folder: Path) -> None:
     import pandas
     from tqdm import tqdm
 
-    from .. import audio
+    from ..utils import audio
     from ..data import render
-    from ..evaluate import write_csv
+    from ..evaluation.evaluate import write_csv
 
     rows = []
     for number, recipe in enumerate(tqdm(recipes, desc="rendering")):
@@ -238,7 +245,7 @@ def export(corpus: Corpus, recipes: list[Recipe], folder: Path) -> None:
 
 def run_voicebank(args: argparse.Namespace) -> int:
     """Fetch VoiceBank+DEMAND."""
-    from ..download import voicebank
+    from ..data.voicebank import voicebank
 
     folder = voicebank(args.folder, args.train)
     print(f"pairs: {folder / 'test'}, table: {folder / 'test.csv'}")

@@ -9,10 +9,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .common import add_command, add_dial, add_model, add_overwrite, add_route, open_route, reason
+from .common import add_command
+from .common import add_dial
+from .common import add_model
+from .common import add_overwrite
+from .common import add_route
+from .common import open_route
+from .common import reason
 
 if TYPE_CHECKING:
-    from ..enhance import Report
+    from ..inference.files import Report
 
 ABOUT = """Enhance noisy speech in files and folders.
 
@@ -46,7 +52,8 @@ def run(args: argparse.Namespace) -> int:
     """Enhance everything that can be; 1 if something could not."""
     from tqdm import tqdm
 
-    from ..enhance import enhance_file, plan
+    from ..inference.files import enhance_file
+    from ..inference.files import plan
 
     jobs = plan(args.sources, args.folder, args.overwrite)
     model = open_route(args.route, args.model)
@@ -73,7 +80,7 @@ def row(report: Report, name: str) -> str:
 
 
 def _finish(reports: list[Report], failed: dict[Path, str], folder: Path) -> None:
-    from ..enhance import total
+    from ..inference.files import total
 
     if reports:
         whole = total(reports)

@@ -8,7 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .common import add_command, add_dial, add_model, add_overwrite, add_processes, add_route, check_new, open_route
+from .common import add_command
+from .common import add_dial
+from .common import add_model
+from .common import add_overwrite
+from .common import add_processes
+from .common import add_route
+from .common import check_new
+from .common import open_route
 
 if TYPE_CHECKING:
     import pandas
@@ -45,9 +52,10 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the table and print its means; 1 if a file has an error."""
     check_new(args.out, args.overwrite)
-    from ..evaluate import evaluate, write_csv
-    from ..journal import Journal
-    from ..metrics import METRICS
+    from ..evaluation.evaluate import evaluate
+    from ..evaluation.evaluate import write_csv
+    from ..evaluation.journal import Journal
+    from ..evaluation.metrics import METRICS
 
     metrics = args.metrics or METRICS
     model = None if args.model == "noisy" else open_route(args.route, args.model)
@@ -69,8 +77,9 @@ def run(args: argparse.Namespace) -> int:
 
 def about(model: str, route: str, dial: float, metrics: Sequence[str]) -> dict[str, Any]:
     """What a row of the table depends on beside its file."""
-    from .. import __version__, weights
-    from ..files import sha256
+    from .. import __version__
+    from .. import weights
+    from ..utils.files import sha256
 
     weighed = "" if model == "noisy" else sha256(weights.locate(model))
     return {"version": __version__, "model": weighed, "route": route, "dial": f"{dial}", "metrics": list(metrics)}
@@ -78,7 +87,7 @@ def about(model: str, route: str, dial: float, metrics: Sequence[str]) -> dict[s
 
 def means(table: pandas.DataFrame, name: str) -> str:
     """One line with the mean of every column; where not all files have a value, with their number."""
-    from ..metrics import summarise
+    from ..evaluation.metrics import summarise
 
     summary = summarise(table).iloc[0]
     files = int(summary["files"])

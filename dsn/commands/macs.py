@@ -6,7 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .common import add_command, add_overwrite, check_new
+from .common import add_command
+from .common import add_overwrite
+from .common import check_new
 
 if TYPE_CHECKING:
     from ..model import DSN
@@ -57,7 +59,9 @@ def run(args: argparse.Namespace) -> int:
 
 def collect(names: list[str]) -> dict[str, Any]:
     """Figures of both forms of FTF-Net and of the named models, as plain values ready for JSON."""
-    from .. import config, macs, weights
+    from .. import config
+    from .. import macs
+    from .. import weights
     from ..model import DSN
 
     static = {form: DSN(config.Model.ftfnet(form=form)) for form in REFERENCES}
@@ -130,7 +134,7 @@ def _details(network: dict[str, Any]) -> str:
 def _write(path: Path, figures: dict[str, Any]) -> None:
     import json
 
-    from ..files import replacing
+    from ..utils.files import replacing
 
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")

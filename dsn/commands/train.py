@@ -6,11 +6,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .common import add_command, positive, read_config
+from .common import add_command
+from .common import positive
+from .common import read_config
 
 if TYPE_CHECKING:
-    from ..pool import Pool
-    from ..teacher import Taught
+    from ..data.rendered import Pool
+    from ..training.distillation import Taught
 
 ABOUT = """Train a network on a pool of mixtures that `data pool` has made.
 
@@ -89,8 +91,10 @@ def _train(train_config: Any, args: argparse.Namespace) -> None:
     import torch
 
     from .. import weights
-    from ..pool import Pool
-    from ..train import MODEL, check_length, train
+    from ..data.rendered import Pool
+    from ..training.loop import MODEL
+    from ..training.loop import check_length
+    from ..training.loop import train
 
     if args.threads:
         torch.set_num_threads(args.threads)
@@ -116,8 +120,8 @@ def check_teacher(teacher: str | None, weight: float) -> None:
 def taught(pool: Pool, teacher: str) -> Taught:
     """The pool with the output of a teacher, kept in the pool's folder under the hash of the teacher's weights."""
     from .. import weights
-    from ..files import sha256
-    from ..teacher import Taught
+    from ..utils.files import sha256
+    from ..training.distillation import Taught
 
     return Taught(pool, teacher, pool.folder / f"taught-{sha256(weights.locate(teacher))[:12]}")
 

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from typing import Literal, Self
 
 from .model import Model
-from .settings import Settings, check, nested, one_of
+from .settings import Settings
+from .settings import check
+from .settings import nested
+from .settings import one_of
 from .variations import Variations
 
 RatioLoss = Literal["none", "fixed", "guided", "random", "slimmable"]
@@ -45,7 +48,7 @@ class Loss(Settings):
     all ratios, before there is a policy (`dsn.policy.slimmable_gate`).
     `snr_weight` adds the waveform's error, in units of loss per dB of output SNR (our choice; 0 is the papers' loss).
     `teacher_weight` is the share of the distance to a teacher's output in the loss, beside that to the clean signal
-    (see `dsn.teacher`; our choice).
+    (see `dsn.training.distillation`; our choice).
     """
 
     fft_sizes: tuple[int, ...] = (320, 512, 768)
@@ -135,7 +138,7 @@ class Train(Settings):
     The learning rate rises over `warmup` steps and falls as a half cosine from the share `decay_from` of all steps to
     the end. With `ema` the kept weights are an exponential moving average with that decay per step. Those after the
     steps in `snapshots` are kept as well. Gumbel noise falls linearly from 1 to 0 over the first share `noise_until`
-    of the steps. Before all that the policy trains alone for `policy_steps`, on the ratio loss (see `dsn.pretrain`).
+    of the steps. Before all that the policy trains alone for `policy_steps`, on the ratio loss (see `dsn.training.policy_training`).
     """
 
     model: Model = nested(Model, default=Model())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .settings import Settings, check
+from .settings import Settings
+from .settings import check
 
 PROBABILITIES = (
     "speech_speed",
@@ -36,7 +37,7 @@ class Variations(Settings):
     target is changed too. `microphone` band-limits the whole mixture, target included, `clipping` clips the noisy
     signal alone.
 
-    Noise: `computed` is the probability that a noise comes from `dsn.synthetic_noise`; otherwise the settings of `Data`
+    Noise: `computed` is the probability that a noise comes from `dsn.data.synthetic_noise`; otherwise the settings of `Data`
     decide on its kind. `third_noise` is the probability of a third noise where there is a second, `envelope` that of a
     noise that sets in, stops, steps or swells, `change` that of a noise that gives way to another. `voices` adds one to
     three competing voices, the first at `voice_snr_db_min` to `voice_snr_db_max` below the speech.

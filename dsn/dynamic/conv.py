@@ -5,8 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .. import fused, macs
-from .gating import Branches, check_gate, check_split, pad_to, run_by_gate, spread
+from ..kernels import training as fused
+from .. import macs
+from .gating import Branches
+from .gating import check_gate
+from .gating import check_split
+from .gating import pad_to
+from .gating import run_by_gate
+from .gating import spread
 
 
 class DynamicConv(nn.Module):

@@ -11,7 +11,9 @@ import pytest
 import torch
 from torch import nn
 
-from dsn import config, dynamic, losses
+from dsn import config
+from dsn import dynamic
+from dsn import losses
 from dsn_book import exercises
 from dsn_book.exercises import Option, Verdict
 from tools import exercises as source

@@ -7,8 +7,8 @@ import pandas
 import pytest
 from matplotlib.patches import Rectangle
 
-from dsn import bench
-from dsn.bench.parts import Part
+from dsn.inference import bench
+from dsn.inference.bench.parts import Part
 from dsn_book.plots import bench as figures
 from dsn_book.study import results
 

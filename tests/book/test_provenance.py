@@ -7,7 +7,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from dsn import weights
-from dsn.files import sha256
+from dsn.utils.files import sha256
 from tools import pages, provenance
 from tools.chapters import ROOT
 

@@ -9,7 +9,7 @@ import torch
 from bs4 import BeautifulSoup, Tag
 
 import dsn
-from dsn.files import sha256
+from dsn.utils.files import sha256
 from dsn_book import provenance
 from dsn_book.provenance import Number, Source
 from dsn_book.published import PAPER

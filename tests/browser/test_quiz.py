@@ -14,7 +14,7 @@ from bs4 import BeautifulSoup
 
 from dsn import config
 from dsn.model import DSN
-from dsn.test_pairs import Pair
+from dsn.data.test_pairs import Pair
 from dsn_book import display, exercises
 from dsn_book.display import ASSETS
 from dsn_book.exercises import Option, quiz

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 import torch
 
-from dsn import config, weights
+from dsn import config
+from dsn import weights
 from dsn.model import DSN
-from dsn.native.packing import pack
+from dsn.kernels.packing import pack
 from tests import node
 from tests.corpora import speechlike
 from tools import wasm

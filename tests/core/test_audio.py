@@ -10,8 +10,8 @@ import pytest
 import soundfile
 import torch
 
-from dsn import audio
-from dsn.torchaudio_cpu import functional
+from dsn.utils import audio
+from dsn.utils.torchaudio_cpu import functional
 
 
 def tone(seconds: float = 0.5, hz: float = 440.0, sample_rate: int = 16000) -> audio.Wav:

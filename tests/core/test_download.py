@@ -17,8 +17,12 @@ import pandas as pd
 import pytest
 import soundfile
 
-from dsn import audio, download, fetch
-from dsn.data import Corpus, draw, render
+from dsn.utils import audio
+from dsn.data import voicebank as download
+from dsn.data import download as fetch
+from dsn.data import Corpus
+from dsn.data import draw
+from dsn.data import render
 from tests.corpora import speechlike
 
 DATA = np.random.default_rng(0).bytes(3_000_000)

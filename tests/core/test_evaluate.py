@@ -8,11 +8,17 @@ import pytest
 import torch
 from pandas.testing import assert_frame_equal
 
-from dsn import audio, config
-from dsn.evaluate import evaluate, write_csv
-from dsn.journal import Journal
-from dsn.macs import MacRow, Macs, MacTable
-from dsn.metrics import METRICS, score, summarise
+from dsn.utils import audio
+from dsn import config
+from dsn.evaluation.evaluate import evaluate
+from dsn.evaluation.evaluate import write_csv
+from dsn.evaluation.journal import Journal
+from dsn.macs import MacRow
+from dsn.macs import Macs
+from dsn.macs import MacTable
+from dsn.evaluation.metrics import METRICS
+from dsn.evaluation.metrics import score
+from dsn.evaluation.metrics import summarise
 from dsn.model import DSN
 
 RATE = 16000

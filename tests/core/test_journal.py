@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dsn.journal import Journal
+from dsn.evaluation.journal import Journal
 
 ABOUT = {"model": "0123", "dial": "0.5"}
 ROWS = {"a": {"pesq_wb": 1.5, "error": ""}, "b": {"pesq_wb": math.inf, "error": "none ü"}}

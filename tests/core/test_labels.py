@@ -8,9 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dsn import config, labels, metrics
-from dsn.data import Corpus, Mixture, Pool, Recipe, draw, render
-from dsn.metrics import Dnsmos
+from dsn import config
+from dsn.data import labels
+from dsn.evaluation import metrics
+from dsn.data import Corpus
+from dsn.data import Mixture
+from dsn.data import Pool
+from dsn.data import Recipe
+from dsn.data import draw
+from dsn.data import render
+from dsn.evaluation.metrics import Dnsmos
 
 DATA = config.Data(samples=16000)
 

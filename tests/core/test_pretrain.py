@@ -7,7 +7,8 @@ from dsn import config
 from dsn.losses import ratio_loss
 from dsn.model import DSN
 from dsn.policy import hard_gate
-from dsn.pretrain import policy_logits, pretrain
+from dsn.training.policy_training import policy_logits
+from dsn.training.policy_training import pretrain
 
 SETTINGS = config.Train(loss=config.Loss(ratio="guided"), policy_steps=60, warmup=5, optimiser="muon")
 

@@ -3,7 +3,9 @@ from typing import Any
 import pytest
 import torch
 
-from dsn.stft import analyse, compress, synthesise
+from dsn.stft import analyse
+from dsn.stft import compress
+from dsn.stft import synthesise
 
 N_FFT, HOP = 512, 256
 

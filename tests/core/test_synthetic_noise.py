@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dsn import synthetic_noise
-from dsn.synthetic_noise import KINDS
+from dsn.data import synthetic_noise
+from dsn.data.synthetic_noise import KINDS
 
 SAMPLES = 32000
 

@@ -3,12 +3,25 @@ from dataclasses import replace
 import pytest
 import torch
 
-from dsn import compiled, config, weights
+from dsn import kernels as compiled
+from dsn import config
+from dsn import weights
 from dsn.model import DSN
-from dsn.policy import hard_gate, slimmable_gate
-from dsn.pretrain import policy_logits
-from dsn.schedule import ENDLESS, OF_A_SEED, batch_indices, gumbel_noise, learning_rate, optimisers, update
-from dsn.train import Run, blind_gate, snapshot, train, warm_start
+from dsn.policy import hard_gate
+from dsn.policy import slimmable_gate
+from dsn.training.policy_training import policy_logits
+from dsn.training.optim import ENDLESS
+from dsn.training.optim import OF_A_SEED
+from dsn.training.optim import batch_indices
+from dsn.training.optim import gumbel_noise
+from dsn.training.optim import learning_rate
+from dsn.training.optim import optimisers
+from dsn.training.optim import update
+from dsn.training.loop import Run
+from dsn.training.loop import blind_gate
+from dsn.training.loop import snapshot
+from dsn.training.loop import train
+from dsn.training.loop import warm_start
 
 SAMPLES = 4096
 
@@ -106,7 +119,7 @@ def test_mixtures_of_broken_hops_are_refused_before_the_policy_is_trained(tmp_pa
 
 def test_training_without_kernels_says_how_to_get_them(tmp_path, monkeypatch):
     monkeypatch.setattr(compiled, "available", lambda: False)
-    monkeypatch.setattr(compiled, "problem", lambda: "not compiled; run: python -m dsn.native")
+    monkeypatch.setattr(compiled, "problem", lambda: "not compiled; run: python -m dsn.kernels")
     with pytest.warns(UserWarning, match=r"two to three times as long here: not compiled; run: python -m dsn\.native"):
         log = train(replace(GUIDED, steps=1), FakePool(), tmp_path, progress=False)
     assert len(log) == 1
@@ -170,7 +183,7 @@ def test_a_slimmable_trunk_has_blind_gates_no_ratio_loss_and_teaches_no_policy(t
         seen.append(slimmable_gate(shape))
         return seen[-1]
 
-    monkeypatch.setattr("dsn.train.slimmable_gate", watched)
+    monkeypatch.setattr("dsn.training.loop.slimmable_gate", watched)
     log = train(SLIMMABLE, FakePool(), tmp_path, progress=False)
     assert [gate.shape for gate in seen] == [(2, SAMPLES // 256, 5)] * 4
     assert list(log.columns) == ["step", "loss", "quality_loss", "seconds"] and log.loss.equals(log.quality_loss)

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from dsn.workers import THREADS, ordered
+from dsn.utils.parallel import THREADS
+from dsn.utils.parallel import ordered
 
 
 class Deadly:

@@ -12,11 +12,13 @@ import pytest
 import rows
 import torch
 
-from dsn import config, labels, weights
+from dsn import config
+from dsn.data import labels
+from dsn import weights
 from dsn.losses import target_ratio
 from dsn.model import DSN
-from dsn.pool import Pool
-from dsn.train import warm_start
+from dsn.data.rendered import Pool
+from dsn.training.loop import warm_start
 from dsn_book.pages.claims import CHOICES
 from dsn_book.study import results
 from dsn_book.study.systems import from_second_trunk, names

@@ -10,8 +10,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dsn import compiled, config, fused
-from dsn.dynamic import DynamicAttention, DynamicGRU
+from dsn import kernels as compiled
+from dsn import config
+from dsn.kernels import training as fused
+from dsn.dynamic import DynamicAttention
+from dsn.dynamic import DynamicGRU
 from dsn.model import DSN
 
 pytestmark = pytest.mark.skipif(not compiled.available(), reason=compiled.problem())

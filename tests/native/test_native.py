@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from dsn import config, native, weights
+from dsn import config
+from dsn import kernels as native
+from dsn import weights
 from dsn.model import DSN
 
 pytestmark = pytest.mark.skipif(not native.available(), reason=native.problem())

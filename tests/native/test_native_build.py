@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 
 import hatch_build
-from dsn import native, weights
-from dsn.compiled import build, library
+from dsn import kernels as native
+from dsn import weights
+from dsn.kernels import build
+from dsn.kernels import library
 
 DRIVER = r"""
 #include <stdio.h>
@@ -171,7 +173,7 @@ def test_installation_without_a_compiler_succeeds_and_says_what_to_do(copy, monk
     monkeypatch.setenv("CC", "no-such-compiler")
     data, warnings = run_hook(copy)
     assert data == {"artifacts": []}
-    assert "no C compiler no-such-compiler" in warnings[0] and "python -m dsn.native" in warnings[0]
+    assert "no C compiler no-such-compiler" in warnings[0] and "python -m dsn.kernels" in warnings[0]
     assert not list((copy / "dsn" / "native").glob("*.so"))
 
 
@@ -214,7 +216,7 @@ def nothing_loaded():
 def test_without_libraries_the_kernel_is_not_available(nothing_loaded, monkeypatch, tmp_path):
     monkeypatch.setattr(build, "library", lambda folder, variant: tmp_path / variant)
     assert not native.available() and native.variants() == ()
-    assert "not compiled" in native.problem() and "python -m dsn.native" in native.problem()
+    assert "not compiled" in native.problem() and "python -m dsn.kernels" in native.problem()
     with pytest.raises(OSError, match="not compiled"):
         native.Kernel(weights.load("ftfnet"))
 

@@ -11,8 +11,9 @@ from IPython.display import HTML
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from dsn import dial, test_pairs
-from dsn.audio import SAMPLE_RATE
+from dsn import dial
+from dsn.data import test_pairs
+from dsn.utils.audio import SAMPLE_RATE
 from dsn.model import DSN
 
 from .. import display

@@ -11,7 +11,7 @@ import pandas
 from IPython.display import HTML
 from numpy.typing import NDArray
 
-from dsn.audio import SAMPLE_RATE
+from dsn.utils.audio import SAMPLE_RATE
 
 from .. import display
 from .listening import listen_state

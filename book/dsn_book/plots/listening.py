@@ -11,7 +11,7 @@ import numpy as np
 from IPython.display import HTML
 from numpy.typing import NDArray
 
-from dsn.audio import SAMPLE_RATE
+from dsn.utils.audio import SAMPLE_RATE
 
 from .. import display
 from .spectrograms import block_name, image_data_uri, levels_db, overview

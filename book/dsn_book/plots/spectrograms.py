@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dsn.audio import SAMPLE_RATE
+from dsn.utils.audio import SAMPLE_RATE
 from dsn.config import Stft
 from dsn.stft import analyse
 

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from dsn.macs import MacTable
-from dsn.metrics import score
+from dsn.evaluation.metrics import score
 from dsn.model import DSN
 
 METRICS = ("si_sdr_db", "pesq_wb")

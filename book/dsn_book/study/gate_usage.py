@@ -12,10 +12,10 @@ import numpy as np
 import pandas
 from numpy.typing import NDArray
 
-from dsn.audio import Wav
+from dsn.utils.audio import Wav
 from dsn.config import Stft
 from dsn.dial import gates
-from dsn.mixing import ACTIVE_DB
+from dsn.data.mixing import ACTIVE_DB
 from dsn.model import DSN
 
 from .intervals import Table, spearman

@@ -25,13 +25,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas
 
-from dsn.files import packaged
+from dsn.utils.files import packaged
 
 from .intervals import Row, Table
 from .systems import place_of
 
 if TYPE_CHECKING:
-    from dsn.bench import Benchmark
+    from dsn.inference.bench import Benchmark
 
 PACKAGE = Path(__file__).resolve().parents[1]
 CLONE = PACKAGE.parents[1]
@@ -71,7 +71,8 @@ def manifest(place: str | Path | None = None) -> dict[str, Any]:
 
 def benchmark() -> Benchmark:
     """The stored run of `python -m dsn bench`. Raises FileNotFoundError if this copy has none."""
-    from dsn.bench import FILES, Benchmark  # it loads torch, which no other table needs
+    from dsn.inference.bench import FILES
+    from dsn.inference.bench import Benchmark  # it loads torch, which no other table needs
 
     about = json.loads((folder() / "bench.json").read_text(encoding="utf-8"))
     return Benchmark(**{name: table(file) for name, file in FILES.items()}, hardware=about)

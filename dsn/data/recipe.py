@@ -1,0 +1,245 @@
+"""A mixture as a recipe: every random choice already made, small enough for a line of JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ..utils.files import replacing
+
+TEST_RECIPES = "test_recipes.jsonl"
+"""File with the fixed test mixtures of a corpus or of an experiment."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Samples `start:stop` of a corpus file, laid down from sample `at` of the mixture."""
+
+    file: str
+    start: int
+    stop: int
+    at: int
+
+
+Track = tuple[Piece, ...]
+"""Pieces that follow one another; what they leave open is silence."""
+
+
+NO_NOISE_DB = 100.0
+"""`snr_db` of a recipe without noise."""
+
+NO_SPEECH_DB = -100.0
+"""`snr_db` of a recipe without speech."""
+
+
+@dataclass(frozen=True)
+class Bump:
+    """A bell in a gain curve: `gain_db` at `hz`, with a standard deviation of `octaves`."""
+
+    hz: float
+    gain_db: float
+    octaves: float
+
+
+@dataclass(frozen=True)
+class Microphone:
+    """Magnitude response of a microphone and its channel.
+
+    Its pass band reaches from `low_hz` to `high_hz`, where it is 3 dB down, with the slopes of Butterworth filters of
+    this order; `resonances` come on top.
+    """
+
+    low_hz: float
+    high_hz: float
+    order: int
+    resonances: tuple[Bump, ...] = ()
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """Gain of a noise over time: silent before `onset` and from `offset` on (s; None is the end of the mixture).
+
+    It rises and falls within `fade` seconds, after `onset` and before `offset`. Each of `steps` is a time and the gain
+    from then on, dB. On top comes a sinusoidal modulation of plus and minus `modulation_db` at `modulation_hz`.
+    """
+
+    onset: float = 0.0
+    offset: float | None = None
+    fade: float = 0.005
+    steps: tuple[tuple[float, float], ...] = ()
+    modulation_db: float = 0.0
+    modulation_hz: float = 0.0
+
+
+@dataclass(frozen=True)
+class Room:
+    """A simulated room: reverberation time (s), direct-to-reverberant ratio (dB), and the seed of its response."""
+
+    t60: float
+    drr_db: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Noise:
+    """One source of noise.
+
+    `kind` is a kind of the corpus with one track of recorded noise, "babble" with one track per talker,
+    "speech_shaped" with the tracks whose long-term spectrum it takes, or "coloured" with a power spectrum falling as
+    f ** -exponent. `seed` is that of the synthetic kinds, `gain_db` the level against the first source.
+
+    Recipes with effects have more kinds, "voice" with the track of a competing talker and "computed_" with a name of
+    `dsn.data.synthetic_noise.KINDS`; and more fields: `speed` (tracks count in samples before the change of speed), a
+    gain curve, an envelope, and the room of a voice or of babble.
+    """
+
+    kind: str
+    tracks: tuple[Track, ...] = ()
+    seed: int = 0
+    exponent: float = 0.0
+    gain_db: float = 0.0
+    speed: float = 1.0
+    equaliser: tuple[Bump, ...] = ()
+    envelope: Envelope | None = None
+    room: Room | None = None
+
+
+@dataclass(frozen=True)
+class Effects:
+    """What wide recipes have beside: speed and gain curve of the speech, microphone, and clipping.
+
+    The noisy signal is clipped `clip_db` below its peak, not at all at 0. A recipe with effects, even neutral ones, may
+    lack speech or noise, and counts its SNR where the noise is active (see `dsn.data.varied_mixing`).
+    """
+
+    speed: float = 1.0
+    equaliser: tuple[Bump, ...] = ()
+    microphone: Microphone | None = None
+    clip_db: float = 0.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that `render` needs beside the corpus; `samples` is the length at 16 kHz.
+
+    `snr_db` counts the speech where it is active against the whole noise, `level_db` is the noisy signal's level
+    in dB below full scale (root mean square), `tilt_db` the spectral tilt of the speech in dB per octave. Where there
+    is no speech, `speaker` is empty.
+    """
+
+    split: str
+    seed: int
+    samples: int
+    speaker: str
+    speech: Track
+    noises: tuple[Noise, ...]
+    snr_db: float
+    level_db: float
+    tilt_db: float = 0.0
+    room: Room | None = None
+    effects: Effects | None = None
+
+    @cached_property
+    def id(self) -> str:
+        """The first 16 hexadecimal digits of the SHA-256 of the recipe's JSON."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
+
+    @property
+    def kind(self) -> str:
+        """The kinds of noise, joined by "+"."""
+        return "+".join(noise.kind for noise in self.noises)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The recipe as plain nested values; what older recipes have not is left out at its default."""
+        values = dataclasses.asdict(self)
+        values["noises"] = tuple(_without(noise, _NEW_IN_NOISE) for noise in values["noises"])
+        return _without(values, {"effects": None})
+
+    def to_json(self) -> str:
+        """The recipe on one line, keys sorted, so that equal recipes give equal text."""
+        return json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Recipe:
+        """The recipe that `to_dict` described. Raises ValueError if a field is missing, unknown or of a wrong kind."""
+        try:
+            ready = {
+                **values,
+                "speech": _track(values["speech"]),
+                "noises": tuple(_noise(noise) for noise in values["noises"]),
+                "room": _room(values.get("room")),
+                "effects": _effects(values.get("effects")),
+            }
+            return cls(**ready)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"this is no recipe of a mixture ({error!r}): {str(values)[:80]}") from error
+
+
+_NEW_IN_NOISE: dict[str, Any] = {"speed": 1.0, "equaliser": (), "envelope": None, "room": None}
+"""Fields of a noise that older recipes have not, and their defaults."""
+
+
+def _without(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """`values` less those that equal their default, so that the ids of older recipes stay what they were."""
+    return {name: value for name, value in values.items() if name not in defaults or value != defaults[name]}
+
+
+def _track(values: Iterable[dict[str, Any]]) -> Track:
+    return tuple(Piece(**piece) for piece in values)
+
+
+def _bumps(values: Iterable[dict[str, Any]]) -> tuple[Bump, ...]:
+    return tuple(Bump(**bump) for bump in values)
+
+
+def _room(values: dict[str, Any] | None) -> Room | None:
+    return None if values is None else Room(**values)
+
+
+def _envelope(values: dict[str, Any] | None) -> Envelope | None:
+    if values is None:
+        return None
+    return Envelope(**{**values, "steps": tuple((second, gain_db) for second, gain_db in values.get("steps", ()))})
+
+
+def _noise(values: dict[str, Any]) -> Noise:
+    ready = {
+        **values,
+        "tracks": tuple(_track(track) for track in values.get("tracks", ())),
+        "equaliser": _bumps(values.get("equaliser", ())),
+        "envelope": _envelope(values.get("envelope")),
+        "room": _room(values.get("room")),
+    }
+    return Noise(**ready)
+
+
+def _effects(values: dict[str, Any] | None) -> Effects | None:
+    if values is None:
+        return None
+    microphone = values.get("microphone")
+    if microphone is not None:
+        microphone = Microphone(**{**microphone, "resonances": _bumps(microphone.get("resonances", ()))})
+    return Effects(**{**values, "equaliser": _bumps(values.get("equaliser", ())), "microphone": microphone})
+
+
+def write_recipes(path: str | Path, recipes: Iterable[Recipe]) -> None:
+    """Writes one recipe per line (JSON), whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text("".join(recipe.to_json() + "\n" for recipe in recipes), encoding="utf-8")
+
+
+def read_recipes(path: str | Path) -> list[Recipe]:
+    """The recipes of a file that `write_recipes` wrote. Raises ValueError, naming the line, if one is damaged."""
+    recipes = []
+    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            recipes.append(Recipe.from_dict(json.loads(line)))
+        except ValueError as error:
+            raise ValueError(f"{path}, line {number}: {error}") from error
+    return recipes

@@ -1,0 +1,82 @@
+"""Three ways to run one model: the PyTorch module, the exported graph in ONNX Runtime, and the C kernel.
+
+    torch     the reference; slow frame by frame, fast on whole signals
+    onnx      needs the packages onnx and onnxruntime
+    native    needs the kernel, which installation compiles where there is a C compiler; fastest
+
+All give the same signal within rounding. Where a gate's margin is nearly 0, rounding may open it in one and not in
+another.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+
+from ...model import DSN
+from .base import Forced as Forced
+from .base import Route as Route
+from .base import Session as Session
+
+NAMES = ("native", "onnx", "torch")
+"""Fastest first for streams."""
+
+
+def missing(name: str) -> str:
+    """Why a route cannot run here and what to do about it; empty if it can. Raises ValueError for an unknown name."""
+    if name == "onnx":
+        absent = [package for package in ("onnx", "onnxruntime") if importlib.util.find_spec(package) is None]
+        return f'it needs {" and ".join(absent)}; install them with pip install "dsn[onnx]"' if absent else ""
+    if name == "native":
+        from ... import kernels as native
+
+        return "" if native.available() else native.problem()
+    if name != "torch":
+        raise ValueError(f"route {name!r} is unknown; choose one of {', '.join(NAMES)} or auto")
+    return ""
+
+
+def make(name: str, model: DSN) -> Route:
+    """The model on a route by its name.
+
+    Raises ValueError for a route that is unknown or cannot run here, and for a model that it cannot take.
+    """
+    if reason := missing(name):
+        raise ValueError(f"the {name} route cannot run here: {reason}")
+    if name == "torch":
+        from .torch import TorchRoute
+
+        return TorchRoute(model)
+    if name == "onnx":
+        from .onnx import OnnxRoute
+
+        return OnnxRoute(model)
+    from .native import NativeRoute
+
+    return NativeRoute(model)
+
+
+def choose(name: str, model: DSN, order: Sequence[str] = NAMES) -> tuple[Route, str]:
+    """The model on a route by its name; on the first of `order` that is here and takes it if the name is "auto".
+
+    Beside it a sentence about those of `order` that were passed over, empty if none was. Raises as `make`.
+    """
+    if name != "auto":
+        return make(name, model), ""
+    reasons: list[str] = []
+    for candidate in order:
+        if reason := missing(candidate):
+            reasons.append(f"{candidate} is missing: {reason}")
+            continue
+        try:
+            route = make(candidate, model)
+        except ValueError as error:
+            reasons.append(f"{candidate} does not take this model ({error})")
+        else:
+            return route, f"running on {candidate}, because {'; '.join(reasons)}" if reasons else ""
+    raise ValueError(f"no route runs this model: {'; '.join(reasons)}")
+
+
+def for_files(name: str, model: DSN) -> tuple[Route, str]:
+    """As `choose`, for whole signals: "auto" is native, or else torch, which there is faster than frame by frame."""
+    return choose(name, model, ("native", "torch"))

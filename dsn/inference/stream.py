@@ -1,0 +1,160 @@
+"""Enhancing a stream while it comes in: samples in, as many enhanced samples out, with the state kept in between."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from . import backends as routes
+from .. import weights
+from ..model import DSN
+from .backends import Route
+
+Array = np.ndarray
+
+
+class Enhancer:
+    """A model on a stream, or on several in step; each frame decides for itself which gates open.
+
+    Shapes: samples (n,), or (streams, n) for several; any n. What comes out is the signal of 16 kHz that went in, one
+            hop later: the first `hop_length` samples are the silence before the signal. Samples that do not fill a hop
+            wait for the next call.
+    `model`   a shipped name, a file of weights, a `DSN`, or a `dsn.inference.backends.Route` to share it among enhancers.
+    `backend` "torch", "onnx", "native", or "auto" for the fastest that is here and takes the model, with a warning if
+              that is not native.
+    `dial`    may be set at any time and holds from the next frame on: 0 as trained, more opens more gates.
+    Raises: ValueError for an unknown model, a backend that is unknown, missing or does not take the model, another
+            sample rate than the model's, no streams, or a dial that is no number.
+    """
+
+    def __init__(
+        self,
+        model: str | Path | DSN | Route = "mgt-dsn",
+        backend: str = "auto",
+        streams: int = 1,
+        dial: float = 0.0,
+        sample_rate: int = 16000,
+    ) -> None:
+        self.route = model if isinstance(model, Route) else _route(model, backend)
+        if sample_rate != self.sample_rate:
+            raise ValueError(
+                f"the stream has {sample_rate} Hz, the model {self.sample_rate}; resample it, for example with "
+                "scipy.signal.resample_poly"
+            )
+        if streams < 1:
+            raise ValueError(f"streams is {streams}; it must be at least 1")
+        self.streams = streams
+        self.dial = dial
+        self._session = self.route.open(streams)
+        static, dynamic = self.route.macs().by_gate()
+        self._cost = static, np.array(dynamic, dtype=float)
+        self.reset()
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples per second, in and out."""
+        return self.route.config.stft.sample_rate
+
+    @property
+    def hop_length(self) -> int:
+        """Samples per frame."""
+        return self.route.config.stft.hop_length
+
+    @property
+    def dial(self) -> float:
+        """Added to every gate's margin."""
+        return self._dial
+
+    @dial.setter
+    def dial(self, value: float) -> None:
+        if math.isnan(value):
+            raise ValueError(f"dial is {value}; give a number, or inf or -inf to open or close all gates")
+        self._dial = float(value)
+
+    @property
+    def gates(self) -> Array:
+        """The gates of the frames of the last call, (frames, n_gates) or (streams, frames, n_gates); 1 = open."""
+        return self._gates if self.streams > 1 else self._gates[0]
+
+    @property
+    def macs(self) -> Array:
+        """What each frame of the last call cost in multiply-accumulates, (frames,) or (streams, frames)."""
+        static, dynamic = self._cost
+        return static + self.gates @ dynamic
+
+    @property
+    def mmacs_per_s(self) -> float:
+        """Million multiply-accumulates per second of sound and stream, mean since the start; NaN before a frame."""
+        static, dynamic = self._cost
+        if self._frames == 0:
+            return math.nan
+        return float(static + self._open @ dynamic / self._frames) * self.route.config.stft.frame_rate / 1e6
+
+    def push(self, samples: Array) -> Array:
+        """Enhance what came in; the result has 0 or more whole hops, float32 (with torch, as precise as its weights).
+
+        Raises: ValueError for another shape, for integers, and for NaN or infinite samples; the stream then stands
+        where it stood.
+        """
+        if self._ended:
+            self.reset()
+        return self._run(self._checked(samples))
+
+    def flush(self) -> Array:
+        """End the stream: what is still inside, so that all results together are one hop longer than the signal.
+
+        Gates and cost stay readable until the next call of `push`, which begins another stream.
+        """
+        waiting = self._waiting.shape[1]
+        padding = -waiting % self.hop_length + self.hop_length
+        rest = self._run(np.zeros((self.streams, padding), self.route.dtype))
+        self._ended = True
+        return rest[..., : waiting + self.hop_length]
+
+    def reset(self) -> None:
+        """Begin anew at silence; the dial stays."""
+        self._session.reset()
+        self._waiting = np.zeros((self.streams, 0), self.route.dtype)
+        self._gates = np.zeros((self.streams, 0, self.route.config.n_gates), np.float32)
+        self._open = np.zeros(self.route.config.n_gates)
+        self._frames = 0
+        self._ended = False
+
+    def _checked(self, samples: Array) -> Array:
+        """The samples as (streams, n) in the route's precision."""
+        samples = np.asarray(samples)
+        if samples.dtype.kind != "f":
+            raise ValueError(f"samples are {samples.dtype}; give floats in [-1, 1], of 16-bit integers samples / 32768")
+        if samples.ndim != min(self.streams, 2) or (self.streams > 1 and len(samples) != self.streams):
+            wanted = "(n,)" if self.streams == 1 else f"({self.streams}, n)"
+            raise ValueError(f"samples have shape {samples.shape}; {self.streams} streams take {wanted}")
+        if not np.isfinite(samples).all():
+            raise ValueError("samples have NaN or infinite values; leave them out or replace them")
+        return samples.reshape(self.streams, -1).astype(self.route.dtype, copy=False)
+
+    def _run(self, samples: Array) -> Array:
+        if self._waiting.shape[1]:
+            samples = np.concatenate([self._waiting, samples], axis=1)
+        hop, stop = self.hop_length, samples.shape[1] - samples.shape[1] % self.hop_length
+        self._waiting = samples[:, stop:].copy()
+        pieces = [self._session.step(samples[:, k : k + hop], self._dial) for k in range(0, stop, hop)]
+        self._count([gates for _, gates in pieces])
+        enhanced = [wav for wav, _ in pieces] or [samples[:, :0]]
+        joined = np.concatenate(enhanced, axis=1) if len(enhanced) > 1 else enhanced[0]
+        return joined if self.streams > 1 else joined[0]
+
+    def _count(self, gates: list[Array]) -> None:
+        """Keep the gates of a call and add them up."""
+        self._gates = np.stack(gates, axis=1) if gates else self._gates[:, :0]
+        self._open += self._gates.sum(axis=1).mean(axis=0)
+        self._frames += len(gates)
+
+
+def _route(model: str | Path | DSN, backend: str) -> Route:
+    route, message = routes.choose(backend, model if isinstance(model, DSN) else weights.load(model))
+    if message:
+        warnings.warn(message, RuntimeWarning, stacklevel=3)
+    return route

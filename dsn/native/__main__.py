@@ -1,5 +1,0 @@
-"""`python -m dsn.native` compiles the kernel in place."""
-
-from ..compiled.build import main
-
-main()

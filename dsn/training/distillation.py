@@ -1,0 +1,83 @@
+"""Distillation: what a trained network makes of every mixture, as a second target beside the clean signal.
+
+The clean signal holds much that no network can tell from the noisy one, and with few mixtures in a batch that is most
+of the noise in the gradient. A teacher's output has none of it (Hinton et al., arXiv:1503.02531; within one slimmable
+network arXiv:1903.05134). That the teacher is the static network, trained beforehand, is our choice.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+
+from .. import weights
+from ..utils.audio import Wav
+from ..utils.files import replacing
+from ..utils.files import sha256
+from ..data.rendered import Pool
+from ..data.rendered import key
+from ..inference.backends import for_files
+
+SAMPLES = "taught.f16"
+"""The teacher's output, raw little-endian 16-bit floats, shape (N, L)."""
+
+ABOUT = "taught.json"
+
+
+class Taught:
+    """A pool whose mixtures have the output of a teacher beside them.
+
+    `teacher` names weights or is their file. The output is rendered once into `folder`, and again when the weights or
+    the pool have changed. Raises OSError for a full disk.
+    """
+
+    def __init__(self, pool: Pool, teacher: str | Path, folder: str | Path, progress: bool = True) -> None:
+        self.pool, folder = pool, Path(folder)
+        about = {"teacher": sha256(weights.locate(teacher)), "pool": key(pool.recipes)}
+        shape = (len(pool), pool.recipes[0].samples)
+        if not _complete(folder, about, 2 * shape[0] * shape[1]):
+            _render(folder, pool, teacher, progress)
+            with replacing(folder / ABOUT) as temporary:
+                temporary.write_text(json.dumps(about) + "\n", encoding="utf-8")
+        self._samples = np.memmap(folder / SAMPLES, dtype="<f2", mode="r", shape=shape)
+
+    def __len__(self) -> int:
+        """Number of mixtures."""
+        return len(self.pool)
+
+    def batch(self, indices: Any) -> tuple[Wav, Wav]:
+        """Noisy and clean of several mixtures, each (B, L) float32."""
+        return self.pool.batch(indices)
+
+    def labels(self, metric: str, indices: Any = None) -> Wav:
+        """The metric of each noisy signal, (N,) float32."""
+        return self.pool.labels(metric, indices)
+
+    def taught(self, indices: Any) -> Wav:
+        """What the teacher makes of several mixtures, aligned with the clean signals, (B, L) float32."""
+        return self._samples[indices].astype(np.float32)
+
+
+def _complete(folder: Path, about: dict[str, str], size: int) -> bool:
+    """Whether the folder holds the output of this teacher for this pool."""
+    samples, record = folder / SAMPLES, folder / ABOUT
+    if not (samples.is_file() and record.is_file()) or samples.stat().st_size != size:
+        return False
+    try:
+        return json.loads(record.read_text(encoding="utf-8")) == about
+    except ValueError:
+        return False
+
+
+def _render(folder: Path, pool: Pool, teacher: str | Path, progress: bool) -> None:
+    (folder / ABOUT).unlink(missing_ok=True)
+    route, _ = for_files("auto", weights.load(teacher))
+    with replacing(folder / SAMPLES) as temporary, temporary.open("wb") as stream:
+        for index in tqdm(range(len(pool)), "teacher", disable=not progress):
+            noisy, _ = pool[index]
+            stream.write(route.enhance(torch.as_tensor(noisy)).wav.numpy().astype("<f2").tobytes())

@@ -1,0 +1,273 @@
+"""Training: one loop for static and dynamic models, resumable at any step with an identical result."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import warnings
+from pathlib import Path
+from typing import NamedTuple, cast
+
+import numpy as np
+import pandas
+import torch
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from tqdm.auto import tqdm
+
+from .. import kernels as compiled
+from .. import config
+from .. import weights
+from ..utils.files import replacing
+from ..losses import level_gain
+from ..losses import quality_loss
+from ..losses import ratio_loss
+from ..losses import target_ratio
+from ..model import DSN
+from ..model import Enhanced
+from ..policy import activation_ratio
+from ..policy import hard_gate
+from ..policy import random_gate
+from ..policy import slimmable_gate
+from .policy_training import pretrain
+from .policy_training import set_dial_unit
+from .optim import Mixtures
+from .optim import batch_indices
+from .optim import gumbel_noise
+from .optim import optimisers
+from .optim import update
+from .distillation import Taught
+
+MODEL = "model.safetensors"
+"""The trained weights in the folder of a run."""
+
+
+CHECKPOINT = "checkpoint.pt"
+"""What a run goes on from, in its folder."""
+
+
+def snapshot(step: int) -> str:
+    """The file of weights as they stood after a step."""
+    return f"step-{step}.safetensors"
+
+
+class Batch(NamedTuple):
+    """What a step sees: signals (B, L); target ratios (B,) with a ratio loss; a teacher's output (B, L) with one."""
+
+    noisy: Tensor
+    clean: Tensor
+    target: Tensor | None = None
+    taught: Tensor | None = None
+
+
+def batch_loss(model: DSN, batch: Batch, step: int, train: config.Train) -> tuple[Tensor, dict[str, float]]:
+    """Loss of one batch and what to log."""
+    hop, target = model.config.stft.hop_length, batch.target
+    gate = blind_gate(model, batch.noisy, train.loss)
+    enhanced, _ = model(batch.noisy, gate=gate, tau=train.tau, noise=gumbel_noise(step, train))
+    gain = level_gain(batch.noisy)
+    on_time = gain * enhanced.wav[:, hop:]
+    quality = quality_loss(on_time, gain * batch.clean[:, :-hop], train.loss)
+    log = {"quality_loss": float(quality.detach())}
+    if batch.taught is not None:
+        apart = quality_loss(on_time, gain * batch.taught[:, :-hop], train.loss)
+        quality = torch.lerp(quality, apart, train.loss.teacher_weight)
+        log["teacher_loss"] = float(apart.detach())
+    if target is None:
+        return quality, log
+    ratio = ratio_loss(enhanced.gate, target)
+    return quality + train.loss.ratio_weight * ratio, log | gate_log(enhanced, target) | {
+        "ratio_loss": float(ratio.detach())
+    }
+
+
+def blind_gate(model: DSN, noisy: Tensor, loss: config.Loss) -> Tensor | None:
+    """Gates (B, T, n_gates) that know nothing of the input (B, L), or None where the policy decides."""
+    shape = (len(noisy), noisy.shape[-1] // model.config.stft.hop_length, model.config.n_gates)
+    if loss.ratio == "random":
+        return random_gate(shape, loss.target_ratio).to(noisy)
+    return slimmable_gate(shape).to(noisy) if loss.ratio == "slimmable" else None
+
+
+@torch.no_grad()
+def gate_log(enhanced: Enhanced, target: Tensor) -> dict[str, float]:
+    """Ratios asked for, sampled and deterministic, and how much the deterministic gates vary over frames."""
+    hard = hard_gate(enhanced.logits)
+    return {
+        "target_ratio": float(target.mean()),
+        "sampled_ratio": float(activation_ratio(enhanced.gate).mean()),
+        "activation_ratio": float(hard.mean()),
+        "gate_std_frames": float(hard.std(dim=1).mean()),
+        "gate_std_files": float(activation_ratio(hard).std(dim=0).mean()),
+    }
+
+
+def targets(pool: Mixtures, loss: config.Loss) -> Tensor | None:
+    """Target activation ratio of every mixture (N,), or None without a ratio loss."""
+    if loss.ratio in ("none", "slimmable"):
+        return None
+    if loss.ratio in ("fixed", "random"):
+        return torch.full((len(pool),), loss.target_ratio)
+    return target_ratio(torch.as_tensor(pool.labels(loss.guide.metric), dtype=torch.float32), loss.guide)
+
+
+def check_length(pool: Mixtures, stft: config.Stft) -> None:
+    """Raises ValueError for mixtures that are no whole number of hops long, which no step could take."""
+    samples = len(pool.batch(np.arange(1))[0][0])
+    if samples % stft.hop_length:
+        text = f"the mixtures have {samples} samples, no multiple of the hop of {stft.hop_length}"
+        raise ValueError(f"{text}; make a pool with samples {stft.whole_hops(samples)}")
+
+
+def check_teacher(pool: Mixtures, loss: config.Loss) -> None:
+    """Raises ValueError for a loss with a teacher and mixtures without its output."""
+    if loss.teacher_weight and not isinstance(pool, Taught):
+        raise ValueError(f"teacher_weight is {loss.teacher_weight}; give the pool a teacher with dsn.training.distillation.Taught")
+
+
+def drawn(pool: Mixtures, indices: Tensor, wanted: Tensor | None, loss: config.Loss, device: str) -> Batch:
+    """The batch of these mixtures; `wanted` are the target ratios of all."""
+    noisy, clean = (torch.as_tensor(part).to(device) for part in pool.batch(indices.numpy()))
+    target = None if wanted is None else wanted[indices].to(device)
+    if not loss.teacher_weight:
+        return Batch(noisy, clean, target)
+    assert isinstance(pool, Taught)
+    return Batch(noisy, clean, target, torch.as_tensor(pool.taught(indices.numpy())).to(device))
+
+
+def warn_if_slow(device: str) -> None:
+    """Warns of training on the CPU without the kernels of `dsn.kernels.training`."""
+    if device == "cpu" and not compiled.available():
+        warnings.warn(f"PyTorch alone takes two to three times as long here: {compiled.problem()}", stacklevel=3)
+
+
+def fingerprint(pool: Mixtures) -> str:
+    """What a run knows its mixtures by: their number, the first one, and what a teacher makes of it."""
+    first = [*pool.batch(np.array([0])), *([pool.taught(np.array([0]))] if isinstance(pool, Taught) else [])]
+    content = b"".join(np.asarray(part, dtype=np.float32).tobytes() for part in first)
+    return f"{len(pool)} {hashlib.sha256(content).hexdigest()[:16]}"
+
+
+class Run:
+    """A training run on disk: model, optimiser, step and log, saved and restored together."""
+
+    def __init__(self, train: config.Train, pool: Mixtures, folder: Path, start: DSN | None, device: str) -> None:
+        torch.manual_seed(train.seed)
+        self.train, self.folder, self.mixtures, self.device = train, folder, fingerprint(pool), device
+        self.model = DSN(train.model)
+        if start is not None:
+            warm_start(self.model, start)
+        self.model.to(device)
+        self.optimisers = optimisers(self.model, train)
+        self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(train.ema)) if train.ema else None
+        self.step, self.log = 0, []
+        if self.path.exists():
+            self._restore(device)
+
+    @property
+    def path(self) -> Path:
+        """The checkpoint."""
+        return self.folder / CHECKPOINT
+
+    def _restore(self, device: str) -> None:
+        try:
+            saved = torch.load(self.path, map_location=device, weights_only=True)
+        except Exception as error:
+            raise ValueError(f"{self.path} cannot be read ({error}); remove it to start again") from error
+        if config.Train.from_dict(saved["config"]) != self.train:
+            raise ValueError(f"{self.path} belongs to another config; use another folder or remove it")
+        if saved.get("mixtures") != self.mixtures:
+            raise ValueError(
+                f"{self.path} was made with other mixtures or another teacher; use another folder or remove it"
+            )
+        self.model.load_state_dict(saved["model"])
+        for optimiser, state in zip(self.optimisers, saved["optimisers"], strict=True):
+            optimiser.load_state_dict(state)
+        if self.average is not None:
+            self.average.load_state_dict(saved["average"])
+        self.step, self.log = saved["step"], pandas.DataFrame(saved["log"]).to_dict("records")
+
+    @property
+    def kept(self) -> DSN:
+        """The model whose weights count: the moving average where there is one."""
+        return self.model if self.average is None else cast(DSN, self.average.module)
+
+    def keep(self, name: str) -> None:
+        """Write the weights that count to a file of the run's folder, with config, device and minutes beside them."""
+        minutes = sum(row["seconds"] for row in self.log) / 60
+        notes = {"train": self.train.to_dict(), "step": self.step, "device": self.device, "minutes": round(minutes, 1)}
+        weights.save(self.kept, self.folder / name, notes)
+
+    def save(self) -> None:
+        """Write the checkpoint and the log, atomically."""
+        saved = {"config": self.train.to_dict(), "mixtures": self.mixtures, "step": self.step}
+        saved["log"] = pandas.DataFrame(self.log).to_dict("list")
+        saved |= {"average": None if self.average is None else self.average.state_dict()}
+        saved |= {"model": self.model.state_dict(), "optimisers": [o.state_dict() for o in self.optimisers]}
+        with replacing(self.path) as temporary:
+            torch.save(saved, temporary)
+        with replacing(self.folder / "log.csv") as temporary:
+            pandas.DataFrame(self.log).to_csv(temporary, index=False)
+
+
+def warm_start(model: DSN, start: DSN) -> None:
+    """Copy the network's weights, and the policy's where both have one of the same shape; else it starts anew.
+
+    Raises: ValueError if the networks differ in shape.
+    """
+    try:
+        model.network.load_state_dict(start.network.state_dict())
+    except RuntimeError as error:
+        raise ValueError(f"the models differ in shape: {error}") from error
+    if model.policy is None or start.policy is None:
+        return
+    if model.config.policy == start.config.policy and model.config.n_gates == start.config.n_gates:
+        model.policy.load_state_dict(start.policy.state_dict())
+
+
+def train(
+    train: config.Train,
+    pool: Mixtures,
+    folder: str | Path,
+    start: DSN | None = None,
+    device: str = "cpu",
+    progress: bool = True,
+) -> pandas.DataFrame:
+    """Train to the last step, or go on from the checkpoint in `folder`; returns the log, one row per step.
+
+    Leaves `checkpoint.pt`, `log.csv`, the snapshots and, at the end, `model.safetensors` in `folder`. `start` gives the
+    first weights. Each step seeds its own random numbers, so a resumed run equals an unbroken one.
+    Raises: ValueError for a checkpoint of another config, other mixtures or another teacher, or a pool that no step
+    could take, FloatingPointError when the loss is not finite. Warns where training on a CPU lacks its kernels.
+    """
+    warn_if_slow(device)
+    check_length(pool, train.model.stft)
+    check_teacher(pool, train.loss)
+    folder = Path(folder)
+    run = Run(train, pool, folder, start, device)
+    wanted = targets(pool, train.loss)
+    model = run.model.train()
+    if wanted is not None and train.policy_steps and not run.path.exists():
+        pretrain(model, pool, wanted, train, progress)
+        run.save()
+    steps = range(run.step, train.steps)
+    for step in tqdm(steps, initial=run.step, total=train.steps, disable=not progress):
+        began = time.perf_counter()
+        torch.manual_seed((train.seed + 1) * 1_000_003 + step)
+        indices = batch_indices(step, len(pool), train)
+        loss, log = batch_loss(model, drawn(pool, indices, wanted, train.loss, device), step, train)
+        if not torch.isfinite(loss):
+            raise FloatingPointError(f"the loss is {loss.item()} at step {step}; lower the learning rate")
+        update(model.children(), run.optimisers, loss, step, train)
+        run.log.append({"step": step, "loss": float(loss.detach())} | log | {"seconds": time.perf_counter() - began})
+        run.step = step + 1
+        if run.average is not None:
+            run.average.update_parameters(model)
+        if run.step in train.snapshots:
+            run.keep(snapshot(run.step))
+        if run.step % train.checkpoint_every == 0 or run.step == train.steps:
+            run.save()
+    if train.loss.ratio in ("fixed", "guided"):
+        set_dial_unit(run.kept, pool)
+    run.keep(MODEL)
+    return pandas.DataFrame(run.log)
