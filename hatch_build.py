@@ -11,8 +11,8 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 def _builder(root: Path) -> ModuleType:
-    """dsn/compiled/build.py without the package around it, whose requirements are not installed yet."""
-    spec = importlib.util.spec_from_file_location("native_build", root / "dsn" / "compiled" / "build.py")
+    """dsn/kernels/build.py without the package around it, whose requirements are not installed yet."""
+    spec = importlib.util.spec_from_file_location("native_build", root / "dsn" / "kernels" / "build.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

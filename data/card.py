@@ -10,8 +10,7 @@ import store
 from grains import RATE
 from speech import active, frames_db
 
-from dsn.data.corpus import SPLITS
-from dsn.data.corpus import Corpus
+from dsn.data.corpus import SPLITS, Corpus
 from dsn.utils.files import replacing
 
 BEGIN, END = "<!-- tables: written by make.py -->\n", "<!-- end of tables -->\n"

@@ -25,13 +25,10 @@ from speech import VOICES, Voice, levelled, say, spoken
 from tqdm import tqdm
 
 from dsn.config import Data
-from dsn.data.corpus import SPLITS
-from dsn.data.corpus import Corpus
+from dsn.data.corpus import SPLITS, Corpus
+from dsn.data.recipe import Piece, Recipe, write_recipes
 from dsn.data.sampling import draw
 from dsn.utils.files import replacing
-from dsn.data.recipe import Piece
-from dsn.data.recipe import Recipe
-from dsn.data.recipe import write_recipes
 
 HERE = Path(__file__).resolve().parent
 SEED = 2026
@@ -204,8 +201,10 @@ def make_files() -> None:
 
     The rating is DNSMOS OVRL of one window, which the utterance fills by repetition.
     """
-    from dsn.evaluation.dnsmos import WINDOW_SAMPLES
-    from dsn.evaluation.dnsmos import dnsmos  # here, because the other stages run without onnxruntime
+    from dsn.evaluation.dnsmos import (
+        WINDOW_SAMPLES,
+        dnsmos,  # here, because the other stages run without onnxruntime
+    )
 
     corpus = Corpus(HERE)
     for split in SPLITS:

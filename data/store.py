@@ -9,8 +9,7 @@ import numpy as np
 import soundfile
 from grains import RATE, Wav
 
-from dsn.utils.files import replacing
-from dsn.utils.files import sha256
+from dsn.utils.files import replacing, sha256
 
 QUALITY = 0.8
 """libsndfile's compression level of the Ogg Vorbis files: about 33 kbit/s."""

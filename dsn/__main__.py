@@ -12,13 +12,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from . import __version__
-from .commands import bench
-from .commands import data
-from .commands import enhance
-from .commands import evaluate
-from .commands import export
-from .commands import macs
-from .commands import train
+from .commands import bench, data, enhance, evaluate, export, macs, train
 from .commands.common import reason
 
 PROGRAM = "python -m dsn"

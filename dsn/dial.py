@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .utils.audio import Wav
 from .model import DSN
 from .policy import OPEN
 from .training.policy_training import policy_logits
+from .utils.audio import Wav
 
 
 def open_margin(model: DSN, noisy: Wav | Tensor) -> Tensor:

@@ -15,17 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from . import config
-from .backbones import NetworkState
-from .backbones import build
-from .macs import MacRow
-from .macs import MacTable
-from .policy import Policy
-from .policy import hard_gate
-from .policy import sample_gate
-from .stft import analyse
-from .stft import as_batch
-from .stft import compress
-from .stft import synthesise
+from .backbones import NetworkState, build
+from .macs import MacRow, MacTable
+from .policy import Policy, hard_gate, sample_gate
+from .stft import analyse, as_batch, compress, synthesise
 
 
 class State(NamedTuple):

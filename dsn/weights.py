@@ -10,8 +10,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from . import config
-from .utils.files import replacing
 from .model import DSN
+from .utils.files import replacing
 
 SHIPPED = Path(__file__).parent / "weights"
 

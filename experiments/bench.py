@@ -17,11 +17,9 @@ from pathlib import Path
 from record import made, write
 
 from dsn import weights
-from dsn.inference.bench import FILES
-from dsn.inference.bench import collect
-from dsn.commands.bench import positive_seconds
-from dsn.commands.bench import text
+from dsn.commands.bench import positive_seconds, text
 from dsn.evaluation.evaluate import write_csv
+from dsn.inference.bench import FILES, collect
 from dsn.utils.files import sha256
 
 

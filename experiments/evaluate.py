@@ -32,20 +32,12 @@ from tqdm.auto import tqdm
 
 from dsn import weights
 from dsn.config import Data
-from dsn.data import TEST_RECIPES
-from dsn.data import Corpus
-from dsn.data import Pool
-from dsn.data import draw
-from dsn.data import read_recipes
-from dsn.data import render
+from dsn.data import TEST_RECIPES, Corpus, Pool, draw, read_recipes, render
 from dsn.dial import dial_settings
-from dsn.evaluation.evaluate import Enhancer
-from dsn.evaluation.evaluate import Item
-from dsn.evaluation.evaluate import evaluate
-from dsn.evaluation.evaluate import write_csv
-from dsn.utils.files import sha256
+from dsn.evaluation.evaluate import Enhancer, Item, evaluate, write_csv
 from dsn.model import DSN
 from dsn.training.loop import MODEL
+from dsn.utils.files import sha256
 from dsn_book.study import gate_usage
 from dsn_book.study.intervals import Table
 from dsn_book.study.systems import NOISY

@@ -20,14 +20,8 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from dsn import config
-from dsn.data import Corpus
-from dsn.data import Envelope
-from dsn.data import Recipe
-from dsn.data import draw
-from dsn.data import render
-from dsn.data import write_recipes
-from dsn.data.varied_mixing import COMPUTED
-from dsn.data.varied_mixing import VOICE
+from dsn.data import Corpus, Envelope, Recipe, draw, render, write_recipes
+from dsn.data.varied_mixing import COMPUTED, VOICE
 
 SPLIT = "valid"
 SNRS_DB = (-5.0, 0.0, 5.0, 10.0, 15.0, 20.0)

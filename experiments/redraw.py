@@ -28,13 +28,11 @@ from test_set import about, mixture_items, recipes
 from training import folder
 
 from dsn import weights
-from dsn.data import Corpus
-from dsn.data import Pool
-from dsn.evaluation.evaluate import evaluate
-from dsn.evaluation.evaluate import write_csv
-from dsn.utils.files import sha256
+from dsn.data import Corpus, Pool
 from dsn.data.rendered import key
+from dsn.evaluation.evaluate import evaluate, write_csv
 from dsn.training.loop import MODEL
+from dsn.utils.files import sha256
 from dsn_book.study import results
 from dsn_book.study.intervals import Table, pooled_difference
 from dsn_book.study.systems import BASELINE, place_of

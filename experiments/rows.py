@@ -19,8 +19,8 @@ from typing import Any
 import torch
 
 from dsn import config
-from dsn.losses import fit_guide
 from dsn.data.rendered import Pool
+from dsn.losses import fit_guide
 from dsn_book.study.systems import AGAIN as SECOND
 from dsn_book.study.systems import from_second_trunk
 

@@ -24,19 +24,14 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from dsn import weights
-from dsn.config import STAGES
-from dsn.config import Model
-from dsn.config import Share
-from dsn.evaluation.evaluate import write_csv
-from dsn.losses import quality_loss
-from dsn.evaluation.metrics import pesq_wb
-from dsn.model import DSN
+from dsn.config import STAGES, Model, Share
 from dsn.data.rendered import Pool
-from dsn.training.optim import batch_indices
-from dsn.training.optim import optimisers
-from dsn.training.optim import update
-from dsn.training.loop import MODEL
-from dsn.training.loop import warm_start
+from dsn.evaluation.evaluate import write_csv
+from dsn.evaluation.metrics import pesq_wb
+from dsn.losses import quality_loss
+from dsn.model import DSN
+from dsn.training.loop import MODEL, warm_start
+from dsn.training.optim import batch_indices, optimisers, update
 
 STEPS = 100
 LEARNING_RATE = 1e-3

@@ -17,10 +17,9 @@ from rows import Row, plan
 from training import folder
 
 from dsn import weights
-from dsn.utils.audio import SAMPLE_RATE
-from dsn.data.rendered import Pool
-from dsn.data.rendered import key
+from dsn.data.rendered import Pool, key
 from dsn.training.loop import MODEL
+from dsn.utils.audio import SAMPLE_RATE
 from dsn_book.study.systems import shipped
 
 SEED = 0

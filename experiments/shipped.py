@@ -16,10 +16,9 @@ import torch
 from record import made, write
 from tables import METRICS, rounded
 
-from dsn.data import test_pairs
 from dsn import weights
-from dsn.evaluation.evaluate import evaluate
-from dsn.evaluation.evaluate import write_csv
+from dsn.data import test_pairs
+from dsn.evaluation.evaluate import evaluate, write_csv
 from dsn.utils.files import sha256
 from dsn_book.study.systems import place_of
 

@@ -22,11 +22,8 @@ from torch import Tensor
 
 from dsn.dial import gates
 from dsn.macs import MacTable
-from dsn.model import DSN
-from dsn.model import Enhanced
-from dsn.policy import constant_gate
-from dsn.policy import periodic_gate
-from dsn.policy import random_gate
+from dsn.model import DSN, Enhanced
+from dsn.policy import constant_gate, periodic_gate, random_gate
 from dsn.training.loop import MODEL
 from dsn_book.study.systems import BASELINE, DIALLED, NOISY, place_of
 from dsn_book.study.systems import controls as registered_controls
@@ -63,7 +60,7 @@ DIALS = tuple(System(f"{DIALLED}-dial-{100 * ratio:.0f}", DIALLED, dial_ratio=ra
 
 
 class Controlled:
-    """A network with gates from elsewhere, as `dsn.evaluation.evaluate` takes it; `make` gives the gates of a signal (L,)."""
+    """A network with gates from elsewhere, to be evaluated; `make` gives the gates of a signal (L,)."""
 
     def __init__(self, model: DSN, make: Callable[[Tensor], Any]) -> None:
         self.model, self.make = model, make

@@ -19,15 +19,13 @@ from earlier import KEYS, SHARED, Earlier
 from record import made, write
 from systems import trained
 
-from dsn import config
-from dsn import weights
+from dsn import config, weights
 from dsn.data import TEST_RECIPES
 from dsn.evaluation.evaluate import write_csv
-from dsn.utils.files import replacing
-from dsn.utils.files import sha256
 from dsn.evaluation.metrics import summarise
 from dsn.model import DSN
 from dsn.training.loop import MODEL
+from dsn.utils.files import replacing, sha256
 from dsn_book.study import results
 from dsn_book.study.gate_usage import MEAN, falls, movement, usage
 from dsn_book.study.goals import claims

@@ -20,15 +20,9 @@ import pandas
 from tqdm.auto import tqdm
 
 from dsn import config
-from dsn.data import TEST_RECIPES
-from dsn.data import Corpus
-from dsn.data import Pool
-from dsn.data import Recipe
-from dsn.data import draw
-from dsn.data import write_recipes
+from dsn.data import TEST_RECIPES, Corpus, Pool, Recipe, draw, write_recipes
 from dsn.data.sampling import SYNTHETIC
-from dsn.evaluation.evaluate import Item
-from dsn.evaluation.evaluate import items
+from dsn.evaluation.evaluate import Item, items
 
 SNRS_DB = (-5.0, 0.0, 5.0, 10.0, 15.0, 20.0)
 UNSEEN = ("boat_engine", "kitchen_tap", "typing")

@@ -25,11 +25,10 @@ from sensitivity import FILES, quality
 from tqdm.auto import tqdm
 
 from dsn import weights
-from dsn.dial import open_margin
-from dsn.evaluation.evaluate import evaluate
-from dsn.evaluation.evaluate import write_csv
-from dsn.model import DSN
 from dsn.data.rendered import Pool
+from dsn.dial import open_margin
+from dsn.evaluation.evaluate import evaluate, write_csv
+from dsn.model import DSN
 from dsn_book.study import results
 from dsn_book.study.intervals import bootstrap_interval
 

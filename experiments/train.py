@@ -21,13 +21,10 @@ from pathlib import Path
 import torch
 from plan import BATCH, SAMPLES, Row, plan
 
-from dsn import config
-from dsn import weights
+from dsn import config, weights
 from dsn.data.corpus import Corpus
 from dsn.data.dataset import FreshMixtures
-from dsn.training.loop import CHECKPOINT
-from dsn.training.loop import MODEL
-from dsn.training.loop import train
+from dsn.training.loop import CHECKPOINT, MODEL, train
 
 UNFINISHED = Path(__file__).parent / "unfinished"
 """Newest checkpoints of runs that are under way, so that another machine can go on with them."""

@@ -22,8 +22,7 @@ from rows import TEACHER, Row, plan
 from dsn import weights
 from dsn.data.rendered import Pool
 from dsn.training.distillation import Taught
-from dsn.training.loop import MODEL
-from dsn.training.loop import train
+from dsn.training.loop import MODEL, train
 
 
 def folder(runs: Path, row: str, seed: int) -> Path:

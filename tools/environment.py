@@ -28,7 +28,7 @@ PAUSE_S = 15.0
 def wanted(root: Path = ROOT) -> dict[str, str]:
     """What an up-to-date environment was made from: `packages` and the editable install of `dsn` with its C kernel."""
     lock = hashlib.sha256((root / "requirements.lock").read_bytes()).hexdigest()
-    kernel = sorted((root / "dsn" / "native").rglob("*.[ch]"))
+    kernel = sorted((root / "dsn" / "kernels" / "csrc").rglob("*.[ch]"))
     sources = b"".join(path.read_bytes() for path in [root / "pyproject.toml", *kernel])
     return {"packages": f"{sys.version} {lock}", "dsn": f"{root} {hashlib.sha256(sources).hexdigest()}"}
 

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dsn.data import voicebank as download
 from dsn import weights
+from dsn.data import voicebank as download
 from dsn.utils.files import sha256
 from dsn_book.provenance import SHORT
 from dsn_book.study import results

@@ -15,11 +15,8 @@ import pandas
 import torch
 from matplotlib.figure import Figure
 
-from dsn import config
-from dsn import dial
-from dsn import policy
+from dsn import config, dial, policy, weights
 from dsn.data import test_pairs
-from dsn import weights
 from dsn_book.plots import conditional, gates, layers, macs, training
 from dsn_book.plots import results as measured
 from dsn_book.study import measure, results

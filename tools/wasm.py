@@ -1,4 +1,4 @@
-"""Build assets/dsn.wasm, the kernel of dsn/native for the live page, with a compiler that is a Python package.
+"""Build assets/dsn.wasm, the kernel in dsn/kernels/csrc for the live page, with a compiler that is a Python package.
 
 `pip install ziglang` and `python -m tools.wasm` write it; it is small and kept in git, so nobody else needs the
 compiler. The file ends in a section of its own, `sources`, with the hash of what it was built from: a test tells when
@@ -17,7 +17,7 @@ from pathlib import Path
 from dsn.utils.files import replacing
 
 ROOT = Path(__file__).resolve().parent.parent
-NATIVE = ROOT / "dsn" / "native"
+NATIVE = ROOT / "dsn" / "kernels" / "csrc"
 WASM = ROOT / "book" / "dsn_book" / "assets" / "dsn.wasm"
 EXPORTS = ("dsn_check", "dsn_gates", "dsn_reset", "dsn_state_bytes", "dsn_process", "__heap_base")
 FLAGS = ("-target", "wasm32-freestanding", "-O3", "-msimd128", "-mbulk-memory", "-fno-math-errno", "-fno-trapping-math")

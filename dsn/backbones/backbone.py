@@ -9,10 +9,8 @@ from torch import Tensor, nn
 
 from .. import config
 from ..macs import MacRow
-from .blocks import BlockState
-from .blocks import Recurrent
-from .coder import Decoder
-from .coder import Encoder
+from .blocks import BlockState, Recurrent
+from .coder import Decoder, Encoder
 
 
 class NetworkState(NamedTuple):

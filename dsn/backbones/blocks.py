@@ -7,10 +7,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from .. import config
-from ..dynamic import AttentionState
-from ..dynamic import DynamicAttention
-from ..dynamic import DynamicGRU
-from ..dynamic import DynamicLinear
+from ..dynamic import AttentionState, DynamicAttention, DynamicGRU, DynamicLinear
 from ..dynamic.gating import Axis
 from ..macs import MacRow
 from .coder import leaky

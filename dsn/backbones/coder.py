@@ -5,11 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from .. import config
-from ..dynamic import DynamicConv
-from ..dynamic import DynamicConvTranspose
-from ..dynamic import DynamicDepthwise
-from ..dynamic.gating import Branches
-from ..dynamic.gating import wants_gradient
+from ..dynamic import DynamicConv, DynamicConvTranspose, DynamicDepthwise
+from ..dynamic.gating import Branches, wants_gradient
 from ..macs import MacRow
 
 SLOPE = 0.03

@@ -7,8 +7,7 @@ from torch import Tensor
 from .. import config
 from ..macs import MacRow
 from .backbone import Backbone
-from .blocks import BlockState
-from .blocks import Recurrent
+from .blocks import BlockState, Recurrent
 
 
 class FrameBlock(Recurrent):

@@ -6,8 +6,7 @@ from torch import Tensor
 
 from .. import config
 from .backbone import Backbone
-from .blocks import Block
-from .blocks import BlockState
+from .blocks import Block, BlockState
 
 
 class FrequencyTimeBlock(Block):

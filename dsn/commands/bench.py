@@ -7,9 +7,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .common import add_command
-from .common import add_overwrite
-from .common import check_new
+from .common import add_command, add_overwrite, check_new
 
 if TYPE_CHECKING:
     import pandas

@@ -77,8 +77,8 @@ def open_route(name: str, model: str) -> Route:
 
     Raises ValueError for a route that is missing here, or a model that is unknown or that the route cannot run.
     """
-    from ..inference import backends as routes
     from .. import weights
+    from ..inference import backends as routes
 
     route, message = routes.for_files(name, weights.load(model))
     if message:
@@ -135,8 +135,7 @@ def check_new(path: Path | None, overwrite: bool) -> None:
 
 def open_corpus(folder: Path | None) -> Corpus:
     """The corpus in a folder, or the default data set. Raises as `dsn.data.Corpus`."""
-    from ..data import Corpus
-    from ..data import default_folder
+    from ..data import Corpus, default_folder
 
     return Corpus(default_folder() if folder is None else folder)
 

@@ -8,17 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..data.recipe import TEST_RECIPES
-from .common import add_command
-from .common import add_processes
-from .common import count
-from .common import open_corpus
-from .common import positive
-from .common import read_config
+from .common import add_command, add_processes, count, open_corpus, positive, read_config
 
 if TYPE_CHECKING:
     from ..config import Stft
-    from ..data import Corpus
-    from ..data import Recipe
+    from ..data import Corpus, Recipe
 
 ABOUT = """Speech, noise and mixtures.
 
@@ -119,8 +113,8 @@ def _add_export(parts: Any) -> None:
 
 def run_show(args: argparse.Namespace) -> int:
     """Print a corpus's folder and counts."""
-    from ..utils.audio import SAMPLE_RATE
     from ..data import read_recipes
+    from ..utils.audio import SAMPLE_RATE
 
     corpus = open_corpus(args.corpus)
     print(corpus.folder)
@@ -150,10 +144,9 @@ def run_pool(args: argparse.Namespace) -> int:
         return 0
     if args.folder is None:
         raise ValueError("give OUT, the folder of the pool")
-    from ..utils.audio import SAMPLE_RATE
     from ..data.labels import label
-    from ..data.rendered import LABELS
-    from ..data.rendered import Pool
+    from ..data.rendered import LABELS, Pool
+    from ..utils.audio import SAMPLE_RATE
 
     _check_metrics(args.label)
     _note_length(settings.samples, config.Stft())
@@ -210,8 +203,8 @@ def begin(corpus: Corpus, recipes: list[Recipe], folder: Path) -> None:
     """Leave a record in an empty folder. Raises ValueError for one with anything but an unfinished export of these."""
     import json
 
-    from ..utils.files import replacing
     from ..data.rendered import key
+    from ..utils.files import replacing
 
     record = folder / RECORD
     about = json.dumps({"corpus": str(corpus.folder.resolve()), "recipes": key(recipes)})
@@ -228,9 +221,9 @@ def export(corpus: Corpus, recipes: list[Recipe], folder: Path) -> None:
     import pandas
     from tqdm import tqdm
 
-    from ..utils import audio
     from ..data import render
     from ..evaluation.evaluate import write_csv
+    from ..utils import audio
 
     rows = []
     for number, recipe in enumerate(tqdm(recipes, desc="rendering")):

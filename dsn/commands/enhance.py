@@ -9,13 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .common import add_command
-from .common import add_dial
-from .common import add_model
-from .common import add_overwrite
-from .common import add_route
-from .common import open_route
-from .common import reason
+from .common import add_command, add_dial, add_model, add_overwrite, add_route, open_route, reason
 
 if TYPE_CHECKING:
     from ..inference.files import Report
@@ -52,8 +46,7 @@ def run(args: argparse.Namespace) -> int:
     """Enhance everything that can be; 1 if something could not."""
     from tqdm import tqdm
 
-    from ..inference.files import enhance_file
-    from ..inference.files import plan
+    from ..inference.files import enhance_file, plan
 
     jobs = plan(args.sources, args.folder, args.overwrite)
     model = open_route(args.route, args.model)

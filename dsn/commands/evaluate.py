@@ -8,14 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .common import add_command
-from .common import add_dial
-from .common import add_model
-from .common import add_overwrite
-from .common import add_processes
-from .common import add_route
-from .common import check_new
-from .common import open_route
+from .common import add_command, add_dial, add_model, add_overwrite, add_processes, add_route, check_new, open_route
 
 if TYPE_CHECKING:
     import pandas
@@ -52,8 +45,7 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the table and print its means; 1 if a file has an error."""
     check_new(args.out, args.overwrite)
-    from ..evaluation.evaluate import evaluate
-    from ..evaluation.evaluate import write_csv
+    from ..evaluation.evaluate import evaluate, write_csv
     from ..evaluation.journal import Journal
     from ..evaluation.metrics import METRICS
 
@@ -77,8 +69,7 @@ def run(args: argparse.Namespace) -> int:
 
 def about(model: str, route: str, dial: float, metrics: Sequence[str]) -> dict[str, Any]:
     """What a row of the table depends on beside its file."""
-    from .. import __version__
-    from .. import weights
+    from .. import __version__, weights
     from ..utils.files import sha256
 
     weighed = "" if model == "noisy" else sha256(weights.locate(model))

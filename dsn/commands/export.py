@@ -6,10 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from .common import add_command
-from .common import add_model
-from .common import add_overwrite
-from .common import check_new
+from .common import add_command, add_model, add_overwrite, check_new
 
 ABOUT = """Write the network of one frame as an ONNX file, for ONNX Runtime and other engines.
 
@@ -37,8 +34,7 @@ def run(args: argparse.Namespace) -> int:
     """Write the file and list what goes in and out."""
     check_new(args.out, args.overwrite)
     from .. import weights
-    from ..inference.onnx_export import build
-    from ..inference.onnx_export import save
+    from ..inference.onnx_export import build, save
 
     proto = build(weights.load(args.model))
     save(proto, args.out)

@@ -6,9 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .common import add_command
-from .common import add_overwrite
-from .common import check_new
+from .common import add_command, add_overwrite, check_new
 
 if TYPE_CHECKING:
     from ..model import DSN
@@ -59,9 +57,7 @@ def run(args: argparse.Namespace) -> int:
 
 def collect(names: list[str]) -> dict[str, Any]:
     """Figures of both forms of FTF-Net and of the named models, as plain values ready for JSON."""
-    from .. import config
-    from .. import macs
-    from .. import weights
+    from .. import config, macs, weights
     from ..model import DSN
 
     static = {form: DSN(config.Model.ftfnet(form=form)) for form in REFERENCES}

@@ -6,9 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .common import add_command
-from .common import positive
-from .common import read_config
+from .common import add_command, positive, read_config
 
 if TYPE_CHECKING:
     from ..data.rendered import Pool
@@ -92,9 +90,7 @@ def _train(train_config: Any, args: argparse.Namespace) -> None:
 
     from .. import weights
     from ..data.rendered import Pool
-    from ..training.loop import MODEL
-    from ..training.loop import check_length
-    from ..training.loop import train
+    from ..training.loop import MODEL, check_length, train
 
     if args.threads:
         torch.set_num_threads(args.threads)
@@ -120,8 +116,8 @@ def check_teacher(teacher: str | None, weight: float) -> None:
 def taught(pool: Pool, teacher: str) -> Taught:
     """The pool with the output of a teacher, kept in the pool's folder under the hash of the teacher's weights."""
     from .. import weights
-    from ..utils.files import sha256
     from ..training.distillation import Taught
+    from ..utils.files import sha256
 
     return Taught(pool, teacher, pool.folder / f"taught-{sha256(weights.locate(teacher))[:12]}")
 

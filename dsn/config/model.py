@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, Self, get_args
 
-from .settings import Settings
-from .settings import check
-from .settings import nested
-from .settings import one_of
+from .settings import Settings, check, nested, one_of
 
 Form = Literal["complex", "magnitude"]
 Backbone = Literal["ftfnet", "hystnet", "crn"]

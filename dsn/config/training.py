@@ -6,10 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, Self
 
 from .model import Model
-from .settings import Settings
-from .settings import check
-from .settings import nested
-from .settings import one_of
+from .settings import Settings, check, nested, one_of
 from .variations import Variations
 
 RatioLoss = Literal["none", "fixed", "guided", "random", "slimmable"]
@@ -138,7 +135,8 @@ class Train(Settings):
     The learning rate rises over `warmup` steps and falls as a half cosine from the share `decay_from` of all steps to
     the end. With `ema` the kept weights are an exponential moving average with that decay per step. Those after the
     steps in `snapshots` are kept as well. Gumbel noise falls linearly from 1 to 0 over the first share `noise_until`
-    of the steps. Before all that the policy trains alone for `policy_steps`, on the ratio loss (see `dsn.training.policy_training`).
+    of the steps. Before all that the policy trains alone for `policy_steps`, on the ratio loss (see
+    `dsn.training.policy_training`).
     """
 
     model: Model = nested(Model, default=Model())

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .settings import Settings
-from .settings import check
+from .settings import Settings, check
 
 PROBABILITIES = (
     "speech_speed",
@@ -37,10 +36,10 @@ class Variations(Settings):
     target is changed too. `microphone` band-limits the whole mixture, target included, `clipping` clips the noisy
     signal alone.
 
-    Noise: `computed` is the probability that a noise comes from `dsn.data.synthetic_noise`; otherwise the settings of `Data`
-    decide on its kind. `third_noise` is the probability of a third noise where there is a second, `envelope` that of a
-    noise that sets in, stops, steps or swells, `change` that of a noise that gives way to another. `voices` adds one to
-    three competing voices, the first at `voice_snr_db_min` to `voice_snr_db_max` below the speech.
+    Noise: `computed` is the probability that a noise comes from `dsn.data.synthetic_noise`; otherwise the settings of
+    `Data` decide on its kind. `third_noise` is the probability of a third noise where there is a second, `envelope`
+    that of a noise that sets in, stops, steps or swells, `change` that of a noise that gives way to another. `voices`
+    adds one to three competing voices, the first at `voice_snr_db_min` to `voice_snr_db_max` below the speech.
 
     Levels: `clean_only` and `noise_only` are the probabilities of clips that lack the other; without speech the target
     is silence. `quiet` mixtures lie between `quiet_db_min` and the usual minimum of the level, `low_snr` ones between

@@ -9,15 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import config
-from . import labels
 from ..utils.audio import Wav
+from ..utils.files import append
+from . import labels
 from .corpus import Corpus
 from .decoded import decoded
-from .sampling import draw
-from ..utils.files import append
-from .mixing import Mixture
-from .mixing import render
+from .mixing import Mixture, render
 from .recipe import Recipe
+from .sampling import draw
 
 Indices = Sequence[int] | NDArray[np.integer]
 
@@ -25,8 +24,8 @@ Indices = Sequence[int] | NDArray[np.integer]
 class FreshMixtures:
     """Unlimited mixtures of a split: number i is `render(draw(corpus, split, first + i, data))`.
 
-    The split is decoded once into `cache` (see `dsn.data.decoded.DecodedCorpus`), so that a mixture of 4.5 s costs a few
-    milliseconds. Labels are kept in `table`, a CSV file by recipe id; without one every process measures
+    The split is decoded once into `cache` (see `dsn.data.decoded.DecodedCorpus`), so that a mixture of 4.5 s costs a
+    few milliseconds. Labels are kept in `table`, a CSV file by recipe id; without one every process measures
     them again. Raises as `Corpus` and `draw`; ValueError for a negative `first`.
 
     >>> mixtures = FreshMixtures(Corpus(folder), "train", config.Data.wide())

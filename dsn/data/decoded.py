@@ -13,12 +13,9 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from ..utils import audio
-from ..utils.audio import Wav
-from ..utils.audio import from_int16
-from ..utils.audio import to_int16
+from ..utils.audio import Wav, from_int16, to_int16
+from ..utils.files import append, replacing
 from .corpus import Corpus
-from ..utils.files import append
-from ..utils.files import replacing
 
 
 class DecodedCorpus(Corpus):

@@ -17,8 +17,7 @@ from typing import Any, BinaryIO
 from tqdm.auto import tqdm
 
 from .. import __version__
-from ..utils.files import append
-from ..utils.files import replacing
+from ..utils.files import append, replacing
 
 TRIES = 5
 """How often a connection may break before the download gives up; any progress starts the count again."""

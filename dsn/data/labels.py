@@ -17,12 +17,11 @@ from typing import Protocol, get_args
 from tqdm.auto import tqdm
 
 from ..config import GuideMetric
-from .corpus import Corpus
 from ..utils.files import replacing
-from .mixing import Mixture
-from .mixing import render
-from .recipe import Recipe
 from ..utils.parallel import ordered
+from .corpus import Corpus
+from .mixing import Mixture, render
+from .recipe import Recipe
 
 Labels = dict[str, dict[str, float]]
 """Recipe id to metric to value."""
@@ -81,7 +80,7 @@ def lookup(table: Labels, recipes: Sequence[Recipe], metric: str, name: str) -> 
     absent = [recipe_id for recipe_id, value in found.items() if value is None]
     if absent:
         raise ValueError(
-            f"{name} lacks {metric} of {len(absent)} of {len(found)} mixtures, {absent[0]} among them; see dsn.data.labels"
+            f"{name} lacks {metric} of {len(absent)} of {len(found)} mixtures, such as {absent[0]}; run dsn.data.labels.label"
         )
     values = {recipe_id: value for recipe_id, value in found.items() if value is not None and math.isfinite(value)}
     if len(values) < len(found):

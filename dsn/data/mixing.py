@@ -7,13 +7,9 @@ from typing import NamedTuple, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from ..utils.audio import SAMPLE_RATE
-from ..utils.audio import Wav
+from ..utils.audio import SAMPLE_RATE, Wav
 from .corpus import Corpus
-from .recipe import Noise
-from .recipe import Recipe
-from .recipe import Room
-from .recipe import Track
+from .recipe import Noise, Recipe, Room, Track
 
 Signal = NDArray[np.floating]
 

@@ -16,19 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from . import labels
-from ..utils.audio import Wav
-from ..utils.audio import from_int16
-from ..utils.audio import to_int16
-from .corpus import Corpus
-from ..utils.files import append
-from ..utils.files import replacing
-from .mixing import Mixture
-from .mixing import render
-from .recipe import Recipe
-from .recipe import read_recipes
-from .recipe import write_recipes
+from ..utils.audio import Wav, from_int16, to_int16
+from ..utils.files import append, replacing
 from ..utils.parallel import ordered
+from . import labels
+from .corpus import Corpus
+from .mixing import Mixture, render
+from .recipe import Recipe, read_recipes, write_recipes
 
 MIXTURES = "mixtures.i16"
 """Raw little-endian 16-bit samples, shape (N, 2, L): noisy, then clean."""

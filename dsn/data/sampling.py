@@ -10,16 +10,10 @@ import numpy as np
 
 from .. import config
 from ..utils.audio import SAMPLE_RATE
-from .corpus import Clip
-from .corpus import Corpus
+from .corpus import Clip, Corpus
 from .mixing import audible
-from .recipe import Noise
-from .recipe import Piece
-from .recipe import Recipe
-from .recipe import Room
-from .recipe import Track
-from .variation import STREAMS
-from .variation import Variation
+from .recipe import Noise, Piece, Recipe, Room, Track
+from .variation import STREAMS, Variation
 
 SYNTHETIC = ("babble", "coloured", "speech_shaped")
 """Kinds of noise that are made, not recorded."""

@@ -10,13 +10,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from ..utils.audio import SAMPLE_RATE
-from ..utils.audio import Wav
-from ..fourier import fast_length
-from ..fourier import irfft
-from ..fourier import log2_hz
-from ..fourier import rfft
-from ..fourier import spread
+from ..utils.audio import SAMPLE_RATE, Wav
+from .fourier import fast_length, irfft, log2_hz, rfft, spread
 
 _TABLE = 8192
 _TOP_HZ = 7000.0

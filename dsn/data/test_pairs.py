@@ -9,11 +9,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from ..utils.audio import Wav
-from . import TEST_RECIPES
-from . import Corpus
-from . import default_folder
-from . import read_recipes
-from . import render
+from . import TEST_RECIPES, Corpus, default_folder, read_recipes, render
 
 
 class Pair(NamedTuple):

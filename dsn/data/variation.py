@@ -10,13 +10,8 @@ import numpy as np
 
 from .. import config
 from ..utils.audio import SAMPLE_RATE
-from ..effects import possible_speed
-from .recipe import Bump
-from .recipe import Effects
-from .recipe import Envelope
-from .recipe import Microphone
-from .recipe import Noise
-from .recipe import Room
+from .effects import possible_speed
+from .recipe import Bump, Effects, Envelope, Microphone, Noise, Room
 
 STREAMS = ("clip", "speech", "speeds", "curves", "envelopes", "voices", "levels", "rooms")
 """Independent random streams, beside the three of `dsn.data.sampling`: a change to one variation moves no other."""

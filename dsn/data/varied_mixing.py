@@ -1,29 +1,19 @@
 """From a recipe with effects to samples: what `dsn.data.mixing` does, with every variation, in float32.
 
-The SNR counts speech and noise each where it is active (`dsn.data.mixing.active_power`), so a noise that is silent for most
-of the mixture isn't louder for it. A mixture without speech has a target of zeros.
+The SNR counts speech and noise each where it is active (`dsn.data.mixing.active_power`), so a noise that is silent for
+most of the mixture isn't louder for it. A mixture without speech has a target of zeros.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from .. import effects
-from . import synthetic_noise
 from ..utils.audio import Wav
+from . import effects, synthetic_noise
 from .corpus import Corpus
-from ..fourier import spread
-from .mixing import ACTIVE_DB
-from .mixing import FRAME
-from .mixing import PEAK
-from .mixing import Mixture
-from .mixing import assemble
-from .mixing import speech_bands
-from .recipe import Effects
-from .recipe import Microphone
-from .recipe import Noise
-from .recipe import Recipe
-from .recipe import Track
+from .fourier import spread
+from .mixing import ACTIVE_DB, FRAME, PEAK, Mixture, assemble, speech_bands
+from .recipe import Effects, Microphone, Noise, Recipe, Track
 
 COMPUTED = "computed_"
 """What the kinds of `dsn.data.synthetic_noise` are called by in recipes."""

@@ -8,28 +8,13 @@ import numpy as np
 
 from ..utils.audio import SAMPLE_RATE
 from .corpus import Corpus
-from .sampling import NoiseDraw
-from .sampling import draw_speech
-from .sampling import others
-from .sampling import tilt_and_room
-from .sampling import utterances
-from ..effects import source_samples
-from .mixing import SILENCE
-from .mixing import rms
-from .recipe import NO_NOISE_DB
-from .recipe import NO_SPEECH_DB
-from .recipe import Effects
-from .recipe import Envelope
-from .recipe import Noise
-from .recipe import Recipe
-from .recipe import Room
-from .recipe import Track
+from .effects import source_samples
+from .mixing import SILENCE, rms
+from .recipe import NO_NOISE_DB, NO_SPEECH_DB, Effects, Envelope, Noise, Recipe, Room, Track
+from .sampling import NoiseDraw, draw_speech, others, tilt_and_room, utterances
 from .synthetic_noise import KINDS
-from .variation import Variation
-from .variation import uniform
-from .varied_mixing import COMPUTED
-from .varied_mixing import VOICE
-from .varied_mixing import raw
+from .variation import Variation, uniform
+from .varied_mixing import COMPUTED, VOICE, raw
 
 VOICES_ALONE = 0.3
 """Probability that competing voices are all the noise there is."""

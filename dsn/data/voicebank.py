@@ -16,10 +16,9 @@ import soundfile
 from tqdm.auto import tqdm
 
 from ..utils import audio
-from ..utils.audio import SAMPLE_RATE
-from ..utils.audio import Wav
-from .download import fetch as fetch
+from ..utils.audio import SAMPLE_RATE, Wav
 from ..utils.files import replacing
+from .download import fetch as fetch
 
 ADDRESS = "https://datashare.ed.ac.uk/bitstream/handle/10283/2791/"
 """Edinburgh DataShare, doi:10.7488/ds/2117, CC BY 4.0."""

@@ -7,13 +7,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..kernels import training as fused
 from .. import macs
-from .gating import Axis
-from .gating import check_gate
-from .gating import check_split
-from .gating import pad_to
-from .gating import run_by_gate
+from ..kernels import training as fused
+from .gating import Axis, check_gate, check_split, pad_to, run_by_gate
 
 
 class AttentionState(NamedTuple):

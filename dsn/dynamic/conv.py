@@ -5,14 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..kernels import training as fused
 from .. import macs
-from .gating import Branches
-from .gating import check_gate
-from .gating import check_split
-from .gating import pad_to
-from .gating import run_by_gate
-from .gating import spread
+from ..kernels import training as fused
+from .gating import Branches, check_gate, check_split, pad_to, run_by_gate, spread
 
 
 class DynamicConv(nn.Module):

@@ -7,13 +7,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from ..kernels import training as fused
 from .. import macs
-from .gating import Axis
-from .gating import check_gate
-from .gating import check_split
-from .gating import spread
-from .gating import wants_gradient
+from ..kernels import training as fused
+from .gating import Axis, check_gate, check_split, spread, wants_gradient
 
 
 class DynamicGRU(nn.Module):

@@ -5,10 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from .. import macs
-from .gating import check_gate
-from .gating import check_split
-from .gating import run_by_gate
-from .gating import spread
+from .gating import check_gate, check_split, run_by_gate, spread
 
 
 class DynamicLinear(nn.Module):

@@ -23,18 +23,12 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from ..utils.audio import SAMPLE_RATE
-from ..utils.audio import audio_files
-from ..utils.audio import length
-from ..utils.audio import read
-from ..utils.audio import read_mono
-from ..utils.files import replacing
-from .journal import Journal
 from ..macs import MacTable
-from .metrics import METRICS
-from .metrics import score_pairs
-from .metrics import unscored
+from ..utils.audio import SAMPLE_RATE, audio_files, length, read, read_mono
+from ..utils.files import replacing
 from .dnsmos import samples
+from .journal import Journal
+from .metrics import METRICS, score_pairs, unscored
 
 Array = np.ndarray
 

@@ -13,11 +13,10 @@ import numpy as np
 import pandas
 from numpy.typing import NDArray
 
-from ..utils.audio import SAMPLE_RATE
-from ..utils.audio import Wav
 from ..config import Stft
 from ..dial import gates
 from ..model import DSN
+from ..utils.audio import SAMPLE_RATE, Wav
 
 Table = Any
 """A pandas table."""

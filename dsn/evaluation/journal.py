@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..utils.files import append
-from ..utils.files import replacing
+from ..utils.files import append, replacing
 
 Row = dict[str, Any]
 

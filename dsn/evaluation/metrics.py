@@ -21,13 +21,8 @@ import numpy as np
 import pandas
 from tqdm.auto import tqdm
 
-from .dnsmos import SAMPLE_RATE
-from .dnsmos import Dnsmos
-from .dnsmos import Wav
-from .dnsmos import array
-from .dnsmos import dnsmos
-from .dnsmos import samples
 from ..utils.parallel import ordered
+from .dnsmos import SAMPLE_RATE, Dnsmos, Wav, array, dnsmos, samples
 
 __all__ = [
     "METRICS",

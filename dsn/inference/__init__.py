@@ -1,1 +1,1 @@
-"""."""
+"""Running trained models: streams, files, backends, export, timing."""

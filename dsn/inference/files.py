@@ -16,11 +16,10 @@ from typing import NamedTuple
 import soundfile
 import torch
 
-from ..utils import audio
-from ..utils.audio import EXTENSIONS
-from ..utils.audio import Wav
-from ..utils.files import replacing
 from ..model import DSN
+from ..utils import audio
+from ..utils.audio import EXTENSIONS, Wav
+from ..utils.files import replacing
 from .backends import Route
 
 SUBTYPES = {"WAV": ("PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"), "FLAC": ("PCM_16", "PCM_24"), "OGG": ("VORBIS",)}
@@ -102,7 +101,8 @@ def enhance_file(model: DSN | Route, source: str | Path, target: str | Path, dia
     """Enhance one file; `target` is written whole or not at all.
 
     Raises ValueError or OSError for a file that is missing, empty, truncated, no audio or not finite (see
-    `dsn.utils.audio.read`), that has an extension other than .wav, .flac and .ogg or an unusable rate, and for a full disk.
+    `dsn.utils.audio.read`), that has an extension other than .wav, .flac and .ogg or an unusable rate, and for a full
+    disk.
     """
     source, target = Path(source), Path(target)
     if target.suffix.lower() not in EXTENSIONS:

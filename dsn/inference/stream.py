@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from . import backends as routes
 from .. import weights
 from ..model import DSN
+from . import backends as routes
 from .backends import Route
 
 Array = np.ndarray
@@ -22,7 +22,8 @@ class Enhancer:
     Shapes: samples (n,), or (streams, n) for several; any n. What comes out is the signal of 16 kHz that went in, one
             hop later: the first `hop_length` samples are the silence before the signal. Samples that do not fill a hop
             wait for the next call.
-    `model`   a shipped name, a file of weights, a `DSN`, or a `dsn.inference.backends.Route` to share it among enhancers.
+    `model`   a shipped name, a file of weights, a `DSN`, or a `dsn.inference.backends.Route` to share it among
+    enhancers.
     `backend` "torch", "onnx", "native", or "auto" for the fastest that is here and takes the model, with a warning if
               that is not native.
     `dial`    may be set at any time and holds from the next frame on: 0 as trained, more opens more gates.

@@ -1,4 +1,4 @@
-"""Compiling, finding and loading the C code of `dsn/native`: the streaming kernel and the kernels of training.
+"""Compiling, finding and loading the C code in `csrc/`: the streaming kernel and the kernels of training.
 
 It is optional. Without it `available()` is False, `problem()` says what to do, and PyTorch does the work.
 """

@@ -1,4 +1,4 @@
-"""Compile the C code of dsn/native with whatever C compiler there is; installation does it, and so does
+"""Compile the C code of dsn/kernels/csrc with whatever C compiler there is; installation does it, and so does
 
     python -m dsn.kernels
 
@@ -20,7 +20,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parent.parent / "native"
+FOLDER = Path(__file__).resolve().parent / "csrc"
 """Where the sources are, and the libraries go."""
 FLAGS = (
     *("-std=gnu11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fvisibility=hidden"),

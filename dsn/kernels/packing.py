@@ -15,16 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from .. import config
-from ..backbones import Block
-from ..backbones import FTFNet
-from ..dynamic import DynamicConv
-from ..dynamic import DynamicConvTranspose
-from ..dynamic import DynamicDepthwise
-from ..dynamic import DynamicGRU
+from ..backbones import Block, FTFNet
+from ..dynamic import DynamicConv, DynamicConvTranspose, DynamicDepthwise, DynamicGRU
 from ..model import DSN
-from ..policy import OPEN
-from ..policy import Policy
-from ..policy import band_edges
+from ..policy import OPEN, Policy, band_edges
 
 MAGIC = 0x324E5344
 LANES = 16

@@ -8,14 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from . import load
 from ..macs import MacTable
-from ..model import DSN
-from ..model import Enhanced
-from ..model import Gates
+from ..model import DSN, Enhanced, Gates
 from ..stft import as_batch
-from .packing import aligned
-from .packing import pack
+from . import load
+from .packing import aligned, pack
 
 Array = np.ndarray
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .. import kernels as compiled
+from .. import kernels
 
 WIDTH = 16
 """Units of a group, or channels of a head, that the kernels compute; narrower ones are filled up with zeros."""
@@ -21,7 +21,7 @@ WIDTH = 16
 def serves(x: Tensor, width: int) -> bool:
     """Whether these kernels can train a layer of x with groups or heads of `width`."""
     fits = width <= WIDTH and x.dtype == torch.float32 and x.device.type == "cpu" and x.numel() > 0
-    return fits and torch.is_grad_enabled() and not torch.compiler.is_compiling() and compiled.available()
+    return fits and torch.is_grad_enabled() and not torch.compiler.is_compiling() and kernels.available()
 
 
 def _at(x: Tensor | None) -> int | None:
@@ -46,7 +46,7 @@ class _Gru(torch.autograd.Function):
         ctx.sizes = (count, steps, units, units // groups)
         y, saved = x.new_empty(count, steps, units, WIDTH), x.new_empty(units, count, steps, 4, WIDTH)
         arrays = (x, y, saved, state, *weights)
-        compiled.load().dsn_train_gru(*map(_at, arrays), *ctx.sizes)
+        kernels.load().dsn_train_gru(*map(_at, arrays), *ctx.sizes)
         ctx.save_for_backward(x, y, saved, state, *weights[:2])
         return y
 
@@ -59,7 +59,7 @@ class _Gru(torch.autograd.Function):
         dweights = torch.zeros_like(w_ih), torch.zeros_like(w_hh)
         dbiases = w_ih.new_zeros(w_ih.shape[:-1]), w_ih.new_zeros(w_ih.shape[:-1])
         arrays = (dy, y, x, saved, state, w_ih, w_hh, dx, dstate, *dweights, *dbiases)
-        compiled.load().dsn_train_gru_back(*map(_at, arrays), *ctx.sizes)
+        kernels.load().dsn_train_gru_back(*map(_at, arrays), *ctx.sizes)
         return dx, dstate, *dweights, *dbiases
 
 
@@ -90,7 +90,7 @@ class _Attention(torch.autograd.Function):
         ctx.sizes = (batch, frames, bins, heads, static_heads, past, scale)
         y, kept = qkv.new_empty(batch, frames, bins, heads, WIDTH), qkv.new_empty(heads, batch, frames, bins, 2)
         arrays = (qkv, y, kept, is_open, _scratch(qkv))
-        compiled.load().dsn_train_attention(*map(_at, arrays), *ctx.sizes)
+        kernels.load().dsn_train_attention(*map(_at, arrays), *ctx.sizes)
         ctx.save_for_backward(qkv, y, kept, is_open)
         return y
 
@@ -100,7 +100,7 @@ class _Attention(torch.autograd.Function):
         qkv, y, kept, is_open = ctx.saved_tensors
         dqkv = torch.empty_like(qkv)
         arrays = (gradients[0].contiguous(), qkv, y, kept, is_open, dqkv, _scratch(qkv))
-        compiled.load().dsn_train_attention_back(*map(_at, arrays), *ctx.sizes)
+        kernels.load().dsn_train_attention_back(*map(_at, arrays), *ctx.sizes)
         return dqkv, None, None, None, None
 
 
@@ -136,7 +136,7 @@ def _wide(x: Tensor, weight: Tensor, bias: Tensor | None, other: int) -> Tensor:
     bias = filled.new_zeros(filled.shape[-1]) if bias is None else _fill(bias)
     y = x.new_empty(batch, frames, (bins - 3) // 2 + 1, outputs)
     sizes = (batch, frames, bins, inputs, outputs, filled.shape[-1], other)
-    compiled.load().dsn_train_conv(*map(_at, (x, filled, bias, y)), *sizes)
+    kernels.load().dsn_train_conv(*map(_at, (x, filled, bias, y)), *sizes)
     return y
 
 
@@ -150,7 +150,7 @@ def _mirrored(x: Tensor, weight: Tensor, bias: Tensor | None, other: int, wanted
     bias = filled.new_zeros(filled.shape[-1]) if bias is None else _fill(bias.repeat(2))
     y = x.new_empty(batch, frames, wanted, outputs)
     sizes = (batch, frames, bins, inputs, outputs, filled.shape[-1], other, wanted)
-    if compiled.load().dsn_train_conv_mirrored(*map(_at, (x, filled, bias, y)), *sizes):
+    if kernels.load().dsn_train_conv_mirrored(*map(_at, (x, filled, bias, y)), *sizes):
         raise MemoryError("there is no memory for two frames")
     return y
 
@@ -161,7 +161,7 @@ def _weights(a: Tensor, d: Tensor, other: int) -> Tensor:
     outputs = d.shape[-1]
     g = a.new_zeros(2, 3 * inputs, outputs + -outputs % WIDTH)
     sizes = (batch, frames, bins, inputs, outputs, g.shape[-1], other)
-    compiled.load().dsn_train_conv_weights(*map(_at, (a, d, g)), *sizes)
+    kernels.load().dsn_train_conv_weights(*map(_at, (a, d, g)), *sizes)
     return g[..., :outputs].unflatten(1, (3, inputs))
 
 

@@ -16,12 +16,10 @@ import torch
 from tqdm.auto import tqdm
 
 from .. import weights
-from ..utils.audio import Wav
-from ..utils.files import replacing
-from ..utils.files import sha256
-from ..data.rendered import Pool
-from ..data.rendered import key
+from ..data.rendered import Pool, key
 from ..inference.backends import for_files
+from ..utils.audio import Wav
+from ..utils.files import replacing, sha256
 
 SAMPLES = "taught.f16"
 """The teacher's output, raw little-endian 16-bit floats, shape (N, L)."""

@@ -15,28 +15,14 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
-from .. import kernels as compiled
-from .. import config
-from .. import weights
+from .. import config, kernels, weights
+from ..losses import level_gain, quality_loss, ratio_loss, target_ratio
+from ..model import DSN, Enhanced
+from ..policy import activation_ratio, hard_gate, random_gate, slimmable_gate
 from ..utils.files import replacing
-from ..losses import level_gain
-from ..losses import quality_loss
-from ..losses import ratio_loss
-from ..losses import target_ratio
-from ..model import DSN
-from ..model import Enhanced
-from ..policy import activation_ratio
-from ..policy import hard_gate
-from ..policy import random_gate
-from ..policy import slimmable_gate
-from .policy_training import pretrain
-from .policy_training import set_dial_unit
-from .optim import Mixtures
-from .optim import batch_indices
-from .optim import gumbel_noise
-from .optim import optimisers
-from .optim import update
 from .distillation import Taught
+from .optim import Mixtures, batch_indices, gumbel_noise, optimisers, update
+from .policy_training import pretrain, set_dial_unit
 
 MODEL = "model.safetensors"
 """The trained weights in the folder of a run."""
@@ -122,7 +108,9 @@ def check_length(pool: Mixtures, stft: config.Stft) -> None:
 def check_teacher(pool: Mixtures, loss: config.Loss) -> None:
     """Raises ValueError for a loss with a teacher and mixtures without its output."""
     if loss.teacher_weight and not isinstance(pool, Taught):
-        raise ValueError(f"teacher_weight is {loss.teacher_weight}; give the pool a teacher with dsn.training.distillation.Taught")
+        raise ValueError(
+            f"teacher_weight is {loss.teacher_weight}; give the pool a teacher with dsn.training.distillation.Taught"
+        )
 
 
 def drawn(pool: Mixtures, indices: Tensor, wanted: Tensor | None, loss: config.Loss, device: str) -> Batch:
@@ -137,8 +125,8 @@ def drawn(pool: Mixtures, indices: Tensor, wanted: Tensor | None, loss: config.L
 
 def warn_if_slow(device: str) -> None:
     """Warns of training on the CPU without the kernels of `dsn.kernels.training`."""
-    if device == "cpu" and not compiled.available():
-        warnings.warn(f"PyTorch alone takes two to three times as long here: {compiled.problem()}", stacklevel=3)
+    if device == "cpu" and not kernels.available():
+        warnings.warn(f"PyTorch alone takes two to three times as long here: {kernels.problem()}", stacklevel=3)
 
 
 def fingerprint(pool: Mixtures) -> str:

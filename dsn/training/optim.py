@@ -19,7 +19,7 @@ OF_A_SEED = 10_000_000
 
 
 class Mixtures(Protocol):
-    """What training reads: a fixed pool of mixtures, such as `dsn.data.rendered.Pool`, or an endless source of fresh ones."""
+    """What training reads: a fixed pool of mixtures or an endless source of fresh ones."""
 
     def __len__(self) -> int: ...
 

@@ -16,15 +16,9 @@ from tqdm.auto import tqdm
 from .. import config
 from ..losses import ratio_loss
 from ..model import DSN
-from ..policy import sample_gate
-from ..policy import standardise
-from .optim import Mixtures
-from .optim import batch_indices
-from .optim import gumbel_noise
-from .optim import optimisers
-from .optim import update
-from ..stft import analyse
-from ..stft import compress
+from ..policy import sample_gate, standardise
+from ..stft import analyse, compress
+from .optim import Mixtures, batch_indices, gumbel_noise, optimisers, update
 
 BATCH = 16
 LEARNING_RATE = 1e-2

@@ -11,9 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from dsn import config
-from dsn import dynamic
-from dsn import losses
+from dsn import config, dynamic, losses
 from dsn_book import exercises
 from dsn_book.exercises import Option, Verdict
 from tools import exercises as source

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from dsn import config
+from dsn import config, weights
 from dsn.data import test_pairs
-from dsn import weights
 from dsn.dial import gates
 from dsn.model import DSN
 from dsn_book.study import measure

@@ -14,8 +14,7 @@ from bs4 import BeautifulSoup
 from IPython.display import HTML
 from torch import nn
 
-from dsn import config
-from dsn import dynamic
+from dsn import config, dynamic
 from dsn.model import DSN
 from dsn_book.plots import backbones, tables
 from dsn_book.study import results, systems

@@ -6,8 +6,7 @@ import torch
 from bs4 import BeautifulSoup
 from matplotlib.patches import Rectangle
 
-from dsn.policy import gate_prob
-from dsn.policy import hard_gate
+from dsn.policy import gate_prob, hard_gate
 from dsn_book.plots import gates
 
 LOGITS = torch.tensor([[[0.0, 1.0], [0.0, -1.0]], [[0.0, -2.0], [0.0, -1.0]], [[1.0, 3.0], [0.0, -1.0]]])

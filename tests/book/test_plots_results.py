@@ -11,8 +11,7 @@ import torch
 from bs4 import BeautifulSoup
 from matplotlib.figure import Figure
 
-from dsn import config
-from dsn import losses
+from dsn import config, losses
 from dsn_book.plots import marks, results, training
 from dsn_book.plots.tradeoff import tradeoff, tradeoff_state
 

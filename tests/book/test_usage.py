@@ -5,8 +5,7 @@ import pandas
 import pytest
 import torch
 
-from dsn import config
-from dsn import dial
+from dsn import config, dial
 from dsn.model import DSN
 from dsn_book.study import gate_usage
 

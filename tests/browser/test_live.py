@@ -12,12 +12,9 @@ import soundfile
 import torch
 from bs4 import BeautifulSoup
 
-from dsn import config
-from dsn import weights
-from dsn.utils.audio import SAMPLE_RATE
-from dsn.utils.audio import resample
-from dsn.utils.audio import write
+from dsn import config, weights
 from dsn.model import DSN
+from dsn.utils.audio import SAMPLE_RATE, resample, write
 from dsn_book.plots import enhanced, unprocessed
 from dsn_book.plots.live import live, live_state
 from tests.corpora import speechlike

@@ -13,8 +13,8 @@ import torch
 from bs4 import BeautifulSoup
 
 from dsn import config
-from dsn.model import DSN
 from dsn.data.test_pairs import Pair
+from dsn.model import DSN
 from dsn_book import display, exercises
 from dsn_book.display import ASSETS
 from dsn_book.exercises import Option, quiz

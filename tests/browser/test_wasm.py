@@ -5,10 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from dsn import config
-from dsn import weights
-from dsn.model import DSN
+from dsn import config, weights
 from dsn.kernels.packing import pack
+from dsn.model import DSN
 from tests import node
 from tests.corpora import speechlike
 from tools import wasm
@@ -97,7 +96,7 @@ def test_weights_of_another_kind_are_refused(noisy):
 
 
 def test_file_was_built_from_these_sources():
-    assert wasm.built_from() == wasm.sources_hash(), "dsn/native has changed: run `python -m tools.wasm`"
+    assert wasm.built_from() == wasm.sources_hash(), "dsn/kernels/csrc has changed: run `python -m tools.wasm`"
 
 
 @node.needs_node

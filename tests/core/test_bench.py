@@ -12,19 +12,12 @@ import pytest
 import torch
 
 from dsn import __main__ as cli
-from dsn.inference import bench
-from dsn import config
-from dsn.data import test_pairs
-from dsn import weights
-from dsn.inference.bench import gtcrn
-from dsn.inference.bench import parts
-from dsn.inference.bench import peers
-from dsn.inference.bench import systems
-from dsn.inference.bench import timing
-from dsn.inference.bench.timing import WARM_UP
-from dsn.inference.bench.timing import Contestant
-from dsn.inference.bench.timing import Times
+from dsn import config, weights
 from dsn.commands import bench as command
+from dsn.data import test_pairs
+from dsn.inference import bench
+from dsn.inference.bench import gtcrn, parts, peers, systems, timing
+from dsn.inference.bench.timing import WARM_UP, Contestant, Times
 from dsn.model import DSN
 
 

@@ -13,21 +13,14 @@ import soundfile
 import torch
 
 from dsn import __main__ as cli
-from dsn.utils import audio
-from dsn import config
-from dsn.data import corpus
+from dsn import config, weights
+from dsn.commands.common import SHIPPED, reason
+from dsn.data import Corpus, Pool, corpus, draw, render, write_recipes
 from dsn.data import voicebank as download
 from dsn.evaluation import metrics
 from dsn.inference import backends as routes
-from dsn import weights
-from dsn.commands.common import SHIPPED
-from dsn.commands.common import reason
-from dsn.data import Corpus
-from dsn.data import Pool
-from dsn.data import draw
-from dsn.data import render
-from dsn.data import write_recipes
 from dsn.model import DSN
+from dsn.utils import audio
 from tests.core.test_workers import Deadly
 from tests.corpora import speechlike
 
@@ -118,7 +111,8 @@ before = set(sys.modules)
 from dsn.__main__ import main
 with contextlib.suppress(SystemExit):
     main(["enhance", "--help"])
-print(sorted({"pandas", "soundfile", "scipy", "onnxruntime", "dsn.config", "dsn.training.loop"} & (set(sys.modules) - before)))
+heavy = {"pandas", "soundfile", "scipy", "onnxruntime", "dsn.config", "dsn.training.loop"}
+print(sorted(heavy & (set(sys.modules) - before)))
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]" and "OUT_FOLDER" in done.stdout

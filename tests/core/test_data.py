@@ -11,22 +11,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dsn.utils import audio
 from dsn import config
-from dsn.data import sampling as drawing
-from dsn.utils import files
-from dsn.data import mixing
+from dsn.data import (
+    Corpus,
+    Noise,
+    Piece,
+    Recipe,
+    Room,
+    default_folder,
+    draw,
+    mixing,
+    read_recipes,
+    render,
+    write_recipes,
+)
 from dsn.data import rendered as pool
-from dsn.data import Corpus
-from dsn.data import Noise
-from dsn.data import Piece
-from dsn.data import Recipe
-from dsn.data import Room
-from dsn.data import default_folder
-from dsn.data import draw
-from dsn.data import read_recipes
-from dsn.data import render
-from dsn.data import write_recipes
+from dsn.data import sampling as drawing
+from dsn.utils import audio, files
 from tests.corpora import make_corpus, speechlike, write_manifest
 
 ROOT = Path(__file__).parent.parent

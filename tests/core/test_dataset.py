@@ -14,29 +14,30 @@ import numpy as np
 import pytest
 
 from dsn import config
-from dsn.data import decoded
-from dsn import effects
-from dsn.data import labels
+from dsn.data import (
+    Bump,
+    Corpus,
+    DecodedCorpus,
+    Effects,
+    Envelope,
+    FreshMixtures,
+    Microphone,
+    Noise,
+    Piece,
+    Recipe,
+    Room,
+    decoded,
+    draw,
+    effects,
+    labels,
+    mixing,
+    read_recipes,
+    render,
+    varied_mixing,
+    write_recipes,
+)
+from dsn.data.recipe import NO_NOISE_DB, NO_SPEECH_DB
 from dsn.evaluation import metrics
-from dsn.data import mixing
-from dsn.data import varied_mixing
-from dsn.data import Bump
-from dsn.data import Corpus
-from dsn.data import DecodedCorpus
-from dsn.data import Effects
-from dsn.data import Envelope
-from dsn.data import FreshMixtures
-from dsn.data import Microphone
-from dsn.data import Noise
-from dsn.data import Piece
-from dsn.data import Recipe
-from dsn.data import Room
-from dsn.data import draw
-from dsn.data import read_recipes
-from dsn.data import render
-from dsn.data import write_recipes
-from dsn.data.recipe import NO_NOISE_DB
-from dsn.data.recipe import NO_SPEECH_DB
 
 WIDE = dataclasses.replace(config.Data.wide(), samples=24000)
 ONE = WIDE.variations

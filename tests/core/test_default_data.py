@@ -13,16 +13,10 @@ import pytest
 import soundfile
 
 import dsn
-from dsn.data.corpus import SPLITS
-from dsn.data.corpus import Corpus
-from dsn.data.corpus import default_folder
+from dsn.data.corpus import SPLITS, Corpus, default_folder
+from dsn.data.mixing import SILENCE, render, rms, snr_db
+from dsn.data.recipe import Recipe, read_recipes
 from dsn.utils.files import sha256
-from dsn.data.mixing import SILENCE
-from dsn.data.mixing import render
-from dsn.data.mixing import rms
-from dsn.data.mixing import snr_db
-from dsn.data.recipe import Recipe
-from dsn.data.recipe import read_recipes
 
 FOLDER = default_folder()
 CLEAN = ["utterance", "file", "start", "stop", "speaker", "sex", "group", "source", "tier", "dnsmos_ovrl", "text"]

@@ -8,16 +8,10 @@ import pytest
 import torch
 
 from dsn import config
-from dsn.data import test_pairs
-from dsn.data import TEST_RECIPES
-from dsn.data import Corpus
-from dsn.data import draw
-from dsn.data import write_recipes
-from dsn.dial import dial_settings
-from dsn.dial import gates
-from dsn.dial import open_margin
-from dsn.model import DSN
+from dsn.data import TEST_RECIPES, Corpus, draw, test_pairs, write_recipes
 from dsn.data.recipe import Recipe
+from dsn.dial import dial_settings, gates, open_margin
+from dsn.model import DSN
 from tests.corpora import make_corpus
 
 SMALL = config.Model(channels=(4, 4, 8), past_frames=4, policy=config.Policy(bands=8, hidden=4))

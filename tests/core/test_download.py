@@ -17,12 +17,10 @@ import pandas as pd
 import pytest
 import soundfile
 
-from dsn.utils import audio
-from dsn.data import voicebank as download
+from dsn.data import Corpus, draw, render
 from dsn.data import download as fetch
-from dsn.data import Corpus
-from dsn.data import draw
-from dsn.data import render
+from dsn.data import voicebank as download
+from dsn.utils import audio
 from tests.corpora import speechlike
 
 DATA = np.random.default_rng(0).bytes(3_000_000)

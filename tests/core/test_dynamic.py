@@ -8,12 +8,7 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from dsn.dynamic import DynamicAttention
-from dsn.dynamic import DynamicConv
-from dsn.dynamic import DynamicConvTranspose
-from dsn.dynamic import DynamicDepthwise
-from dsn.dynamic import DynamicGRU
-from dsn.dynamic import DynamicLinear
+from dsn.dynamic import DynamicAttention, DynamicConv, DynamicConvTranspose, DynamicDepthwise, DynamicGRU, DynamicLinear
 
 BATCH, FRAMES, BINS, CHANNELS, PAST = 2, 11, 5, 8, 4
 LAYERS = [

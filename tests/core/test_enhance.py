@@ -7,17 +7,10 @@ import pytest
 import soundfile
 import torch
 
-from dsn.utils import audio
 from dsn import config
-from dsn.utils import files
-from dsn.inference.files import Job
-from dsn.inference.files import Report
-from dsn.inference.files import enhance_file
-from dsn.inference.files import enhance_wav
-from dsn.inference.files import plan
-from dsn.inference.files import total
-from dsn.model import DSN
-from dsn.model import Enhanced
+from dsn.inference.files import Job, Report, enhance_file, enhance_wav, plan, total
+from dsn.model import DSN, Enhanced
+from dsn.utils import audio, files
 
 
 @pytest.fixture(scope="module")

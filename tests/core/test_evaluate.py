@@ -8,18 +8,13 @@ import pytest
 import torch
 from pandas.testing import assert_frame_equal
 
-from dsn.utils import audio
 from dsn import config
-from dsn.evaluation.evaluate import evaluate
-from dsn.evaluation.evaluate import write_csv
+from dsn.evaluation.evaluate import evaluate, write_csv
 from dsn.evaluation.journal import Journal
-from dsn.macs import MacRow
-from dsn.macs import Macs
-from dsn.macs import MacTable
-from dsn.evaluation.metrics import METRICS
-from dsn.evaluation.metrics import score
-from dsn.evaluation.metrics import summarise
+from dsn.evaluation.metrics import METRICS, score, summarise
+from dsn.macs import MacRow, Macs, MacTable
 from dsn.model import DSN
+from dsn.utils import audio
 
 RATE = 16000
 QUICK = ("si_sdr_db",)

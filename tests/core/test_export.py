@@ -10,14 +10,11 @@ import pytest
 import torch
 
 from dsn import __main__ as cli
-from dsn import config
-from dsn import weights
-from dsn.inference.onnx_export import build
-from dsn.inference.onnx_export import export
+from dsn import config, weights
+from dsn.inference.backends.onnx import OnnxRoute, make_session
+from dsn.inference.onnx_export import build, export
 from dsn.inference.onnx_export.builder import OPSET
 from dsn.model import DSN
-from dsn.inference.backends.onnx import OnnxRoute
-from dsn.inference.backends.onnx import make_session
 from dsn.stft import analyse
 
 POLICY = config.Policy(bands=8, hidden=4)

@@ -8,15 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-from dsn.evaluation import gate_diagnostics
 from dsn import weights
-from dsn.evaluation.gate_diagnostics import as_row
-from dsn.evaluation.gate_diagnostics import check_not_oscillating
-from dsn.evaluation.gate_diagnostics import describe
-from dsn.evaluation.gate_diagnostics import diagnose
-from dsn.evaluation.gate_diagnostics import log_energy
-from dsn.evaluation.gate_diagnostics import probes
-from dsn.evaluation.gate_diagnostics import run_lengths
+from dsn.evaluation import gate_diagnostics
+from dsn.evaluation.gate_diagnostics import (
+    as_row,
+    check_not_oscillating,
+    describe,
+    diagnose,
+    log_energy,
+    probes,
+    run_lengths,
+)
 
 Decide = Callable[[np.ndarray], np.ndarray]
 

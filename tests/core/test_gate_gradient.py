@@ -8,12 +8,8 @@ import torch
 from torch import Tensor
 
 from dsn import config
-from dsn.backbones import Block
-from dsn.backbones import Decoder
-from dsn.backbones import Encoder
-from dsn.backbones import blocks
-from dsn.dynamic import DynamicConv
-from dsn.dynamic import DynamicConvTranspose
+from dsn.backbones import Block, Decoder, Encoder, blocks
+from dsn.dynamic import DynamicConv, DynamicConvTranspose
 from dsn.dynamic.gating import Branches
 from dsn.model import DSN
 from tests.core.test_dynamic import LAYERS, inputs, is_conv, make, run

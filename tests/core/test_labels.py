@@ -9,14 +9,8 @@ import numpy as np
 import pytest
 
 from dsn import config
-from dsn.data import labels
+from dsn.data import Corpus, Mixture, Pool, Recipe, draw, labels, render
 from dsn.evaluation import metrics
-from dsn.data import Corpus
-from dsn.data import Mixture
-from dsn.data import Pool
-from dsn.data import Recipe
-from dsn.data import draw
-from dsn.data import render
 from dsn.evaluation.metrics import Dnsmos
 
 DATA = config.Data(samples=16000)

@@ -6,13 +6,15 @@ import pytest
 import torch
 
 from dsn import config
-from dsn.losses import compressed_spectrum_loss
-from dsn.losses import fit_guide
-from dsn.losses import level_gain
-from dsn.losses import output_snr_db
-from dsn.losses import quality_loss
-from dsn.losses import ratio_loss
-from dsn.losses import target_ratio
+from dsn.losses import (
+    compressed_spectrum_loss,
+    fit_guide,
+    level_gain,
+    output_snr_db,
+    quality_loss,
+    ratio_loss,
+    target_ratio,
+)
 
 
 def signals() -> Any:

@@ -7,8 +7,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from dsn import config
-from dsn import macs
+from dsn import config, macs
 from dsn.model import DSN
 
 HOP = 256

@@ -11,8 +11,8 @@ import pytest
 import torch
 from pandas.testing import assert_frame_equal
 
-from dsn.evaluation import metrics
 from dsn.evaluation import dnsmos as mos
+from dsn.evaluation import metrics
 from tests.core.test_workers import Deadly
 
 RATE = 16000

@@ -6,8 +6,7 @@ import torch
 
 from dsn import config
 from dsn.model import DSN
-from dsn.policy import constant_gate
-from dsn.policy import periodic_gate
+from dsn.policy import constant_gate, periodic_gate
 
 HOP = 256
 KINDS: tuple[config.Kind, ...] = ("gru", "attention", "conv", "fc")

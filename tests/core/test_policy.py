@@ -4,19 +4,21 @@ from typing import Any
 import pytest
 import torch
 
-from dsn.policy import Policy
-from dsn.policy import activation_ratio
-from dsn.policy import band_edges
-from dsn.policy import constant_gate
-from dsn.policy import gate_prob
-from dsn.policy import hard_gate
-from dsn.policy import periodic_gate
-from dsn.policy import random_gate
-from dsn.policy import run_length_gate
-from dsn.policy import sample_gate
-from dsn.policy import segments_like
-from dsn.policy import slimmable_gate
-from dsn.policy import standardise
+from dsn.policy import (
+    Policy,
+    activation_ratio,
+    band_edges,
+    constant_gate,
+    gate_prob,
+    hard_gate,
+    periodic_gate,
+    random_gate,
+    run_length_gate,
+    sample_gate,
+    segments_like,
+    slimmable_gate,
+    standardise,
+)
 
 
 def test_bands_cover_every_bin_once():

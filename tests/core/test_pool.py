@@ -12,15 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dsn.utils import audio
 from dsn import config
-from dsn.data import labels
+from dsn.data import Corpus, Pool, Recipe, draw, labels, render
 from dsn.data import rendered as pool
-from dsn.data import Corpus
-from dsn.data import Pool
-from dsn.data import Recipe
-from dsn.data import draw
-from dsn.data import render
+from dsn.utils import audio
 
 DATA = config.Data(samples=4000)
 

@@ -7,8 +7,7 @@ from dsn import config
 from dsn.losses import ratio_loss
 from dsn.model import DSN
 from dsn.policy import hard_gate
-from dsn.training.policy_training import policy_logits
-from dsn.training.policy_training import pretrain
+from dsn.training.policy_training import policy_logits, pretrain
 
 SETTINGS = config.Train(loss=config.Loss(ratio="guided"), policy_steps=60, warmup=5, optimiser="muon")
 
@@ -25,7 +24,7 @@ class Pool:
         noisy = (noise * level[:, None])[indices]
         return noisy, noisy
 
-    def labels(self, metric):
+    def labels(self, metric, indices=None):
         raise AssertionError("the wanted ratios are given")
 
 

@@ -3,9 +3,7 @@ from typing import Any
 import pytest
 import torch
 
-from dsn.stft import analyse
-from dsn.stft import compress
-from dsn.stft import synthesise
+from dsn.stft import analyse, compress, synthesise
 
 N_FFT, HOP = 512, 256
 

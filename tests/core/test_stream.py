@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from dsn import config
+from dsn import config, weights
 from dsn.inference import backends as routes
-from dsn import weights
-from dsn.model import DSN
 from dsn.inference.stream import Enhancer
+from dsn.model import DSN
 
 SMALL = config.Model(channels=(4, 4, 8), groups=2, heads=2, past_frames=5, policy=config.Policy(bands=8, hidden=4))
 HOP = 256

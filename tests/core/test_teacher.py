@@ -10,18 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from dsn import config
-from dsn.training import distillation as teacher
-from dsn import weights
-from dsn.data import Corpus
-from dsn.data import Pool
-from dsn.data import draw
+from dsn import config, weights
+from dsn.data import Corpus, Pool, draw
 from dsn.losses import quality_loss
 from dsn.model import DSN
+from dsn.training import distillation as teacher
 from dsn.training.distillation import Taught
-from dsn.training.loop import Batch
-from dsn.training.loop import batch_loss
-from dsn.training.loop import train
+from dsn.training.loop import Batch, batch_loss, train
 
 DATA = config.Data(samples=4096)
 TRAIN = config.Train(

@@ -3,25 +3,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from dsn import kernels as compiled
-from dsn import config
-from dsn import weights
+from dsn import config, kernels, weights
 from dsn.model import DSN
-from dsn.policy import hard_gate
-from dsn.policy import slimmable_gate
+from dsn.policy import hard_gate, slimmable_gate
+from dsn.training.loop import Run, blind_gate, snapshot, train, warm_start
+from dsn.training.optim import ENDLESS, OF_A_SEED, batch_indices, gumbel_noise, learning_rate, optimisers, update
 from dsn.training.policy_training import policy_logits
-from dsn.training.optim import ENDLESS
-from dsn.training.optim import OF_A_SEED
-from dsn.training.optim import batch_indices
-from dsn.training.optim import gumbel_noise
-from dsn.training.optim import learning_rate
-from dsn.training.optim import optimisers
-from dsn.training.optim import update
-from dsn.training.loop import Run
-from dsn.training.loop import blind_gate
-from dsn.training.loop import snapshot
-from dsn.training.loop import train
-from dsn.training.loop import warm_start
 
 SAMPLES = 4096
 
@@ -40,7 +27,7 @@ class FakePool:
         noise = 0.05 * torch.randn(10, SAMPLES, generator=torch.Generator().manual_seed(0))
         return clean + noise[indices], clean
 
-    def labels(self, metric):
+    def labels(self, metric, indices=None):
         assert metric == "dnsmos_ovrl"
         return torch.linspace(1, 3, 10)
 
@@ -118,8 +105,8 @@ def test_mixtures_of_broken_hops_are_refused_before_the_policy_is_trained(tmp_pa
 
 
 def test_training_without_kernels_says_how_to_get_them(tmp_path, monkeypatch):
-    monkeypatch.setattr(compiled, "available", lambda: False)
-    monkeypatch.setattr(compiled, "problem", lambda: "not compiled; run: python -m dsn.kernels")
+    monkeypatch.setattr(kernels, "available", lambda: False)
+    monkeypatch.setattr(kernels, "problem", lambda: "not compiled; run: python -m dsn.kernels")
     with pytest.warns(UserWarning, match=r"two to three times as long here: not compiled; run: python -m dsn\.native"):
         log = train(replace(GUIDED, steps=1), FakePool(), tmp_path, progress=False)
     assert len(log) == 1

@@ -4,8 +4,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from dsn import config
-from dsn import weights
+from dsn import config, weights
 from dsn.model import DSN
 
 

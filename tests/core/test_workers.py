@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from dsn.utils.parallel import THREADS
-from dsn.utils.parallel import ordered
+from dsn.utils.parallel import THREADS, ordered
 
 
 class Deadly:

@@ -15,16 +15,11 @@ import tables
 import test_set
 import torch
 
-from dsn.utils import audio
-from dsn import config
-from dsn import weights
-from dsn.data import TEST_RECIPES
-from dsn.data import Corpus
-from dsn.data import draw
-from dsn.data import read_recipes
-from dsn.data import write_recipes
-from dsn.model import DSN
+from dsn import config, weights
+from dsn.data import TEST_RECIPES, Corpus, draw, read_recipes, write_recipes
 from dsn.data.recipe import Recipe
+from dsn.model import DSN
+from dsn.utils import audio
 from dsn_book.study import results
 from dsn_book.study.intervals import Table
 from tests.corpora import make_corpus, speechlike

@@ -7,10 +7,8 @@ from pathlib import Path
 import hard_set
 import pytest
 
-from dsn.data import Recipe
-from dsn.data import read_recipes
-from dsn.data.recipe import NO_NOISE_DB
-from dsn.data.recipe import NO_SPEECH_DB
+from dsn.data import Recipe, read_recipes
+from dsn.data.recipe import NO_NOISE_DB, NO_SPEECH_DB
 from dsn.data.varied_mixing import VOICE
 
 FOLDER = Path(hard_set.__file__).parent

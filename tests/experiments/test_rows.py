@@ -12,12 +12,11 @@ import pytest
 import rows
 import torch
 
-from dsn import config
+from dsn import config, weights
 from dsn.data import labels
-from dsn import weights
+from dsn.data.rendered import Pool
 from dsn.losses import target_ratio
 from dsn.model import DSN
-from dsn.data.rendered import Pool
 from dsn.training.loop import warm_start
 from dsn_book.pages.claims import CHOICES
 from dsn_book.study import results

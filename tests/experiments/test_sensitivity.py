@@ -10,9 +10,7 @@ import sensitivity
 import torch
 
 from dsn import config
-from dsn.data import Corpus
-from dsn.data import Pool
-from dsn.data import draw
+from dsn.data import Corpus, Pool, draw
 from dsn.model import DSN
 from tests.corpora import make_corpus
 

@@ -11,11 +11,10 @@ import pandas
 import pytest
 import tables
 
-from dsn import config
-from dsn import weights
-from dsn.utils.files import sha256
+from dsn import config, weights
 from dsn.model import DSN
 from dsn.training.loop import MODEL
+from dsn.utils.files import sha256
 from dsn_book.study import results
 
 FILES = [("test", f"t{k}", f"m{k // 2}", (0.0, 10.0)[k % 2]) for k in range(8)]

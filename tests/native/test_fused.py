@@ -10,14 +10,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dsn import kernels as compiled
-from dsn import config
+from dsn import config, kernels
+from dsn.dynamic import DynamicAttention, DynamicGRU
 from dsn.kernels import training as fused
-from dsn.dynamic import DynamicAttention
-from dsn.dynamic import DynamicGRU
 from dsn.model import DSN
 
-pytestmark = pytest.mark.skipif(not compiled.available(), reason=compiled.problem())
+pytestmark = pytest.mark.skipif(not kernels.available(), reason=kernels.problem())
 
 BATCH, FRAMES, BINS = 2, 23, 5
 GATES = ("none", "random", "open", "closed")
@@ -117,8 +115,8 @@ def test_training_step_equals_torch(model, calls, monkeypatch):
 
 def test_padded_lanes_and_many_sequences_of_every_variant(monkeypatch):
     layer, x = DynamicGRU(26, 2, 1, "frequency"), torch.randn(1, 7, 31, 26)
-    for variant in compiled.variants():
-        monkeypatch.setattr(compiled, "load", lambda load=compiled.load, v=variant: load(v))
+    for variant in kernels.variants():
+        monkeypatch.setattr(kernels, "load", lambda load=kernels.load, v=variant: load(v))
         check(layer, x, None, None)
         check(DynamicAttention(26, 2, 1, "time", 3), x, None, None)
         monkeypatch.undo()
@@ -133,7 +131,7 @@ def test_everything_else_stays_with_torch(reason, calls, monkeypatch):
         gru, attention, x = gru.double(), attention.double(), x.double()
         gate = None if gate is None else gate.double()
     if reason == "not compiled":
-        monkeypatch.setattr(compiled, "available", lambda: False)
+        monkeypatch.setattr(kernels, "available", lambda: False)
     with torch.set_grad_enabled(reason != "no gradient"):
         for layer in (gru, attention):
             layer(x, gate=gate, skip=reason == "skip")

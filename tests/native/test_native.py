@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from dsn import config
-from dsn import kernels as native
-from dsn import weights
+from dsn import config, kernels, weights
+from dsn.kernels.packing import pack
+from dsn.kernels.streaming import Kernel, Stream
 from dsn.model import DSN
 
-pytestmark = pytest.mark.skipif(not native.available(), reason=native.problem())
+pytestmark = pytest.mark.skipif(not kernels.available(), reason=kernels.problem())
 
 HOP = 256
 TINY = np.finfo(np.float32).tiny
@@ -62,7 +62,7 @@ def exact(model: DSN, wav: torch.Tensor, gate: torch.Tensor) -> tuple[torch.Tens
     return enhanced.wav[0], enhanced.logits[0, ..., 1] - enhanced.logits[0, ..., 0]
 
 
-def streamed(stream: native.Stream, wav: torch.Tensor, forced: torch.Tensor | None = None) -> torch.Tensor:
+def streamed(stream: Stream, wav: torch.Tensor, forced: torch.Tensor | None = None) -> torch.Tensor:
     hops = wav.numpy().reshape(-1, HOP)
     given = [None] * len(hops) if forced is None else forced[0].int().tolist()
     return torch.from_numpy(np.concatenate([stream.push(hop, forced=g) for hop, g in zip(hops, given, strict=True)]))
@@ -82,14 +82,14 @@ def test_every_kind_of_model_equals_the_module_in_every_variant(name):
             parameter.add_(0.1 * torch.randn_like(parameter))
     gate = random_gate(model, len(wav) // HOP)
     expected, _ = exact(model, wav, gate)
-    for variant in native.variants():
-        assert relative(streamed(native.Kernel(model, variant).stream(), wav, gate), expected) < 1e-5, variant
+    for variant in kernels.variants():
+        assert relative(streamed(Kernel(model, variant).stream(), wav, gate), expected) < 1e-5, variant
 
 
 def test_shipped_models_on_a_minute_with_their_own_gates(shipped):
     for name, model in shipped.items():
         wav = noise(60 if name == "mgt-dsn" else 5)
-        enhanced = native.Kernel(model).enhance(wav)
+        enhanced = Kernel(model).enhance(wav)
         expected = model.enhance(wav, gate=enhanced.gate)
         margins, wanted = enhanced.logits[..., 1], expected.logits[..., 1] - expected.logits[..., 0]
         assert relative(enhanced.wav, expected.wav) < 1e-5
@@ -100,7 +100,7 @@ def test_shipped_models_on_a_minute_with_their_own_gates(shipped):
 
 
 def test_gates_follow_the_dial_and_what_is_forced(shipped):
-    gates, stream = shipped["mgt-dsn"].config.n_gates, native.Kernel(shipped["mgt-dsn"]).stream()
+    gates, stream = shipped["mgt-dsn"].config.n_gates, Kernel(shipped["mgt-dsn"]).stream()
     hop = noise(0.05, seed=1).numpy()[:HOP]
     stream.push(hop, dial=1e6)
     assert stream.gates.tolist() == [1] * gates
@@ -115,23 +115,23 @@ def test_gates_follow_the_dial_and_what_is_forced(shipped):
     for _ in range(3):
         stream.push(hop)
     middle = float(np.sort(stream.margins)[gates // 2])
-    again = native.Kernel(shipped["mgt-dsn"]).stream()
+    again = Kernel(shipped["mgt-dsn"]).stream()
     for dial in (0.0, 0.0, -middle):
         again.push(hop, dial)
     assert again.gates.tolist() == [int(margin > middle) for margin in again.margins]
 
 
 def test_cost_of_a_frame_is_that_of_the_table(shipped):
-    kernel = native.Kernel(shipped["mgt-dsn"])
+    kernel = Kernel(shipped["mgt-dsn"])
     for gates in np.array([[0, 0, 0, 0, 0], [1, 0, 1, 0, 1], [1, 1, 1, 1, 1]])[:, : kernel.n_gates].tolist():
         assert kernel.frame_macs(np.array(gates)) == kernel.macs().total(gates)
     assert kernel.frame_macs() == kernel.macs().total()
-    assert native.Kernel(shipped["ftfnet"]).frame_macs() == shipped["ftfnet"].macs().total()
+    assert Kernel(shipped["ftfnet"]).frame_macs() == shipped["ftfnet"].macs().total()
 
 
 def test_whole_signals_equal_streams_and_the_module(shipped):
     model = shipped["mgt-dsn"]
-    kernel, wav = native.Kernel(model), torch.stack([noise(1.0), noise(1.0, seed=1)])[:, :-77]
+    kernel, wav = Kernel(model), torch.stack([noise(1.0), noise(1.0, seed=1)])[:, :-77]
     enhanced, expected = kernel.enhance(wav, dial=0.5), model.enhance(wav, dial=0.5)
     assert torch.equal(enhanced.gate, expected.gate)
     assert enhanced.wav.shape == wav.shape and enhanced.logits.shape == expected.logits.shape
@@ -145,7 +145,7 @@ def test_whole_signals_equal_streams_and_the_module(shipped):
 
 
 def test_reset_and_streams_side_by_side(shipped):
-    kernel = native.Kernel(shipped["mgt-dsn"])
+    kernel = Kernel(shipped["mgt-dsn"])
     signals = [noise(0.5, seed) for seed in range(4)]
     alone = [streamed(kernel.stream(), wav) for wav in signals]
     stream = kernel.stream()
@@ -171,7 +171,7 @@ def test_full_scale_silence_and_what_follows_it(shipped):
     silent = torch.zeros(64 * HOP)
     wav = torch.cat([loud, silent, loud])
     gate = random_gate(model, len(wav) // HOP)
-    stream = native.Kernel(model).stream()
+    stream = Kernel(model).stream()
     expected, _ = exact(model, wav, gate)
     assert relative(streamed(stream, wav, gate), expected) < 1e-5
     stream.reset()
@@ -185,7 +185,7 @@ def test_no_state_decays_into_subnormal_numbers(shipped, tail):
         for parameter in model.parameters():  # without biases everything decays towards 0
             parameter.mul_(parameter.dim() > 1)
     for each in (model.eval(), shipped["mgt-dsn"]):
-        stream = native.Kernel(each).stream()
+        stream = Kernel(each).stream()
         streamed(stream, noise(0.5))
         streamed(stream, torch.full((200 * HOP,), tail))
         memory = stream._state.view(np.float32)
@@ -194,7 +194,7 @@ def test_no_state_decays_into_subnormal_numbers(shipped, tail):
 
 
 def test_sizes_that_do_not_fit_are_refused(shipped):
-    kernel = native.Kernel(shipped["mgt-dsn"])
+    kernel = Kernel(shipped["mgt-dsn"])
     stream = kernel.stream()
     with pytest.raises(ValueError, match="takes 256 samples"):
         stream.push(np.zeros(255, dtype=np.float32))
@@ -220,9 +220,9 @@ def test_sizes_that_do_not_fit_are_refused(shipped):
 )
 def test_models_beyond_the_kernel_are_refused_with_the_reason(changes, message):
     with pytest.raises(ValueError, match=message):
-        native.pack(DSN(dataclasses.replace(config.Model(), **changes)))
+        pack(DSN(dataclasses.replace(config.Model(), **changes)))
 
 
 def test_an_unknown_variant_is_refused(shipped):
     with pytest.raises(ValueError, match="choose one of"):
-        native.Kernel(shipped["ftfnet"], "avx1024")
+        Kernel(shipped["ftfnet"], "avx1024")

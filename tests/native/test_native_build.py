@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 import hatch_build
-from dsn import kernels as native
-from dsn import weights
-from dsn.kernels import build
-from dsn.kernels import library
+from dsn import kernels, weights
+from dsn.kernels import build, library
+from dsn.kernels.packing import pack
+from dsn.kernels.streaming import Kernel
 
 DRIVER = r"""
 #include <stdio.h>
@@ -116,7 +116,7 @@ def sanitized(folder: Path, compiler: list[str], flags: tuple[str, ...]) -> Path
 
 @pytest.mark.parametrize("variant", build.variants())
 def test_sanitizers_find_nothing(variant, compiler, tmp_path):
-    if variant not in native.variants():
+    if variant not in kernels.variants():
         pytest.skip(f"this processor does not run {variant}")
     driver = sanitized(tmp_path, compiler, build.variants()[variant])
     rng = np.random.default_rng(0)
@@ -125,11 +125,11 @@ def test_sanitizers_find_nothing(variant, compiler, tmp_path):
         wav = (0.1 * rng.standard_normal(80 * 256)).astype(np.float32)
         gates = rng.integers(0, 2, (80, max(model.config.n_gates, 1))).astype(np.int8)
         paths = [tmp_path / "model", tmp_path / "wav", tmp_path / "gates"]
-        for path, data in zip(paths, (native.pack(model), wav, gates), strict=True):
+        for path, data in zip(paths, (pack(model), wav, gates), strict=True):
             path.write_bytes(data.tobytes())
         done = subprocess.run([driver, *paths], capture_output=True, check=False)
         assert done.returncode == 0, done.stderr.decode()
-        stream = native.Kernel(model, variant).stream()
+        stream = Kernel(model, variant).stream()
         given = gates if model.config.n_gates else [None] * len(gates)
         expected = [stream.push(hop, forced=g) for hop, g in zip(wav.reshape(-1, 256), given, strict=True)]
         assert np.abs(np.frombuffer(done.stdout, np.float32) - np.concatenate(expected)).max() < 1e-5
@@ -145,10 +145,9 @@ def no_compiler(monkeypatch):
 @pytest.fixture
 def copy(tmp_path) -> Path:
     """A repository of the kernel alone, with a library of old."""
-    for folder in (build.FOLDER, build.FOLDER.parent / "compiled"):
-        copied = tmp_path / "dsn" / folder.name
-        shutil.copytree(folder, copied, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
-    (tmp_path / "dsn" / "native" / "kernel_baseline.so").write_bytes(b"old")
+    kernels_folder = tmp_path / "dsn" / "kernels"
+    shutil.copytree(build.FOLDER.parent, kernels_folder, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+    (tmp_path / "dsn" / "kernels" / "csrc" / "kernel_baseline.so").write_bytes(b"old")
     return tmp_path
 
 
@@ -174,14 +173,14 @@ def test_installation_without_a_compiler_succeeds_and_says_what_to_do(copy, monk
     data, warnings = run_hook(copy)
     assert data == {"artifacts": []}
     assert "no C compiler no-such-compiler" in warnings[0] and "python -m dsn.kernels" in warnings[0]
-    assert not list((copy / "dsn" / "native").glob("*.so"))
+    assert not list((copy / "dsn" / "kernels" / "csrc").glob("*.so"))
 
 
 def test_installation_with_a_compiler_takes_the_libraries_along(copy, compiler):
     data, warnings = run_hook(copy)
-    assert data["artifacts"] == [f"/dsn/native/kernel_{variant}.so" for variant in build.variants()]
+    assert data["artifacts"] == [f"/dsn/kernels/csrc/kernel_{variant}.so" for variant in build.variants()]
     assert data["infer_tag"] and not data["pure_python"] and not warnings
-    best = library.open_library(build.library(copy / "dsn" / "native", "baseline"))
+    best = library.open_library(build.library(copy / "dsn" / "kernels" / "csrc", "baseline"))
     assert best.dsn_cpu() in (0, 1, 2)
 
 
@@ -215,20 +214,20 @@ def nothing_loaded():
 
 def test_without_libraries_the_kernel_is_not_available(nothing_loaded, monkeypatch, tmp_path):
     monkeypatch.setattr(build, "library", lambda folder, variant: tmp_path / variant)
-    assert not native.available() and native.variants() == ()
-    assert "not compiled" in native.problem() and "python -m dsn.kernels" in native.problem()
+    assert not kernels.available() and kernels.variants() == ()
+    assert "not compiled" in kernels.problem() and "python -m dsn.kernels" in kernels.problem()
     with pytest.raises(OSError, match="not compiled"):
-        native.Kernel(weights.load("ftfnet"))
+        Kernel(weights.load("ftfnet"))
 
 
 def test_a_library_of_other_sources_is_not_used(nothing_loaded, monkeypatch, compiler, tmp_path):
     build.compile_to(tmp_path / "baseline", ["-O1"])
     monkeypatch.setattr(build, "library", lambda folder, variant: tmp_path / variant)
-    assert native.variants() == ("baseline",)
+    assert kernels.variants() == ("baseline",)
     library._found.cache_clear()
     monkeypatch.setattr(build, "fingerprint", lambda: "others")
-    assert not native.available()
-    assert "compiled from other sources" in native.problem()
+    assert not kernels.available()
+    assert "compiled from other sources" in kernels.problem()
 
 
 def test_module_command_compiles(compiler, monkeypatch, tmp_path, capsys):
@@ -246,8 +245,6 @@ def test_module_command_compiles(compiler, monkeypatch, tmp_path, capsys):
 
 def test_no_flag_changes_how_the_process_computes():
     assert not {"-ffast-math", "-Ofast", "-funsafe-math-optimizations"} & {*build.FLAGS, *sum(build.X86.values(), ())}
-    code = (
-        "from dsn import native; native.variants(); import numpy as np; print(np.float32(1e-40) * np.float32(0.5) > 0)"
-    )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
+    code = "from dsn import kernels; kernels.variants(); import numpy as np; print(np.float32(1e-40) * np.float32(0.5) >
+    0)" run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
     assert run.stdout.strip() == "True"

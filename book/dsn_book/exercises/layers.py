@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from dsn import macs
-from dsn.dynamic import DynamicAttention
-from dsn.dynamic import DynamicLinear
+from dsn.dynamic import DynamicAttention, DynamicLinear
 from dsn.dynamic.gru import run_held
 
 from .verdict import Wrong, checked, expect, number, require

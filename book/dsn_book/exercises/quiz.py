@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from dsn import dial
 from dsn.data import test_pairs
-from dsn.utils.audio import SAMPLE_RATE
 from dsn.model import DSN
+from dsn.utils.audio import SAMPLE_RATE
 
 from .. import display
 from ..formatting import number

@@ -8,13 +8,9 @@ import torch
 
 from dsn import config
 from dsn.dynamic import DynamicLinear
-from dsn.losses import fit_guide
-from dsn.losses import ratio_loss
-from dsn.losses import target_ratio
+from dsn.losses import fit_guide, ratio_loss, target_ratio
 from dsn.model import DSN
-from dsn.policy import gate_prob
-from dsn.policy import hard_gate
-from dsn.policy import sample_gate
+from dsn.policy import gate_prob, hard_gate, sample_gate
 
 from .verdict import checked, expect, number, require, written
 

@@ -1,6 +1,7 @@
 """The live display: the reader's microphone, a file or a stored sentence through the network, in the reader's browser.
 
-The kernel of `dsn.kernels` runs there as WebAssembly, with the weights that `dsn.kernels.packing` makes. The scripts are
+The kernel of `dsn.kernels` runs there as WebAssembly, with the weights that `dsn.kernels.packing` makes. The scripts
+are
 `book/dsn_book/assets/live*`: the display itself, what it computes, what it draws, and its audio thread.
 """
 
@@ -14,9 +15,9 @@ import numpy as np
 from IPython.display import HTML
 from numpy.typing import NDArray
 
-from dsn.utils.audio import SAMPLE_RATE
-from dsn.model import DSN
 from dsn.kernels.packing import pack
+from dsn.model import DSN
+from dsn.utils.audio import SAMPLE_RATE
 
 from .. import display
 from ..formatting import number

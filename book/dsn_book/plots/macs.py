@@ -7,8 +7,7 @@ from collections.abc import Callable
 import pandas as pd
 from matplotlib.figure import Figure
 
-from dsn.macs import MacRow
-from dsn.macs import MacTable
+from dsn.macs import MacRow, MacTable
 
 from ..slider import Explorer
 from . import views

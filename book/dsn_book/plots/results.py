@@ -10,8 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from dsn.utils.audio import SAMPLE_RATE
-from dsn.utils.audio import Wav
+from dsn.utils.audio import SAMPLE_RATE, Wav
 
 from ..formatting import number
 from ..study.intervals import Table, spearman

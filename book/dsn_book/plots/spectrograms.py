@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dsn.utils.audio import SAMPLE_RATE
 from dsn.config import Stft
 from dsn.stft import analyse
+from dsn.utils.audio import SAMPLE_RATE
 
 from ..study.gate_usage import MEAN
 from . import style

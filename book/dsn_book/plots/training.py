@@ -12,8 +12,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from dsn.config import Guide
-from dsn.losses import fit_guide
-from dsn.losses import target_ratio
+from dsn.losses import fit_guide, target_ratio
 
 from ..formatting import number
 from ..slider import Explorer
@@ -91,7 +90,7 @@ def _map_drawing(values: Tensor, guide: Guide, alt: str) -> str:
 
 
 def training_curves(log: pandas.DataFrame) -> tuple[Figure, str]:
-    """Loss terms, and activation ratios (target, sampled, deterministic), over the steps of a `dsn.training.loop` log."""
+    """Loss terms, and activation ratios (target, sampled, deterministic), over the steps of a training log."""
     figure, (upper, lower) = new_figure(4.8, 2, sharex=True)
     upper.plot(log["step"], log["quality_loss"], color=INK, label="distance to clean")
     upper.plot(log["step"], log["ratio_loss"], color=SERIES[3], linestyle="--", label="distance to the target ratio")

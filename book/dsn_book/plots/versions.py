@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dsn.macs import MacTable
 from dsn.evaluation.metrics import score
+from dsn.macs import MacTable
 from dsn.model import DSN
 
 METRICS = ("si_sdr_db", "pesq_wb")

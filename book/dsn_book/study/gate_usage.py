@@ -12,11 +12,11 @@ import numpy as np
 import pandas
 from numpy.typing import NDArray
 
-from dsn.utils.audio import Wav
 from dsn.config import Stft
-from dsn.dial import gates
 from dsn.data.mixing import ACTIVE_DB
+from dsn.dial import gates
 from dsn.model import DSN
+from dsn.utils.audio import Wav
 
 from .intervals import Table, spearman
 

@@ -8,12 +8,11 @@ from typing import Any
 import pandas
 from tqdm.auto import tqdm
 
-from dsn import config
-from dsn.evaluation import metrics
-from dsn import weights
-from dsn.dial import gates
-from dsn.model import DSN
+from dsn import config, weights
 from dsn.data.test_pairs import Pair
+from dsn.dial import gates
+from dsn.evaluation import metrics
+from dsn.model import DSN
 
 
 def gate_table(model: DSN, pairs: Sequence[Pair], dial: float = 0.0) -> pandas.DataFrame:

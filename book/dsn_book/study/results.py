@@ -71,8 +71,10 @@ def manifest(place: str | Path | None = None) -> dict[str, Any]:
 
 def benchmark() -> Benchmark:
     """The stored run of `python -m dsn bench`. Raises FileNotFoundError if this copy has none."""
-    from dsn.inference.bench import FILES
-    from dsn.inference.bench import Benchmark  # it loads torch, which no other table needs
+    from dsn.inference.bench import (
+        FILES,
+        Benchmark,  # it loads torch, which no other table needs
+    )
 
     about = json.loads((folder() / "bench.json").read_text(encoding="utf-8"))
     return Benchmark(**{name: table(file) for name, file in FILES.items()}, hardware=about)

@@ -28,9 +28,9 @@ def missing(name: str) -> str:
         absent = [package for package in ("onnx", "onnxruntime") if importlib.util.find_spec(package) is None]
         return f'it needs {" and ".join(absent)}; install them with pip install "dsn[onnx]"' if absent else ""
     if name == "native":
-        from ... import kernels as native
+        from ... import kernels
 
-        return "" if native.available() else native.problem()
+        return "" if kernels.available() else kernels.problem()
     if name != "torch":
         raise ValueError(f"route {name!r} is unknown; choose one of {', '.join(NAMES)} or auto")
     return ""

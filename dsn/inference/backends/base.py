@@ -11,8 +11,7 @@ from torch import Tensor, nn
 
 from ... import config
 from ...macs import MacTable
-from ...model import DSN
-from ...model import Enhanced
+from ...model import DSN, Enhanced
 from ...stft import as_batch
 
 Array = np.ndarray

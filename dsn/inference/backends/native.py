@@ -5,19 +5,15 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from ... import kernels as native
-from ...model import DSN
-from ...model import Enhanced
-from .base import Array
-from .base import Forced
-from .base import Route
-from .base import check_forced
+from ...kernels.streaming import Kernel, Stream
+from ...model import DSN, Enhanced
+from .base import Array, Forced, Route, check_forced
 
 
 class NativeSession:
     """Streams of a kernel, one after another."""
 
-    def __init__(self, streams: list[native.Stream], n_gates: int) -> None:
+    def __init__(self, streams: list[Stream], n_gates: int) -> None:
         self.streams, self.n_gates = streams, n_gates
 
     def step(self, hop: Array, dial: float = 0.0, forced: Forced = None) -> tuple[Array, Array]:
@@ -43,7 +39,7 @@ class NativeRoute(Route):
 
     def __init__(self, model: DSN, variant: str | None = None) -> None:
         super().__init__(model)
-        self.kernel = native.Kernel(model, variant)
+        self.kernel = Kernel(model, variant)
 
     def open(self, streams: int = 1) -> NativeSession:
         """A session; all share the kernel's weights."""

@@ -11,12 +11,9 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from ..onnx_export import build
 from ...model import DSN
-from .base import Array
-from .base import Forced
-from .base import Route
-from .base import check_forced
+from ..onnx_export import build
+from .base import Array, Forced, Route, check_forced
 
 KINDS = {"tensor(float)": np.float32, "tensor(int64)": np.int64}
 

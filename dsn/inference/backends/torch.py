@@ -5,13 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ...model import DSN
-from ...model import Enhanced
-from ...model import State
-from .base import Array
-from .base import Forced
-from .base import Route
-from .base import check_forced
+from ...model import DSN, Enhanced, State
+from .base import Array, Forced, Route, check_forced
 
 
 class TorchSession:

@@ -15,21 +15,12 @@ import numpy as np
 import pandas
 import torch
 
-from ... import config
-from ... import weights
+from ... import config, weights
 from .hardware import describe
-from .parts import Part
-from .parts import by_gate
-from .parts import by_kind
+from .parts import Part, by_gate, by_kind
 from .peers import installed
-from .systems import BASELINE
-from .systems import Row
-from .systems import open_routes
-from .systems import rows
-from .systems import sound
-from .timing import Contestant
-from .timing import Times
-from .timing import measure
+from .systems import BASELINE, Row, open_routes, rows, sound
+from .timing import Contestant, Times, measure
 
 COLUMNS = [
     "route",

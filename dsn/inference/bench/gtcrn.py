@@ -16,15 +16,9 @@ from onnx import helper
 from torch import nn
 
 from ... import macs
-from ..onnx_export.builder import IR_VERSION
-from ..onnx_export.builder import OPSET
-from ..onnx_export.builder import Builder
-from ..onnx_export.builder import value_info
-from ..onnx_export.layers import dense
-from ..onnx_export.layers import gru
-from ..backends.onnx import Network
-from ..backends.onnx import OnnxSession
-from ..backends.onnx import make_session
+from ..backends.onnx import Network, OnnxSession, make_session
+from ..onnx_export.builder import IR_VERSION, OPSET, Builder, value_info
+from ..onnx_export.layers import dense, gru
 
 Array = np.ndarray
 

@@ -15,11 +15,10 @@ import numpy as np
 import torch
 
 from ... import config
-from .. import backends as routes
 from ...model import DSN
+from .. import backends as routes
 from .systems import stepper
-from .timing import Contestant
-from .timing import measure
+from .timing import Contestant, measure
 
 Array = np.ndarray
 

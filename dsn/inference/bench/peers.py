@@ -67,9 +67,7 @@ def webrtc() -> Peer:
 
 def gtcrn() -> Peer:
     """A graph of GTCRN's structure with random weights in ONNX Runtime (16 kHz, hops of 16 ms)."""
-    from .gtcrn import FRAME_RATE
-    from .gtcrn import build
-    from .gtcrn import stepper
+    from .gtcrn import FRAME_RATE, build, stepper
 
     proto, macs = build()
     step = stepper(proto, _noise(256 * 100).reshape(-1, 256))

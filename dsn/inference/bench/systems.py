@@ -9,19 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ... import config
-from .. import backends as routes
-from ...data import test_pairs
-from ... import weights
-from ...data import TEST_RECIPES
-from ...data import Corpus
-from ...data import default_folder
-from ...data import read_recipes
-from ...data import render
+from ... import config, weights
+from ...data import TEST_RECIPES, Corpus, default_folder, read_recipes, render, test_pairs
 from ...dial import open_margin
 from ...model import DSN
-from ..backends import Forced
-from ..backends import Route
+from .. import backends as routes
+from ..backends import Forced, Route
 from .timing import Contestant
 
 Array = np.ndarray

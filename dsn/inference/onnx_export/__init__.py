@@ -15,11 +15,9 @@ import onnx
 from onnx import helper
 
 from ... import __version__
-from ...utils.files import replacing
 from ...model import DSN
-from .builder import IR_VERSION
-from .builder import OPSET
-from .builder import value_info
+from ...utils.files import replacing
+from .builder import IR_VERSION, OPSET, value_info
 from .network import Frame
 
 

@@ -12,21 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...backbones import SLOPE
-from ...backbones import Block
-from ...backbones import Decoder
-from ...backbones import Encoder
-from ...dynamic import DynamicAttention
-from ...dynamic import DynamicConv
-from ...dynamic import DynamicDepthwise
+from ...backbones import SLOPE, Block, Decoder, Encoder
+from ...dynamic import DynamicAttention, DynamicConv, DynamicDepthwise
 from .builder import Builder
-from .layers import array
-from .layers import conv
-from .layers import dense
-from .layers import depthwise
-from .layers import gru
-from .layers import norm
-from .layers import padded
+from .layers import array, conv, dense, depthwise, gru, norm, padded
 
 
 class Ring(NamedTuple):

@@ -13,10 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...dynamic import DynamicConv
-from ...dynamic import DynamicDepthwise
-from .builder import Array
-from .builder import Builder
+from ...dynamic import DynamicConv, DynamicDepthwise
+from .builder import Array, Builder
 
 
 def array(x: Tensor | None) -> Array:

@@ -6,25 +6,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ...backbones import Block
-from ...backbones import FTFNet
+from ...backbones import Block, FTFNet
 from ...model import DSN
-from ...policy import OPEN
-from ...policy import Policy
-from .blocks import Ring
-from .blocks import attend_frequency
-from .blocks import attend_ring
-from .blocks import decode
-from .blocks import encode
-from .blocks import join
-from .blocks import project
-from .blocks import recur
-from .blocks import write
+from ...policy import OPEN, Policy
+from .blocks import Ring, attend_frequency, attend_ring, decode, encode, join, project, recur, write
 from .builder import Builder
-from .layers import array
-from .layers import dense
-from .layers import gru
-from .layers import norm
+from .layers import array, dense, gru, norm
 
 FLOOR = 1e-24
 """Least power of a bin, where its compression is taken as constant; as in `dsn.stft.compress`."""

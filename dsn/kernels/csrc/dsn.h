@@ -1,6 +1,6 @@
 /* Frame-by-frame speech enhancement: FTF-Net and DSN, with closed gates that cost nothing.
 
-   A model is one block of packed weights (dsn/native/packing.py writes it; nothing in it points anywhere), a stream one
+   A model is one block of packed weights (dsn/kernels/packing.py writes it; nothing in it points anywhere), a stream one
    block of state. Both are the caller's memory, aligned to 64 bytes. No call allocates, locks, or touches anything but
    its arguments, so any number of streams may run in any number of threads, each state in one of them at a time. */
 #ifndef DSN_H

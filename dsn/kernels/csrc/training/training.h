@@ -1,7 +1,7 @@
 /* Fused layers for training on a CPU: forward passes that keep what their gradients need, and the gradients.
 
    Groups and heads are filled up with zeros to 16 floats. The caller gives all memory; arrays are dense and row-major.
-   dsn/fused.py makes them PyTorch functions, dsn/dynamic is their definition. */
+   dsn/kernels/training.py makes them PyTorch functions, dsn/dynamic is their definition. */
 #ifndef DSN_TRAINING_H
 #define DSN_TRAINING_H
 #define N 16 /* floats of a unit, whatever the width of the machine's vectors: compilers split them */

@@ -8,8 +8,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from .utils.audio import SAMPLE_RATE
-from .utils.audio import Wav
+from ..utils.audio import SAMPLE_RATE, Wav
 
 Spectrum = NDArray[np.complex64]
 

@@ -10,20 +10,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from .utils.audio import SAMPLE_RATE
-from .utils.audio import Wav
-from .fourier import Spectrum
-from .fourier import fast_length
-from .fourier import irfft
-from .fourier import log2_hz
-from .fourier import rfft
-from .fourier import spread
-from .data.mixing import early_part
-from .data.mixing import room_response
-from .data.recipe import Bump
-from .data.recipe import Envelope
-from .data.recipe import Microphone
-from .data.recipe import Room
+from ..utils.audio import SAMPLE_RATE, Wav
+from .fourier import Spectrum, fast_length, irfft, log2_hz, rfft, spread
+from .mixing import early_part, room_response
+from .recipe import Bump, Envelope, Microphone, Room
 
 MARGIN = 64
 """Samples of a track beyond the mixture's end that a change of speed takes in."""
