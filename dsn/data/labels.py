@@ -80,7 +80,7 @@ def lookup(table: Labels, recipes: Sequence[Recipe], metric: str, name: str) -> 
     absent = [recipe_id for recipe_id, value in found.items() if value is None]
     if absent:
         raise ValueError(
-            f"{name} lacks {metric} of {len(absent)} of {len(found)} mixtures, such as {absent[0]}; run dsn.data.labels.label"
+            f"{name} lacks {metric} of {len(absent)} of {len(found)} mixtures, such as {absent[0]}; see dsn.data.labels"
         )
     values = {recipe_id: value for recipe_id, value in found.items() if value is not None and math.isfinite(value)}
     if len(values) < len(found):

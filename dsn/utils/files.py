@@ -51,7 +51,7 @@ def packaged(name: str, known_by: str, package: Path | None = None, clone: Path 
     The package is dsn unless another is named, the clone the folder around it. Of the two it is the first that holds
     the file `known_by`; raises FileNotFoundError if this copy has neither.
     """
-    package = Path(__file__).resolve().parent if package is None else package
+    package = Path(__file__).resolve().parents[1] if package is None else package
     places = (package / f"_{name}", (package.parent if clone is None else clone) / name)
     for place in places:
         if (place / known_by).is_file():

@@ -245,6 +245,8 @@ def test_module_command_compiles(compiler, monkeypatch, tmp_path, capsys):
 
 def test_no_flag_changes_how_the_process_computes():
     assert not {"-ffast-math", "-Ofast", "-funsafe-math-optimizations"} & {*build.FLAGS, *sum(build.X86.values(), ())}
-    code = "from dsn import kernels; kernels.variants(); import numpy as np; print(np.float32(1e-40) * np.float32(0.5) >
-    0)" run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
+    code = (
+        "from dsn import kernels; kernels.variants(); import numpy as np; print(np.float32(1e-40) / np.float32(2) > 0)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
     assert run.stdout.strip() == "True"
