@@ -24,7 +24,7 @@ from grains import RATE, Wav, place, room, shaped, swell, unit
 from speech import VOICES, Voice, levelled, say, spoken
 from tqdm import tqdm
 
-from dsn.config import Data
+from dsn.config import DataConfig
 from dsn.data.corpus import SPLITS, Corpus
 from dsn.data.recipe import Piece, Recipe, write_recipes
 from dsn.data.sampling import draw
@@ -181,7 +181,7 @@ def make_recipes() -> None:
 def whole(corpus: Corpus, row: Any, seed: int, snr_db: float, kind: str) -> Recipe:
     """A mixture of one whole utterance, which begins 0.25 s after the noise and ends 0.1 s before it."""
     lead, length = RATE // 4, int(row.stop - row.start)
-    data = Data(
+    data = DataConfig(
         samples=lead + length + RATE // 10,
         level_db_min=-32,
         level_db_max=-20,

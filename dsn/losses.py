@@ -63,7 +63,7 @@ def output_snr_db(enhanced: Tensor, clean: Tensor) -> Tensor:
     return 10 * torch.log10((power + FLOOR) / (error + CEILING * power + FLOOR))
 
 
-def quality_loss(enhanced: Tensor, clean: Tensor, loss: config.Loss) -> Tensor:
+def quality_loss(enhanced: Tensor, clean: Tensor, loss: config.LossConfig) -> Tensor:
     """Mean of `compressed_spectrum_loss` over the config's STFT sizes, less its weight times the output SNR.
 
     Shapes: enhanced, clean (B, L) -> scalar.

@@ -49,9 +49,9 @@ class DSN(nn.Module):
     Errors: ValueError for a signal that is no multiple of the hop, or gates of another shape.
     """
 
-    def __init__(self, model: config.Model | None = None) -> None:
+    def __init__(self, model: config.ModelConfig | None = None) -> None:
         super().__init__()
-        self.config = config.Model() if model is None else model
+        self.config = config.ModelConfig() if model is None else model
         stft, policy = self.config.stft, self.config.policy
         self.network = build(self.config)
         n_gates = self.config.n_gates

@@ -57,7 +57,7 @@ def load(name_or_path: str | Path) -> DSN:
     Raises: ValueError for an unknown name, a damaged file, unknown config keys or weights of another config.
     """
     path = locate(name_or_path)
-    model = DSN(config.Model.from_dict(_metadata(path)["config"]))
+    model = DSN(config.ModelConfig.from_dict(_metadata(path)["config"]))
     with safe_open(path, framework="pt") as stream:
         tensors = {key: stream.get_tensor(key) for key in stream.keys()}  # noqa: SIM118
     try:

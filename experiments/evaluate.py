@@ -31,7 +31,7 @@ from test_set import about, mixture_items, voicebank_items
 from tqdm.auto import tqdm
 
 from dsn import weights
-from dsn.config import Data
+from dsn.config import DataConfig
 from dsn.data import TEST_RECIPES, Corpus, Pool, draw, read_recipes, render
 from dsn.dial import dial_settings
 from dsn.evaluation.evaluate import Enhancer, Item, evaluate, write_csv
@@ -98,7 +98,7 @@ class Bench:
     def dial(self, model: DSN, ratio: float) -> float:
         """The dial that opens a share of the gates over validation mixtures."""
         corpus = Corpus(self.corpus)
-        drawn = [draw(corpus, "valid", seed, Data()) for seed in range(CALIBRATION)]
+        drawn = [draw(corpus, "valid", seed, DataConfig()) for seed in range(CALIBRATION)]
         noisy = [render(corpus, recipe).noisy for recipe in drawn]
         return dial_settings(model, noisy, [ratio])[0]
 

@@ -30,7 +30,7 @@ HARD_SEED, HARD_COUNT, APART = 40000, 20, 1000
 
 OFF = ("envelope", "change", "voices", "clean_only", "noise_only", "quiet", "low_snr", "high_snr", "clipping")
 NEUTRAL = replace(config.Variations(), **dict.fromkeys(OFF, 0.0))
-PLAIN = replace(config.Data.wide(), snr_db_max=15.0, level_db_min=-35.0, second_noise=0.0, rumble=0.0)
+PLAIN = replace(config.DataConfig.wide(), snr_db_max=15.0, level_db_min=-35.0, second_noise=0.0, rumble=0.0)
 
 TONES = tuple(COMPUTED + name for name in ("music", "alarm", "siren", "whistle"))
 IMPULSES = tuple(COMPUTED + name for name in ("keyboard", "knocks", "clatter"))
@@ -55,7 +55,7 @@ ONSET = (1.2, 3.0)
 
 def validation_recipes(corpus: Corpus) -> list[Recipe]:
     """The plain set: 60 different mixtures, ten at each SNR, without the variations of `config.Variations`."""
-    data = config.Data(rumble=0.4)
+    data = config.DataConfig(rumble=0.4)
     return [
         draw(corpus, SPLIT, VALIDATION_SEED + k, data, snr_db=SNRS_DB[k % len(SNRS_DB)])
         for k in range(VALIDATION_COUNT)

@@ -31,12 +31,12 @@ class Row:
     """A row of a table: its config, the row it starts from, hours of audio and number of seeds."""
 
     name: str
-    train: config.Train
+    train: config.TrainConfig
     start: str | None
     hours: float
     seeds: int
 
-    def seeded(self, seed: int) -> config.Train:
+    def seeded(self, seed: int) -> config.TrainConfig:
         """The config of one seed."""
         return replace(self.train, seed=seed)
 
@@ -46,11 +46,11 @@ def steps(hours: float) -> int:
     return round(hours * 3600 * config.Stft().sample_rate / (SAMPLES * BATCH))
 
 
-def schedule(hours: float) -> config.Train:
+def schedule(hours: float) -> config.TrainConfig:
     """Constant learning rate, a cool-down over the last fifth, averaged weights."""
-    return config.Train(
-        model=config.Model.ftfnet(),
-        loss=config.Loss(snr_weight=0.002),
+    return config.TrainConfig(
+        model=config.ModelConfig.ftfnet(),
+        loss=config.LossConfig(snr_weight=0.002),
         optimiser="muon",
         batch=BATCH,
         learning_rate=3e-3,
@@ -65,7 +65,9 @@ def schedule(hours: float) -> config.Train:
 def static_rows() -> list[Row]:
     """FTF-Net and its narrower copies."""
     return [
-        Row(name, replace(schedule(HOURS), model=config.Model.ftfnet(channels=channels)), None, HOURS, SEEDS[name])
+        Row(
+            name, replace(schedule(HOURS), model=config.ModelConfig.ftfnet(channels=channels)), None, HOURS, SEEDS[name]
+        )
         for name, channels in WIDTHS.items()
     ]
 

@@ -24,14 +24,14 @@ from dsn.losses import fit_guide
 from dsn_book.study.systems import AGAIN as SECOND
 from dsn_book.study.systems import from_second_trunk
 
-LOSS = config.Loss(snr_weight=0.002)
+LOSS = config.LossConfig(snr_weight=0.002)
 TEACHER = "ftfnet"
 """The row whose first seed the taught rows learn from, beside the clean signal."""
 
 TEACHER_WEIGHT = 0.5
 
-TRUNK = config.Train(
-    model=config.Model.ftfnet(),
+TRUNK = config.TrainConfig(
+    model=config.ModelConfig.ftfnet(),
     loss=LOSS,
     optimiser="muon",
     batch=2,
@@ -96,11 +96,11 @@ class Row:
     """A row of a table: its config, the row it starts from, and how many seeds it is planned with."""
 
     name: str
-    train: config.Train
+    train: config.TrainConfig
     start: str | None
     seeds: int
 
-    def seeded(self, seed: int) -> config.Train:
+    def seeded(self, seed: int) -> config.TrainConfig:
         """The config of one seed."""
         return replace(self.train, seed=seed if self.start is None else BRANCH_SEED + seed)
 
@@ -113,19 +113,21 @@ def guide(pool: Pool, ratio: float, metric: config.GuideMetric = "dnsmos_ovrl", 
     return fit_guide(values, span, ratio)
 
 
-def fixed(ratio: float) -> config.Loss:
+def fixed(ratio: float) -> config.LossConfig:
     """Loss of DSN: one ratio for every mixture."""
     return replace(LOSS, ratio="fixed", ratio_weight=RATIO_WEIGHT, target_ratio=ratio)
 
 
-def guided(target: config.Guide) -> config.Loss:
+def guided(target: config.Guide) -> config.LossConfig:
     """Loss of MGT-DSN: a ratio that falls with the metric of the input."""
     return replace(LOSS, ratio="guided", ratio_weight=RATIO_WEIGHT, guide=target)
 
 
-def slim(train: config.Train, loss: config.Loss, static_share: config.Share = SHARE, **model: Any) -> config.Train:
-    """The config of a network with gates; `model` are further settings of `config.Model`."""
-    network = config.Model(static_share=static_share, **model)
+def slim(
+    train: config.TrainConfig, loss: config.LossConfig, static_share: config.Share = SHARE, **model: Any
+) -> config.TrainConfig:
+    """The config of a network with gates; `model` are further settings of `config.ModelConfig`."""
+    network = config.ModelConfig(static_share=static_share, **model)
     return replace(train, model=network, loss=loss, policy_steps=POLICY_STEPS, noise_until=0.0)
 
 
@@ -137,7 +139,7 @@ def taught(row: Row) -> Row:
 
 def main_rows(pool: Pool) -> list[Row]:
     """The main table: FTF-Net, DSN, MGT-DSN, other targets, random gates, narrower static networks."""
-    slim_trunk = replace(TRUNK, model=config.Model(static_share=SHARE), loss=replace(LOSS, ratio="slimmable"))
+    slim_trunk = replace(TRUNK, model=config.ModelConfig(static_share=SHARE), loss=replace(LOSS, ratio="slimmable"))
     rows = [
         Row("trunk", TRUNK, None, 3),
         Row("ftfnet", BRANCH, "trunk", 3),
@@ -151,10 +153,10 @@ def main_rows(pool: Pool) -> list[Row]:
     rows.append(Row("mgt-dsn-wide", wide, "trunk-slim", 3))
     rows += [taught(row) for row in rows if row.name in ("ftfnet", "mgt-dsn")]
     blind = replace(LOSS, ratio="random", target_ratio=RATIOS[""])
-    random = replace(BRANCH, model=config.Model(static_share=SHARE), loss=blind)
+    random = replace(BRANCH, model=config.ModelConfig(static_share=SHARE), loss=blind)
     rows.append(Row("random-gate-trained", random, "trunk-slim", 2))
     for ending, channels in WIDTHS.items():
-        static, trunk = replace(TRUNK, model=config.Model.ftfnet(channels=channels)), f"trunk-narrow{ending}"
+        static, trunk = replace(TRUNK, model=config.ModelConfig.ftfnet(channels=channels)), f"trunk-narrow{ending}"
         rows.append(Row(trunk, static, None, 2))
         rows.append(Row(f"ftfnet-narrow{ending}", replace(BRANCH, model=static.model), trunk, 2))
     rows.append(Row(AGAIN, slim_trunk, None, 1))
@@ -182,7 +184,7 @@ def ablation_rows(pool: Pool) -> list[Row]:
         if has_labels(pool, metric):
             trains[f"guide-{name}"] = slim(SHORT, guided(guide(pool, RATIOS[""], metric)))
     trains["gate-drawn"] = replace(slim(SHORT, usual), noise_until=NOISE_UNTIL)
-    trains["gate-shared"] = slim(SHORT, usual, policy=config.Policy(gates="shared"))
+    trains["gate-shared"] = slim(SHORT, usual, policy=config.PolicyConfig(gates="shared"))
     trains["state-running"] = slim(SHORT, usual, closed_state="running")
     trains["map-steep"] = slim(SHORT, guided(steep(usual.guide)))
     trains["map-narrow"] = slim(SHORT, guided(narrow(usual.guide)))
@@ -192,7 +194,7 @@ def ablation_rows(pool: Pool) -> list[Row]:
     return [*kind_rows(usual), *(Row(name, train, *starts[name]) for name, train in trains.items())]
 
 
-def kind_rows(usual: config.Loss) -> list[Row]:
+def kind_rows(usual: config.LossConfig) -> list[Row]:
     """Which kinds of layers are dynamic, half of each; all from the static trunk, which prefers none of them."""
     trains = {"short-ftfnet": SHORT, "all-halved": slim(SHORT, usual, static_share=config.Share.all(0.5))}
     trains |= {f"only-{kind}": slim(SHORT, usual, static_share=config.Share.only(kind)) for kind in KINDS}
@@ -225,7 +227,7 @@ def backbone_rows(pool: Pool) -> list[Row]:
     rows, ratio = [], RATIOS[""]
     losses = fixed(ratio), guided(guide(pool, ratio))
     for backbone in BACKBONES:
-        static = replace(TRUNK, model=config.Model.ftfnet(backbone=backbone), steps=2000)
+        static = replace(TRUNK, model=config.ModelConfig.ftfnet(backbone=backbone), steps=2000)
         trunk = f"trunk-{backbone}"
         rows += [Row(trunk, static, None, 1), Row(backbone, replace(SHORT, model=static.model), trunk, 1)]
         for name, loss in zip(("dsn", "mgt-dsn"), losses, strict=True):

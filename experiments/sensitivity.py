@@ -24,7 +24,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from dsn import weights
-from dsn.config import STAGES, Model, Share
+from dsn.config import STAGES, ModelConfig, Share
 from dsn.data.rendered import Pool
 from dsn.evaluation.evaluate import write_csv
 from dsn.evaluation.metrics import pesq_wb
@@ -60,7 +60,7 @@ def closed(model: DSN, stage: str) -> Tensor:
 
 def slimmed(share: Share) -> DSN:
     """An untrained network; without dynamic parts FTF-Net itself."""
-    return DSN(Model(static_share=share) if share.slim else Model.ftfnet())
+    return DSN(ModelConfig(static_share=share) if share.slim else ModelConfig.ftfnet())
 
 
 def forward(model: DSN, noisy: Tensor, gate: Tensor | None) -> Tensor:

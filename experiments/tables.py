@@ -81,7 +81,7 @@ def rated_alike(files: Table) -> Table:
 
 def full_cost() -> float:
     """MMAC/s of FTF-Net."""
-    return float(DSN(config.Model.ftfnet()).macs().mmacs_per_s())
+    return float(DSN(config.ModelConfig.ftfnet()).macs().mmacs_per_s())
 
 
 def of_dial(files: Table) -> Row:

@@ -29,7 +29,7 @@ UNSEEN = ("boat_engine", "kitchen_tap", "typing")
 OF_KIND = {True: 2, False: 4}
 """Mixtures of a recorded kind that training has, and of one that it has not; of each synthetic kind there are three."""
 
-DATA = config.Data(second_noise=0.0)
+DATA = config.DataConfig(second_noise=0.0)
 FIRST_SEED = 7000
 
 

@@ -120,7 +120,7 @@ def main() -> None:
         if arguments.core is not None:
             os.sched_setaffinity(0, [arguments.core])
         torch.set_num_threads(1)
-        mixtures = FreshMixtures(Corpus(arguments.corpus), "train", config.Data.wide(), cache=arguments.cache)
+        mixtures = FreshMixtures(Corpus(arguments.corpus), "train", config.DataConfig.wide(), cache=arguments.cache)
         for seed in arguments.seed:
             for name in arguments.rows:
                 run(rows[name], seed, mixtures, arguments.runs, arguments.device)

@@ -24,12 +24,12 @@ class NetworkState(NamedTuple):
 class Backbone(nn.Module):
     """Encoder, blocks and decoder, one stage after another; the blocks are attributes with their stage's name.
 
-    Shapes: feats (B, P, T, F) and per stage of `config.Model.stages` a gate (B, T), or None for one without dynamic
+    Shapes: feats (B, P, T, F) and per stage of the config's `stages` a gate (B, T), or None for one without dynamic
             parts -> mask features (B, P, T, F).
     State:  `NetworkState`; None is the start of a signal. Causal, no look-ahead.
     """
 
-    def __init__(self, model: config.Model) -> None:
+    def __init__(self, model: config.ModelConfig) -> None:
         super().__init__()
         self.stages = model.stages
         self.encoder = Encoder(model)
@@ -39,7 +39,7 @@ class Backbone(nn.Module):
             self.add_module(stage, self.block(model, stage, sizes[-1]))
         self.decoder = Decoder(model, sizes)
 
-    def block(self, model: config.Model, stage: str, bins: int) -> Recurrent:
+    def block(self, model: config.ModelConfig, stage: str, bins: int) -> Recurrent:
         """A new block for a stage between encoder and decoder, where frames have `bins`."""
         raise NotImplementedError
 

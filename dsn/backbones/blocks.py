@@ -28,7 +28,7 @@ class Recurrent(nn.Module):
     Closed gate: the dynamic groups and outputs add nothing; the residual path carries on.
     """
 
-    def __init__(self, model: config.Model, axis: Axis, channels: int) -> None:
+    def __init__(self, model: config.ModelConfig, axis: Axis, channels: int) -> None:
         super().__init__()
         features = 2 * channels if axis == "frequency" else channels
         groups = model.static(model.groups, "gru")
@@ -64,7 +64,7 @@ class Block(Recurrent):
     Closed gate: the dynamic groups, heads and outputs add nothing; the residual paths carry on.
     """
 
-    def __init__(self, model: config.Model, axis: Axis, attention_axis: Axis | None = None) -> None:
+    def __init__(self, model: config.ModelConfig, axis: Axis, attention_axis: Axis | None = None) -> None:
         channels, heads = model.channels[-1], model.static(model.heads, "attention")
         super().__init__(model, axis, channels)
         self.attention = DynamicAttention(

@@ -26,7 +26,7 @@ class Encoder(nn.Module):
     A gate that wants a gradient chooses once per output between closed and open frames (`Branches`).
     """
 
-    def __init__(self, model: config.Model) -> None:
+    def __init__(self, model: config.ModelConfig) -> None:
         super().__init__()
         sizes = [model.parts, *model.encoder_channels]
         static = [model.parts, *(model.static(channels, "conv") for channels in model.encoder_channels)]
@@ -88,7 +88,7 @@ class Decoder(nn.Module):
     Closed gate: dynamic channels of skips and layers are 0; the first layer reads the whole bottleneck all the same.
     """
 
-    def __init__(self, model: config.Model, sizes: list[int]) -> None:
+    def __init__(self, model: config.ModelConfig, sizes: list[int]) -> None:
         super().__init__()
         inputs = model.encoder_channels[::-1]
         static = [model.static(channels, "conv") for channels in inputs]

@@ -17,7 +17,7 @@ class FrameBlock(Recurrent):
     State and closed gate: as in `Recurrent`.
     """
 
-    def __init__(self, model: config.Model, bins: int) -> None:
+    def __init__(self, model: config.ModelConfig, bins: int) -> None:
         super().__init__(model, "time", model.channels[-1] * bins)
 
     def forward(
@@ -40,6 +40,6 @@ class CRN(Backbone):
     fourth layer (as in CRUSE's small models): it leaves 15 bins of 64 channels, where FTF-Net has 31.
     """
 
-    def block(self, model: config.Model, stage: str, bins: int) -> FrameBlock:
+    def block(self, model: config.ModelConfig, stage: str, bins: int) -> FrameBlock:
         """The only one."""
         return FrameBlock(model, bins)

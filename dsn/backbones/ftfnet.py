@@ -14,6 +14,6 @@ class FTFNet(Backbone):
     time: Block
     frequency_2: Block
 
-    def block(self, model: config.Model, stage: str, bins: int) -> Block:
+    def block(self, model: config.ModelConfig, stage: str, bins: int) -> Block:
         """Along time in the middle, along frequency before and after."""
         return Block(model, "time" if stage == "time" else "frequency")

@@ -16,7 +16,7 @@ class FrequencyTimeBlock(Block):
     State and closed gate: as in `Block`; the attention has no state.
     """
 
-    def __init__(self, model: config.Model) -> None:
+    def __init__(self, model: config.ModelConfig) -> None:
         super().__init__(model, "time", "frequency")
 
     def forward(
@@ -31,6 +31,6 @@ class FrequencyTimeBlock(Block):
 class HySTNet(Backbone):
     """Encoder, three frequency-time blocks and decoder; residual paths and norms as in FTF-Net are our choice."""
 
-    def block(self, model: config.Model, stage: str, bins: int) -> FrequencyTimeBlock:
+    def block(self, model: config.ModelConfig, stage: str, bins: int) -> FrequencyTimeBlock:
         """All three alike."""
         return FrequencyTimeBlock(model)

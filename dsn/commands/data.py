@@ -138,7 +138,7 @@ def run_pool(args: argparse.Namespace) -> int:
 
     from .. import config
 
-    settings: config.Data = read_config(config.Data, args.config)
+    settings: config.DataConfig = read_config(config.DataConfig, args.config)
     if args.print_config:
         print(json.dumps(settings.to_dict(), indent=2))
         return 0

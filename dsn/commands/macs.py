@@ -60,7 +60,7 @@ def collect(names: list[str]) -> dict[str, Any]:
     from .. import config, macs, weights
     from ..model import DSN
 
-    static = {form: DSN(config.Model.ftfnet(form=form)) for form in REFERENCES}
+    static = {form: DSN(config.ModelConfig.ftfnet(form=form)) for form in REFERENCES}
     whole = {form: model.macs().mmacs_per_s() for form, model in static.items()}
     models = [(REFERENCES[form], model) for form, model in static.items()]
     models += [(name, weights.load(name)) for name in dict.fromkeys(names)]

@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     """Train, or print the config."""
     from .. import config
 
-    train_config: config.Train = read_config(config.Train, args.config)
+    train_config: config.TrainConfig = read_config(config.TrainConfig, args.config)
     if args.print_config is not None:
         print_config(args.print_config or train_config)
         return 0

@@ -69,7 +69,7 @@ class Stft(Settings):
 
 
 @dataclass(frozen=True)
-class Policy(Settings):
+class PolicyConfig(Settings):
     """Size of the policy module and number of its gates (our choice; the paper leaves both open)."""
 
     bands: int = 32
@@ -120,7 +120,7 @@ class Share(Settings):
 
 
 @dataclass(frozen=True)
-class Model(Settings):
+class ModelConfig(Settings):
     """The slim network; without a policy it is static: FTF-Net, or what `backbone` names (see `dsn.backbones`).
 
     `static_share`: which part of each layer every frame runs. `closed_state`: what a closed gate does to memory along
@@ -136,7 +136,7 @@ class Model(Settings):
     static_share: Share = nested(Share, default=Share())
     closed_state: ClosedState = "held"
     backbone: Backbone = "ftfnet"
-    policy: Policy | None = nested(Policy, default=Policy())
+    policy: PolicyConfig | None = nested(PolicyConfig, default=PolicyConfig())
     stft: Stft = nested(Stft, default=Stft())
 
     def __post_init__(self) -> None:
@@ -166,7 +166,7 @@ class Model(Settings):
         check(self.past_frames > 0, f"past_frames is {self.past_frames}; it must be positive")
 
     @classmethod
-    def ftfnet(cls, **changes: Any) -> Model:
+    def ftfnet(cls, **changes: Any) -> ModelConfig:
         """The static baseline: no policy, every part static."""
         return cls(policy=None, static_share=Share.all(1), **changes)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Self
 
-from .model import Model
+from .model import ModelConfig
 from .settings import Settings, check, nested, one_of
 from .variations import Variations
 
@@ -38,7 +38,7 @@ class Guide(Settings):
 
 
 @dataclass(frozen=True)
-class Loss(Settings):
+class LossConfig(Settings):
     """Multi-resolution compressed loss (arXiv:2608.30739) and the loss on the activation ratio.
 
     "random" gates are drawn at `target_ratio` without a look at the input, the control of a policy; "slimmable" ones at
@@ -72,7 +72,7 @@ class Loss(Settings):
 
 
 @dataclass(frozen=True)
-class Data(Settings):
+class DataConfig(Settings):
     """How mixtures are drawn: length, level, SNR and the probability of each variation (our choice).
 
     With `variations` the mixtures are wide (see `Variations`); without, they are what they were before there were any.
@@ -129,7 +129,7 @@ class Data(Settings):
 
 
 @dataclass(frozen=True)
-class Train(Settings):
+class TrainConfig(Settings):
     """One training run: model, loss, optimiser and schedule.
 
     The learning rate rises over `warmup` steps and falls as a half cosine from the share `decay_from` of all steps to
@@ -139,8 +139,8 @@ class Train(Settings):
     `dsn.training.policy_training`).
     """
 
-    model: Model = nested(Model, default=Model())
-    loss: Loss = nested(Loss, default=Loss())
+    model: ModelConfig = nested(ModelConfig, default=ModelConfig())
+    loss: LossConfig = nested(LossConfig, default=LossConfig())
     steps: int = 2000
     batch: int = 4
     optimiser: Optimiser = "adamw"

@@ -36,7 +36,7 @@ class FreshMixtures:
         self,
         corpus: Corpus,
         split: str,
-        data: config.Data,
+        data: config.DataConfig,
         first: int = 0,
         cache: str | Path | None = None,
         table: str | Path | None = None,

@@ -35,14 +35,14 @@ RUMBLE_DB = (-10.0, 10.0)
 
 LEAD_CHANCE = 0.3
 TRIES = 20
-DEFAULT = config.Data()
+DEFAULT = config.DataConfig()
 
 
 def draw(
     corpus: Corpus,
     split: str,
     seed: int,
-    data: config.Data = DEFAULT,
+    data: config.DataConfig = DEFAULT,
     snr_db: float | None = None,
     kind: str | None = None,
 ) -> Recipe:
@@ -86,7 +86,7 @@ def others(corpus: Corpus, split: str, speaker: str) -> dict[str, list[Clip]]:
     return {name: clips for name, clips in corpus.speakers(split).items() if name != speaker}
 
 
-def tilt_and_room(rng: np.random.Generator, data: config.Data) -> tuple[float, Room | None]:
+def tilt_and_room(rng: np.random.Generator, data: config.DataConfig) -> tuple[float, Room | None]:
     """Tilt of the speech (dB per octave, mostly 0) and its room (mostly None)."""
     tilt_db = _uniform(rng, -2, 2)
     tilts = rng.random() < data.tilt
@@ -149,7 +149,7 @@ class NoiseDraw:
 
     corpus: Corpus
     split: str
-    data: config.Data
+    data: config.DataConfig
     others: dict[str, list[Clip]]
     rng: np.random.Generator
 

@@ -37,7 +37,7 @@ def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
 class Variation:
     """Draws the variations of one mixture from the random sequences of STREAMS."""
 
-    data: config.Data
+    data: config.DataConfig
     settings: config.Variations
     sequences: Sequence[np.random.SeedSequence]
 

@@ -46,7 +46,7 @@ class Batch(NamedTuple):
     taught: Tensor | None = None
 
 
-def batch_loss(model: DSN, batch: Batch, step: int, train: config.Train) -> tuple[Tensor, dict[str, float]]:
+def batch_loss(model: DSN, batch: Batch, step: int, train: config.TrainConfig) -> tuple[Tensor, dict[str, float]]:
     """Loss of one batch and what to log."""
     hop, target = model.config.stft.hop_length, batch.target
     gate = blind_gate(model, batch.noisy, train.loss)
@@ -67,7 +67,7 @@ def batch_loss(model: DSN, batch: Batch, step: int, train: config.Train) -> tupl
     }
 
 
-def blind_gate(model: DSN, noisy: Tensor, loss: config.Loss) -> Tensor | None:
+def blind_gate(model: DSN, noisy: Tensor, loss: config.LossConfig) -> Tensor | None:
     """Gates (B, T, n_gates) that know nothing of the input (B, L), or None where the policy decides."""
     shape = (len(noisy), noisy.shape[-1] // model.config.stft.hop_length, model.config.n_gates)
     if loss.ratio == "random":
@@ -88,7 +88,7 @@ def gate_log(enhanced: Enhanced, target: Tensor) -> dict[str, float]:
     }
 
 
-def targets(pool: Mixtures, loss: config.Loss) -> Tensor | None:
+def targets(pool: Mixtures, loss: config.LossConfig) -> Tensor | None:
     """Target activation ratio of every mixture (N,), or None without a ratio loss."""
     if loss.ratio in ("none", "slimmable"):
         return None
@@ -105,7 +105,7 @@ def check_length(pool: Mixtures, stft: config.Stft) -> None:
         raise ValueError(f"{text}; make a pool with samples {stft.whole_hops(samples)}")
 
 
-def check_teacher(pool: Mixtures, loss: config.Loss) -> None:
+def check_teacher(pool: Mixtures, loss: config.LossConfig) -> None:
     """Raises ValueError for a loss with a teacher and mixtures without its output."""
     if loss.teacher_weight and not isinstance(pool, Taught):
         raise ValueError(
@@ -113,7 +113,7 @@ def check_teacher(pool: Mixtures, loss: config.Loss) -> None:
         )
 
 
-def drawn(pool: Mixtures, indices: Tensor, wanted: Tensor | None, loss: config.Loss, device: str) -> Batch:
+def drawn(pool: Mixtures, indices: Tensor, wanted: Tensor | None, loss: config.LossConfig, device: str) -> Batch:
     """The batch of these mixtures; `wanted` are the target ratios of all."""
     noisy, clean = (torch.as_tensor(part).to(device) for part in pool.batch(indices.numpy()))
     target = None if wanted is None else wanted[indices].to(device)
@@ -139,7 +139,7 @@ def fingerprint(pool: Mixtures) -> str:
 class Run:
     """A training run on disk: model, optimiser, step and log, saved and restored together."""
 
-    def __init__(self, train: config.Train, pool: Mixtures, folder: Path, start: DSN | None, device: str) -> None:
+    def __init__(self, train: config.TrainConfig, pool: Mixtures, folder: Path, start: DSN | None, device: str) -> None:
         torch.manual_seed(train.seed)
         self.train, self.folder, self.mixtures, self.device = train, folder, fingerprint(pool), device
         self.model = DSN(train.model)
@@ -162,7 +162,7 @@ class Run:
             saved = torch.load(self.path, map_location=device, weights_only=True)
         except Exception as error:
             raise ValueError(f"{self.path} cannot be read ({error}); remove it to start again") from error
-        if config.Train.from_dict(saved["config"]) != self.train:
+        if config.TrainConfig.from_dict(saved["config"]) != self.train:
             raise ValueError(f"{self.path} belongs to another config; use another folder or remove it")
         if saved.get("mixtures") != self.mixtures:
             raise ValueError(
@@ -214,7 +214,7 @@ def warm_start(model: DSN, start: DSN) -> None:
 
 
 def train(
-    train: config.Train,
+    train: config.TrainConfig,
     pool: Mixtures,
     folder: str | Path,
     start: DSN | None = None,

@@ -32,7 +32,7 @@ class Mixtures(Protocol):
         ...
 
 
-def learning_rate(step: int, train: config.Train) -> float:
+def learning_rate(step: int, train: config.TrainConfig) -> float:
     """Warm-up, constant, then a half cosine to 0."""
     rising = min(1.0, (step + 1) / max(1, train.warmup))
     start = train.decay_from * train.steps
@@ -40,12 +40,12 @@ def learning_rate(step: int, train: config.Train) -> float:
     return train.learning_rate * rising * 0.5 * (1 + math.cos(math.pi * falling))
 
 
-def gumbel_noise(step: int, train: config.Train) -> float:
+def gumbel_noise(step: int, train: config.TrainConfig) -> float:
     """Scale of the Gumbel noise at a step: from 1 to 0."""
     return max(0.0, 1 - step / (train.noise_until * train.steps)) if train.noise_until > 0 else 0.0
 
 
-def batch_indices(step: int, size: int, train: config.Train) -> Tensor:
+def batch_indices(step: int, size: int, train: config.TrainConfig) -> Tensor:
     """Which mixtures a step sees.
 
     Of `size` mixtures, every epoch a new order that depends on seed and epoch alone. Of an endless source, the next
@@ -61,7 +61,7 @@ def batch_indices(step: int, size: int, train: config.Train) -> Tensor:
     return torch.stack([orders[int(k) // size][int(k) % size] for k in wanted])
 
 
-def optimisers(model: nn.Module, train: config.Train) -> list[torch.optim.Optimizer]:
+def optimisers(model: nn.Module, train: config.TrainConfig) -> list[torch.optim.Optimizer]:
     """AdamW for all parameters, or Muon for the matrices (as large a step as AdamW's) and AdamW for the rest.
 
     Muon (Jordan et al., 2024) is our choice: here it needs about a third fewer steps. Raises: ValueError where torch
@@ -83,7 +83,7 @@ def update(
     optimisers: Sequence[torch.optim.Optimizer],
     loss: Tensor,
     step: int,
-    train: config.Train,
+    train: config.TrainConfig,
 ) -> None:
     """One step down the gradient of a loss, at the learning rate of that step.
 

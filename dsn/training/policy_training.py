@@ -27,7 +27,7 @@ STANDARD = 200
 """Mixtures that set the unit of the dial."""
 
 
-def pretrain(model: DSN, pool: Mixtures, wanted: Tensor, train: config.Train, progress: bool = True) -> float:
+def pretrain(model: DSN, pool: Mixtures, wanted: Tensor, train: config.TrainConfig, progress: bool = True) -> float:
     """Train the policy of `model`, in place, for `train.policy_steps` towards the ratios `wanted` (N,); last loss.
 
     The network's weights stay as they are. Raises: ValueError for a model without a policy.

@@ -30,8 +30,8 @@ def sentence():
 @pytest.fixture(scope="module")
 def versions(sentence):
     noisy, clean = sentence
-    slim = DSN(config.Model()).eval()
-    baseline = enhanced("FTF-Net", DSN(config.Model.ftfnet()).eval(), noisy, clean)
+    slim = DSN(config.ModelConfig()).eval()
+    baseline = enhanced("FTF-Net", DSN(config.ModelConfig.ftfnet()).eval(), noisy, clean)
     fixed = [unprocessed("noisy", noisy, clean), unprocessed("clean", clean, None), baseline]
     return fixed, [enhanced("MGT-DSN", slim, noisy, clean, dial) for dial in (-50.0, 0.0, 50.0)], baseline
 

@@ -104,7 +104,7 @@ def test_widgets_of_the_installed_version_work():
 
 def test_dial_shows_gates_and_costs_of_each_mixture():
     torch.manual_seed(0)
-    model = DSN(config.Model()).eval()
+    model = DSN(config.ModelConfig()).eval()
     logits = [torch.randn(1, frames, len(model.gate_names), 2) for frames in (30, 20)]
     costs = model.macs()
     shown = dial_explorer(logits, ["a", "b"], model.gate_names, costs, 200.0, [-50.0, 0.0, 50.0])

@@ -13,12 +13,12 @@ from dsn.dial import gates
 from dsn.model import DSN
 from dsn_book.study import measure
 
-SMALL = config.Model(channels=(4, 4, 8), past_frames=4, policy=config.Policy(bands=8, hidden=4))
+SMALL = config.ModelConfig(channels=(4, 4, 8), past_frames=4, policy=config.PolicyConfig(bands=8, hidden=4))
 
 
 def slim(layout: config.GateLayout = "block") -> DSN:
     torch.manual_seed(0)
-    return DSN(replace(SMALL, policy=config.Policy(bands=8, hidden=4, gates=layout))).eval()
+    return DSN(replace(SMALL, policy=config.PolicyConfig(bands=8, hidden=4, gates=layout))).eval()
 
 
 def noise(seed: int, samples: int = 4000, level: float = 0.1) -> np.ndarray:
@@ -44,7 +44,7 @@ def test_gate_table_agrees_with_the_gates() -> None:
 
 def test_notes_become_a_table_and_a_guide(tmp_path: Path) -> None:
     guide = config.Guide(low=1.0, high=2.0)
-    train = config.Train(model=SMALL, steps=7, loss=config.Loss(ratio="guided", guide=guide))
+    train = config.TrainConfig(model=SMALL, steps=7, loss=config.LossConfig(ratio="guided", guide=guide))
     ours, other = tmp_path / "ours.safetensors", tmp_path / "other.safetensors"
     weights.save(slim(), ours, {"train": train.to_dict(), "data": "some hours"})
     weights.save(slim(), other, {})

@@ -27,7 +27,7 @@ CHAPTER = notebooks.ROOT / "book" / "any-architecture.ipynb"
 
 @pytest.fixture(scope="module")
 def models():
-    return {name: DSN(config.Model(backbone=name)) for name in NAMES}
+    return {name: DSN(config.ModelConfig(backbone=name)) for name in NAMES}
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_stages_add_up_to_the_table(costs, name):
     found, table = backbones.costs_by_gate(costs[name]), costs[name]
     assert sum(found["open"].tolist()) == pytest.approx(table.mmacs_per_s())
     assert sum(found["closed"].tolist()) == pytest.approx(table.mmacs_per_s([0] * table.n_gates))
-    assert list(dict.fromkeys(found["stage"])) == [*config.Model(backbone=name).stages, "policy"]
+    assert list(dict.fromkeys(found["stage"])) == [*config.ModelConfig(backbone=name).stages, "policy"]
     gates = found.groupby("stage", sort=False)["gate"].first()
     assert gates.tolist()[:-1] == list(range(table.n_gates)) and gates.isna().tolist()[-1]
 
@@ -88,7 +88,7 @@ def test_stages_in_a_table_have_closed_and_open_costs(costs):
 
 
 def test_cuts_name_gates_and_costs_of_each(costs):
-    few = DSN(config.Model(static_share=config.Share.only("gru"))).macs()
+    few = DSN(config.ModelConfig(static_share=config.Share.only("gru"))).macs()
     found = rows(backbones.cuts({"all": costs, "GRUs": {"ftfnet": few}}))
     assert [row[:3] for row in found] == [
         ["FTF-Net", "all", "5"],
@@ -97,7 +97,7 @@ def test_cuts_name_gates_and_costs_of_each(costs):
         ["FTF-Net", "GRUs", "3"],
     ]
     for row in found:
-        static = DSN(config.Model.ftfnet(backbone=NAMES[["FTF-Net", "HyST-Net", "CRN"].index(row[0])])).macs()
+        static = DSN(config.ModelConfig.ftfnet(backbone=NAMES[["FTF-Net", "HyST-Net", "CRN"].index(row[0])])).macs()
         assert row[3] == f"{static.mmacs_per_s():.1f}"
         assert row[6] == f"{100 * float(row[5]) / float(row[3]):.0f}"
 

@@ -29,7 +29,7 @@ def picture(ax: Axes) -> np.ma.MaskedArray:
 @pytest.fixture(scope="module")
 def slim():
     torch.manual_seed(0)
-    return DSN(config.Model()).eval()
+    return DSN(config.ModelConfig()).eval()
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_unknown_layer_is_refused(slim):
 
 @pytest.mark.parametrize("form,parts", [("magnitude", 1), ("complex", 2)])
 def test_shapes_hold_all_parameters_and_macs(form, parts, wav):
-    model = DSN(config.Model(form=form)).eval()
+    model = DSN(config.ModelConfig(form=form)).eval()
     table = layers.shapes(model, wav).set_index("layer")
     assert sum(table["params"]) == model.params
     assert sum(table["MMAC/s"]) == pytest.approx(model.macs().mmacs_per_s())

@@ -10,12 +10,12 @@ from dsn_book.plots import macs
 
 @pytest.fixture(scope="module")
 def table():
-    return DSN(config.Model()).macs()
+    return DSN(config.ModelConfig()).macs()
 
 
 @pytest.fixture(scope="module")
 def static_table():
-    return DSN(config.Model.ftfnet()).macs()
+    return DSN(config.ModelConfig.ftfnet()).macs()
 
 
 def test_stage_costs_add_up_to_the_table(table, static_table):

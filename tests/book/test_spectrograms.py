@@ -15,10 +15,10 @@ from tests.corpora import speechlike
 def versions():
     clean = speechlike(3, 1.0)
     noisy = (clean + 0.02 * np.random.default_rng(1).standard_normal(len(clean))).astype(np.float32)
-    slim = enhanced("MGT-DSN", DSN(config.Model()).eval(), noisy, clean)
+    slim = enhanced("MGT-DSN", DSN(config.ModelConfig()).eval(), noisy, clean)
     assert slim.gate is not None
     gate = (np.arange(len(slim.gate))[:, None] % np.array([2, 3, 4, 5, 6]) == 0).astype(np.float32)
-    baseline = enhanced("FTF-Net", DSN(config.Model.ftfnet()).eval(), noisy, clean)
+    baseline = enhanced("FTF-Net", DSN(config.ModelConfig.ftfnet()).eval(), noisy, clean)
     return unprocessed("noisy", noisy, clean), replace(slim, gate=gate), baseline
 
 

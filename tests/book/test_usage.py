@@ -9,7 +9,7 @@ from dsn import config, dial
 from dsn.model import DSN
 from dsn_book.study import gate_usage
 
-SMALL = config.Model(channels=(4, 4, 8), past_frames=4, policy=config.Policy(bands=8, hidden=4))
+SMALL = config.ModelConfig(channels=(4, 4, 8), past_frames=4, policy=config.PolicyConfig(bands=8, hidden=4))
 
 
 def slim() -> DSN:

@@ -46,8 +46,8 @@ def versions():
     clean = speechlike(0, 1.6)[:24000]
     noise = 0.03 * np.random.default_rng(0).standard_normal(len(clean))
     noisy = (clean + noise).astype(np.float32)
-    slim = DSN(config.Model()).eval()
-    baseline = enhanced("FTF-Net", DSN(config.Model.ftfnet()).eval(), noisy, clean)
+    slim = DSN(config.ModelConfig()).eval()
+    baseline = enhanced("FTF-Net", DSN(config.ModelConfig.ftfnet()).eval(), noisy, clean)
     dial = [enhanced("MGT-DSN", slim, noisy, clean, setting) for setting in (-50.0, 0.0, 50.0)]
     return unprocessed("noisy", noisy, clean), unprocessed("clean", clean, None), baseline, dial
 

@@ -74,7 +74,7 @@ def sentence() -> tuple[np.ndarray, np.ndarray]:
 @pytest.fixture(scope="module")
 def shown(model, sentence):
     noisy, clean = sentence
-    baseline = enhanced("FTF-Net", DSN(config.Model.ftfnet()).eval(), noisy, clean)
+    baseline = enhanced("FTF-Net", DSN(config.ModelConfig.ftfnet()).eval(), noisy, clean)
     versions = unprocessed("noisy", noisy, clean), enhanced("MGT-DSN", model, noisy, clean)
     return live(model, baseline, {"first": noisy, "second": clean}, *versions), baseline
 
@@ -300,6 +300,6 @@ def test_page_is_small_names_no_other_host_and_describes_its_example(shown):
 
 def test_models_without_gates_and_pages_without_sentences_are_refused(model, shown, sentence):
     with pytest.raises(ValueError, match="a model with gates"):
-        live_state(DSN(config.Model.ftfnet()), shown[1], {"a": sentence[0]})
+        live_state(DSN(config.ModelConfig.ftfnet()), shown[1], {"a": sentence[0]})
     with pytest.raises(ValueError, match="at least one sentence"):
         live_state(model, shown[1], {})

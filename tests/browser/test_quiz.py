@@ -27,7 +27,7 @@ OPTIONS = [Option("one", "Too few."), Option("two", "Both <b> of them.", True), 
 
 @cache
 def model() -> DSN:
-    return DSN(config.Model()).eval()
+    return DSN(config.ModelConfig()).eval()
 
 
 @cache

@@ -48,12 +48,12 @@ def noisy() -> np.ndarray:
 
 def shared_gate() -> DSN:
     torch.manual_seed(4)
-    return DSN(config.Model(form="magnitude", policy=config.Policy(gates="shared"))).eval()
+    return DSN(config.ModelConfig(form="magnitude", policy=config.PolicyConfig(gates="shared"))).eval()
 
 
 def own_share_of_each_kind() -> DSN:
     torch.manual_seed(5)
-    return DSN(config.Model(static_share=config.Share(gru=0.5, attention=0.25, conv=0.75, fc=1))).eval()
+    return DSN(config.ModelConfig(static_share=config.Share(gru=0.5, attention=0.25, conv=0.75, fc=1))).eval()
 
 
 MODELS = {

@@ -74,7 +74,9 @@ def test_sound_is_hops_of_speech() -> None:
 
 def test_ungated_network_is_the_open_one() -> None:
     torch.manual_seed(0)
-    model = DSN(config.Model(channels=(4, 4, 8), groups=2, heads=2, policy=config.Policy(bands=8, hidden=4))).eval()
+    model = DSN(
+        config.ModelConfig(channels=(4, 4, 8), groups=2, heads=2, policy=config.PolicyConfig(bands=8, hidden=4))
+    ).eval()
     static, wav = systems.ungated(model), torch.randn(1, 2560)
     assert static.policy is None and static.config.n_gates == 0
     torch.testing.assert_close(static.enhance(wav).wav, model.enhance(wav, dial=math.inf).wav)
@@ -103,7 +105,7 @@ def test_parts_are_differences(monkeypatch: pytest.MonkeyPatch) -> None:
     kinds = parts.by_kind(["torch"], hops, 1.0)
     np.testing.assert_allclose([part.microseconds for part in kinds], 7)
     for kind in ("conv", "attention"):
-        dynamic = sum(row.macs.dynamic for row in DSN(config.Model()).macs().rows if row.kind == kind)
+        dynamic = sum(row.macs.dynamic for row in DSN(config.ModelConfig()).macs().rows if row.kind == kind)
         assert [part.macs for part in kinds if part.name == kind] == [dynamic]
     table = bench.part_table(found)
     np.testing.assert_allclose(table["us_per_mmac"] * table["macs"] / 1e6, table["microseconds"])

@@ -26,7 +26,7 @@ from tests.corpora import speechlike
 
 COMMANDS = ("train", "evaluate", "enhance", "export", "bench", "macs", "data", "data default", "data pool")
 COMMANDS += ("data export",)
-QUICK = config.Data(samples=31 * 256)
+QUICK = config.DataConfig(samples=31 * 256)
 
 
 def call(*arguments: object) -> int:
@@ -51,8 +51,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file of untrained weights."""
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("model") / "small.safetensors"
-    small = config.Model(channels=(4, 4, 8), groups=2, heads=2, policy=config.Policy(bands=8, hidden=4))
-    weights.save(DSN(small), path, {"train": config.Train(model=small, steps=7).to_dict()})
+    small = config.ModelConfig(channels=(4, 4, 8), groups=2, heads=2, policy=config.PolicyConfig(bands=8, hidden=4))
+    weights.save(DSN(small), path, {"train": config.TrainConfig(model=small, steps=7).to_dict()})
     return path
 
 
@@ -413,7 +413,7 @@ def test_train_guided_needs_labels(pool: Path, tmp_path: Path, capsys: pytest.Ca
 
 def test_train_print_config(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("train", "--print-config") == 0
-    assert config.Train.from_dict(json.loads(capsys.readouterr().out)) == config.Train()
+    assert config.TrainConfig.from_dict(json.loads(capsys.readouterr().out)) == config.TrainConfig()
     settings = put_json(tmp_path / "config.json", small_train())
     assert call("train", "--config", settings, "--print-config") == 0
     assert json.loads(capsys.readouterr().out)["model"]["channels"] == [4, 4, 8]
@@ -524,7 +524,7 @@ def test_data_pool_refuses(corpus_folder: Path, tmp_path: Path, capsys: pytest.C
     assert "unknown Data setting ['snr']" in refused(capsys, *arguments, "--config", unknown)
     assert not (tmp_path / "pool").exists()
     assert call("data", "pool", "--print-config") == 0
-    assert config.Data.from_dict(json.loads(capsys.readouterr().out)) == config.Data()
+    assert config.DataConfig.from_dict(json.loads(capsys.readouterr().out)) == config.DataConfig()
 
 
 def test_data_export_and_evaluate(

@@ -9,14 +9,14 @@ from dsn import config
 @pytest.mark.parametrize(
     "settings",
     [
-        config.Model(),
-        config.Model.ftfnet(form="magnitude"),
-        config.Train(loss=config.Loss(ratio="guided", guide=config.Guide(low=1.0, high=2.0))),
-        config.Data(snr_db_min=0.0),
-        config.Model(static_share=config.Share.only("gru"), closed_state="running"),
-        config.Model(static_share=config.Share(gru=0.5, attention=0.25, conv=0.75, fc=1)),
-        config.Train(loss=config.Loss(ratio="slimmable")),
-        config.Model(backbone="crn"),
+        config.ModelConfig(),
+        config.ModelConfig.ftfnet(form="magnitude"),
+        config.TrainConfig(loss=config.LossConfig(ratio="guided", guide=config.Guide(low=1.0, high=2.0))),
+        config.DataConfig(snr_db_min=0.0),
+        config.ModelConfig(static_share=config.Share.only("gru"), closed_state="running"),
+        config.ModelConfig(static_share=config.Share(gru=0.5, attention=0.25, conv=0.75, fc=1)),
+        config.TrainConfig(loss=config.LossConfig(ratio="slimmable")),
+        config.ModelConfig(backbone="crn"),
     ],
 )
 def test_round_trip_through_json(settings):
@@ -24,10 +24,10 @@ def test_round_trip_through_json(settings):
 
 
 def test_unknown_keys_are_refused_at_any_depth():
-    values = config.Train().to_dict()
+    values = config.TrainConfig().to_dict()
     values["model"]["policy"]["colour"] = 1
     with pytest.raises(ValueError, match="unknown Policy setting.*colour"):
-        config.Train.from_dict(values)
+        config.TrainConfig.from_dict(values)
 
 
 @pytest.mark.parametrize(
@@ -35,59 +35,74 @@ def test_unknown_keys_are_refused_at_any_depth():
     [
         (lambda: config.Stft(n_fft=511), "n_fft is 511"),
         (lambda: config.Stft(compression=0.0), "compression is 0.0"),
-        (lambda: config.Policy.from_dict({"gates": "many"}), "gates is 'many'"),
-        (lambda: config.Policy(hidden=0), "hidden is 0"),
-        (lambda: config.Model.from_dict({"form": "real"}), "form is 'real'"),
-        (lambda: config.Model(groups=5), "groups is 5"),
-        (lambda: config.Model(static_share=config.Share(gru=0.3)), "static_share of gru is 0.3; it must cut 4 groups"),
-        (lambda: config.Model(static_share=config.Share(attention=0.4)), "attention is 0.4; it must cut 4 heads"),
-        (lambda: config.Model(static_share=config.Share(conv=0.1)), "conv is 0.1; it must cut 16 channels"),
-        (lambda: config.Model(static_share=config.Share(fc=0.1)), "fc is 0.1; it must cut 64 outputs"),
-        (lambda: config.Model.from_dict({"static_share": 0.3}), "static_share of gru is 0.3"),
-        (lambda: config.Model.from_dict({"static_share": None}), r"static_share is None; .* Share\.all\(0\.5\)"),
-        (lambda: config.Model(static_share=config.Share.all(1)), r"static_share leaves \(\) slim; ftfnet has no such"),
+        (lambda: config.PolicyConfig.from_dict({"gates": "many"}), "gates is 'many'"),
+        (lambda: config.PolicyConfig(hidden=0), "hidden is 0"),
+        (lambda: config.ModelConfig.from_dict({"form": "real"}), "form is 'real'"),
+        (lambda: config.ModelConfig(groups=5), "groups is 5"),
+        (
+            lambda: config.ModelConfig(static_share=config.Share(gru=0.3)),
+            "static_share of gru is 0.3; it must cut 4 groups",
+        ),
+        (lambda: config.ModelConfig(static_share=config.Share(attention=0.4)), "attention is 0.4; it must cut 4 heads"),
+        (lambda: config.ModelConfig(static_share=config.Share(conv=0.1)), "conv is 0.1; it must cut 16 channels"),
+        (lambda: config.ModelConfig(static_share=config.Share(fc=0.1)), "fc is 0.1; it must cut 64 outputs"),
+        (lambda: config.ModelConfig.from_dict({"static_share": 0.3}), "static_share of gru is 0.3"),
+        (lambda: config.ModelConfig.from_dict({"static_share": None}), r"static_share is None; .* Share\.all\(0\.5\)"),
+        (
+            lambda: config.ModelConfig(static_share=config.Share.all(1)),
+            r"static_share leaves \(\) slim; ftfnet has no such",
+        ),
         (lambda: config.Share(attention=0), r"share of attention is 0; it must lie in \(0, 1\]"),
         (lambda: config.Share(conv=1.5), "share of conv is 1.5"),
         (lambda: config.Share.all(-0.5), "share of gru is -0.5"),
         (lambda: config.Share.from_dict({"lstm": 0.5}), "unknown Share setting.*lstm"),
-        (lambda: config.Model(past_frames=0), "past_frames is 0"),
-        (lambda: config.Model.from_dict({"backbone": "unet"}), "backbone is 'unet'"),
-        (lambda: config.Model.from_dict({"channels": [16, 64]}), r"channels is \(16, 64\)"),
+        (lambda: config.ModelConfig(past_frames=0), "past_frames is 0"),
+        (lambda: config.ModelConfig.from_dict({"backbone": "unet"}), "backbone is 'unet'"),
+        (lambda: config.ModelConfig.from_dict({"channels": [16, 64]}), r"channels is \(16, 64\)"),
         (
-            lambda: config.Model.from_dict({"static_share": 0.5, "slim": ["gru", "lstm"]}),
+            lambda: config.ModelConfig.from_dict({"static_share": 0.5, "slim": ["gru", "lstm"]}),
             "a kind is 'lstm'; choose one of",
         ),
-        (lambda: config.Model.from_dict({"slim": ["gru"]}), "unknown Model setting.*slim"),
-        (lambda: config.Model.from_dict({"closed_state": "lost"}), "closed_state is 'lost'"),
+        (lambda: config.ModelConfig.from_dict({"slim": ["gru"]}), "unknown Model setting.*slim"),
+        (lambda: config.ModelConfig.from_dict({"closed_state": "lost"}), "closed_state is 'lost'"),
         (lambda: config.Guide(low=3.0, high=2.0), "low 3.0"),
         (lambda: config.Guide(ratio_min=0.9, ratio_max=0.1), "ratio_min 0.9"),
-        (lambda: config.Loss(target_ratio=1.5), "target_ratio is 1.5"),
-        (lambda: config.Data(snr_db_min=30.0), "snr_db_min 30.0"),
-        (lambda: config.Data(babble=1.1), "babble is 1.1"),
-        (lambda: config.Train(steps=0), "steps is 0"),
-        (lambda: config.Train.from_dict({"steps": 100.5}), "steps is 100.5; it takes a whole number"),
-        (lambda: config.Train.from_dict({"batch": 2.5}), "batch is 2.5; it takes a whole number"),
-        (lambda: config.Train.from_dict({"seed": True}), "seed is True; it takes a whole number"),
-        (lambda: config.Train.from_dict({"seed": None}), "seed is None; it takes a whole number"),
-        (lambda: config.Train.from_dict({"learning_rate": "fast"}), "learning_rate is 'fast'; it takes a number"),
-        (lambda: config.Train(clip=0.0), "clip is 0.0; it must be positive"),
-        (lambda: config.Train(warmup=-1), "warmup is -1; it must not be negative"),
-        (lambda: config.Train(weight_decay=-0.1), "weight_decay is -0.1"),
-        (lambda: config.Loss.from_dict({"fft_sizes": []}), r"fft_sizes is \[\]; it takes one or more"),
-        (lambda: config.Loss.from_dict({"fft_sizes": [512, 0]}), r"fft_sizes is \[512, 0\]; .*each at least 2"),
-        (lambda: config.Loss.from_dict({"fft_sizes": [512.0]}), "it takes a list, each entry a whole number"),
-        (lambda: config.Loss.from_dict({"fft_sizes": 512}), "fft_sizes is 512; it takes a list"),
-        (lambda: config.Loss(compression=0), "compression is 0"),
-        (lambda: config.Loss(ratio_weight=-1), "ratio_weight is -1; it must not be negative"),
-        (lambda: config.Loss(snr_weight=-1), "snr_weight is -1; it must not be negative"),
+        (lambda: config.LossConfig(target_ratio=1.5), "target_ratio is 1.5"),
+        (lambda: config.DataConfig(snr_db_min=30.0), "snr_db_min 30.0"),
+        (lambda: config.DataConfig(babble=1.1), "babble is 1.1"),
+        (lambda: config.TrainConfig(steps=0), "steps is 0"),
+        (lambda: config.TrainConfig.from_dict({"steps": 100.5}), "steps is 100.5; it takes a whole number"),
+        (lambda: config.TrainConfig.from_dict({"batch": 2.5}), "batch is 2.5; it takes a whole number"),
+        (lambda: config.TrainConfig.from_dict({"seed": True}), "seed is True; it takes a whole number"),
+        (lambda: config.TrainConfig.from_dict({"seed": None}), "seed is None; it takes a whole number"),
+        (lambda: config.TrainConfig.from_dict({"learning_rate": "fast"}), "learning_rate is 'fast'; it takes a number"),
+        (lambda: config.TrainConfig(clip=0.0), "clip is 0.0; it must be positive"),
+        (lambda: config.TrainConfig(warmup=-1), "warmup is -1; it must not be negative"),
+        (lambda: config.TrainConfig(weight_decay=-0.1), "weight_decay is -0.1"),
+        (lambda: config.LossConfig.from_dict({"fft_sizes": []}), r"fft_sizes is \[\]; it takes one or more"),
+        (lambda: config.LossConfig.from_dict({"fft_sizes": [512, 0]}), r"fft_sizes is \[512, 0\]; .*each at least 2"),
+        (lambda: config.LossConfig.from_dict({"fft_sizes": [512.0]}), "it takes a list, each entry a whole number"),
+        (lambda: config.LossConfig.from_dict({"fft_sizes": 512}), "fft_sizes is 512; it takes a list"),
+        (lambda: config.LossConfig(compression=0), "compression is 0"),
+        (lambda: config.LossConfig(ratio_weight=-1), "ratio_weight is -1; it must not be negative"),
+        (lambda: config.LossConfig(snr_weight=-1), "snr_weight is -1; it must not be negative"),
         (lambda: config.Guide.from_dict({"rising": "no"}), "rising is 'no'; it takes true or false"),
-        (lambda: config.Data.from_dict({"samples": 72192.0}), "samples is 72192.0; it takes a whole number"),
-        (lambda: config.Model(channels=(16, 0, 64)), r"channels is \(16, 0, 64\); each must be positive"),
-        (lambda: config.Model.from_dict({"stft": {"n_fft": 512.0}}), "n_fft is 512.0; it takes a whole number"),
+        (lambda: config.DataConfig.from_dict({"samples": 72192.0}), "samples is 72192.0; it takes a whole number"),
+        (lambda: config.ModelConfig(channels=(16, 0, 64)), r"channels is \(16, 0, 64\); each must be positive"),
+        (lambda: config.ModelConfig.from_dict({"stft": {"n_fft": 512.0}}), "n_fft is 512.0; it takes a whole number"),
         (lambda: config.Stft(sample_rate=0), "sample_rate is 0"),
-        (lambda: config.Train(policy_steps=5, loss=config.Loss(ratio="slimmable")), "policy_steps need a ratio loss"),
-        (lambda: config.Train(model=config.Model.ftfnet(), loss=config.Loss(ratio="slimmable")), "needs a model"),
-        (lambda: config.Train(model=config.Model.ftfnet(), loss=config.Loss(ratio="fixed")), "needs a model"),
+        (
+            lambda: config.TrainConfig(policy_steps=5, loss=config.LossConfig(ratio="slimmable")),
+            "policy_steps need a ratio loss",
+        ),
+        (
+            lambda: config.TrainConfig(model=config.ModelConfig.ftfnet(), loss=config.LossConfig(ratio="slimmable")),
+            "needs a model",
+        ),
+        (
+            lambda: config.TrainConfig(model=config.ModelConfig.ftfnet(), loss=config.LossConfig(ratio="fixed")),
+            "needs a model",
+        ),
     ],
 )
 def test_impossible_settings_are_refused_by_name_and_value(build, message):
@@ -96,16 +111,16 @@ def test_impossible_settings_are_refused_by_name_and_value(build, message):
 
 
 def test_numbers_of_numpy_are_numbers_and_whole_ones_may_stand_for_any():
-    assert config.Train(seed=np.int64(3), learning_rate=1, tau=np.float32(0.5)).seed == 3  # type: ignore[arg-type]
-    assert config.Loss(ratio="fixed", ratio_weight=0).ratio_weight == 0
+    assert config.TrainConfig(seed=np.int64(3), learning_rate=1, tau=np.float32(0.5)).seed == 3  # type: ignore[arg-type]
+    assert config.LossConfig(ratio="fixed", ratio_weight=0).ratio_weight == 0
 
 
 def test_derived_sizes():
     stft = config.Stft()
     assert (stft.hop_length, stft.bins, stft.frame_rate, stft.latency_ms) == (256, 257, 62.5, 32.0)
     assert [stft.whole_hops(samples) for samples in (1, 256, 257, 48000)] == [256, 256, 512, 48128]
-    assert config.Model().n_gates == 5 and config.Model.ftfnet().n_gates == 0
-    assert config.Model().static(64, "conv") == 32
+    assert config.ModelConfig().n_gates == 5 and config.ModelConfig.ftfnet().n_gates == 0
+    assert config.ModelConfig().static(64, "conv") == 32
 
 
 def test_shares_of_all_kinds_and_of_some():
@@ -118,32 +133,35 @@ def test_shares_of_all_kinds_and_of_some():
 
 
 def test_every_kind_has_its_own_share():
-    model = config.Model(static_share=config.Share(gru=0.25, attention=0.5, conv=0.75, fc=0.375))
+    model = config.ModelConfig(static_share=config.Share(gru=0.25, attention=0.5, conv=0.75, fc=0.375))
     assert [model.static(64, kind) for kind in ("gru", "attention", "conv", "fc")] == [16, 32, 48, 24]
 
 
 def test_whole_kinds_are_static_and_stages_without_dynamic_kinds_have_no_gate():
-    model = config.Model(static_share=config.Share.only("gru", "fc"))
+    model = config.ModelConfig(static_share=config.Share.only("gru", "fc"))
     assert model.static(4, "gru") == 2 and model.static(64, "conv") == 64 and model.static(4, "attention") == 4
     assert model.blocks == model.gate_names == ("frequency_1", "time", "frequency_2")
     assert model.gate_of_stage == (None, 0, 1, 2, None)
-    shared = config.Model(static_share=config.Share.only("conv"), policy=config.Policy(gates="shared"))
+    shared = config.ModelConfig(static_share=config.Share.only("conv"), policy=config.PolicyConfig(gates="shared"))
     assert shared.gate_names == ("shared",) and shared.gate_of_stage == (0, None, None, None, 0)
 
 
 def test_backbones_have_their_own_stages_and_sizes():
-    assert config.Model(backbone="hystnet").blocks == ("encoder", "block_1", "block_2", "block_3", "decoder")
-    assert config.Model(backbone="crn").blocks == ("encoder", "recurrence", "decoder")
-    assert config.Model(backbone="crn", static_share=config.Share.only("conv")).gate_of_stage == (0, None, 1)
-    assert config.Model(backbone="crn").encoder_channels == (16, 32, 64, 64)
+    assert config.ModelConfig(backbone="hystnet").blocks == ("encoder", "block_1", "block_2", "block_3", "decoder")
+    assert config.ModelConfig(backbone="crn").blocks == ("encoder", "recurrence", "decoder")
+    assert config.ModelConfig(backbone="crn", static_share=config.Share.only("conv")).gate_of_stage == (0, None, 1)
+    assert config.ModelConfig(backbone="crn").encoder_channels == (16, 32, 64, 64)
     with pytest.raises(ValueError, match=r"leaves \('attention',\) slim; crn has no such layers"):
-        config.Model(backbone="crn", static_share=config.Share.only("attention"))
+        config.ModelConfig(backbone="crn", static_share=config.Share.only("attention"))
 
 
 def test_configs_saved_before_new_settings_load_with_todays_behaviour():
     old = {"channels": [16, 32, 64], "static_share": 0.5, "policy": {"bands": 32, "hidden": 32, "gates": "block"}}
-    assert config.Model.from_dict(old) == config.Model()
-    assert config.Train.from_dict({"model": old | {"static_share": 1.0, "policy": None}}).model == config.Model.ftfnet()
-    some = config.Model(static_share=config.Share.only("gru", "fc", share=0.25))
-    assert config.Model.from_dict(old | {"static_share": 0.25, "slim": ["gru", "fc"]}) == some
-    assert config.Model().gate_names == config.BLOCKS and config.Model().gate_of_stage == (0, 1, 2, 3, 4)
+    assert config.ModelConfig.from_dict(old) == config.ModelConfig()
+    assert (
+        config.TrainConfig.from_dict({"model": old | {"static_share": 1.0, "policy": None}}).model
+        == config.ModelConfig.ftfnet()
+    )
+    some = config.ModelConfig(static_share=config.Share.only("gru", "fc", share=0.25))
+    assert config.ModelConfig.from_dict(old | {"static_share": 0.25, "slim": ["gru", "fc"]}) == some
+    assert config.ModelConfig().gate_names == config.BLOCKS and config.ModelConfig().gate_of_stage == (0, 1, 2, 3, 4)

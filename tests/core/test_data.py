@@ -31,7 +31,7 @@ from dsn.utils import audio, files
 from tests.corpora import make_corpus, speechlike, write_manifest
 
 ROOT = Path(__file__).parent.parent
-DATA = config.Data(samples=24000)
+DATA = config.DataConfig(samples=24000)
 PLAIN = dataclasses.replace(DATA, tilt=0, reverberation=0)
 
 
@@ -146,7 +146,7 @@ def test_a_fixed_snr_changes_nothing_else(corpus: Corpus) -> None:
 
 
 def test_recipes_of_the_first_edition_stay_what_they_were(corpus: Corpus) -> None:
-    data = config.Data(samples=24000, rumble=0.4, reverberation=0.5)
+    data = config.DataConfig(samples=24000, rumble=0.4, reverberation=0.5)
     recipes = [draw(corpus, "train", seed, data) for seed in range(40)]
     assert pool.key(recipes) == "4a83e4f7556435e1a6cddcc555f9f16a7f08f05dc14312881f3fd9f1a5e4ea6b"
     expected = [-0.005317540839314461, 0.000732883985619992, -0.014110011048614979, -0.00835832953453064]

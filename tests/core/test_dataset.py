@@ -39,7 +39,7 @@ from dsn.data import (
 from dsn.data.recipe import NO_NOISE_DB, NO_SPEECH_DB
 from dsn.evaluation import metrics
 
-WIDE = dataclasses.replace(config.Data.wide(), samples=24000)
+WIDE = dataclasses.replace(config.DataConfig.wide(), samples=24000)
 ONE = WIDE.variations
 assert ONE is not None
 NEUTRAL = dataclasses.replace(
@@ -51,7 +51,7 @@ PLAIN = dataclasses.replace(
 )
 
 
-def only(**changed: float) -> config.Data:
+def only(**changed: float) -> config.DataConfig:
     return dataclasses.replace(PLAIN, variations=dataclasses.replace(NEUTRAL, **changed))
 
 
@@ -190,7 +190,7 @@ def test_wide_recipes_survive_json(mixtures: FreshMixtures, tmp_path: Path) -> N
 
 
 def test_recipes_without_effects_are_written_as_before(corpus: Corpus) -> None:
-    values = draw(corpus, "train", 0, config.Data(samples=8000)).to_dict()
+    values = draw(corpus, "train", 0, config.DataConfig(samples=8000)).to_dict()
     assert "effects" not in values
     assert set(values["noises"][0]) == {"kind", "tracks", "seed", "exponent", "gain_db"}
     damaged = {**values, "effects": {"reverse": True}}
@@ -393,6 +393,6 @@ def test_impossible_settings_are_refused(settings: dict[str, float], message: st
 
 
 def test_wide_settings_survive_json() -> None:
-    wide = config.Data.wide()
-    assert config.Data.from_dict(json.loads(json.dumps(wide.to_dict()))) == wide
-    assert config.Data().variations is None
+    wide = config.DataConfig.wide()
+    assert config.DataConfig.from_dict(json.loads(json.dumps(wide.to_dict()))) == wide
+    assert config.DataConfig().variations is None

@@ -14,12 +14,12 @@ from dsn.dial import dial_settings, gates, open_margin
 from dsn.model import DSN
 from tests.corpora import make_corpus
 
-SMALL = config.Model(channels=(4, 4, 8), past_frames=4, policy=config.Policy(bands=8, hidden=4))
+SMALL = config.ModelConfig(channels=(4, 4, 8), past_frames=4, policy=config.PolicyConfig(bands=8, hidden=4))
 
 
 def slim(layout: config.GateLayout = "block") -> DSN:
     torch.manual_seed(0)
-    return DSN(replace(SMALL, policy=config.Policy(bands=8, hidden=4, gates=layout))).eval()
+    return DSN(replace(SMALL, policy=config.PolicyConfig(bands=8, hidden=4, gates=layout))).eval()
 
 
 def noise(seed: int, samples: int = 4000, level: float = 0.1) -> np.ndarray:
@@ -34,7 +34,7 @@ def pairs(count: int = 3) -> list[test_pairs.Pair]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     make_corpus(tmp_path)
-    corpus, data = Corpus(tmp_path), config.Data(samples=8000)
+    corpus, data = Corpus(tmp_path), config.DataConfig(samples=8000)
     recipes: list[Recipe] = [draw(corpus, "train", k, data, snr_db=snr) for k, snr in enumerate((10.0, -5.0, 5.0, 0.0))]
     write_recipes(tmp_path / TEST_RECIPES, recipes)
     return tmp_path
@@ -84,7 +84,7 @@ def test_gates_alone_are_those_that_the_whole_model_runs_with(
 
 def test_a_static_model_has_no_gates() -> None:
     with pytest.raises(ValueError, match="no gates"):
-        open_margin(DSN(config.Model.ftfnet(channels=(4, 4, 8))), noise(1))
+        open_margin(DSN(config.ModelConfig.ftfnet(channels=(4, 4, 8))), noise(1))
 
 
 def test_dials_open_the_shares_that_were_asked_for() -> None:

@@ -16,7 +16,7 @@ from dsn.utils import audio, files
 @pytest.fixture(scope="module")
 def model() -> DSN:
     torch.manual_seed(0)
-    small = config.Model(channels=(4, 4, 8), groups=2, heads=2, policy=config.Policy(bands=8, hidden=4))
+    small = config.ModelConfig(channels=(4, 4, 8), groups=2, heads=2, policy=config.PolicyConfig(bands=8, hidden=4))
     return DSN(small).eval()
 
 
@@ -143,7 +143,7 @@ def test_cost_follows_the_dial(model: DSN) -> None:
 
 
 def test_static_model_has_no_ratio() -> None:
-    static = DSN(config.Model.ftfnet(channels=(4, 4, 8), groups=2, heads=2)).eval()
+    static = DSN(config.ModelConfig.ftfnet(channels=(4, 4, 8), groups=2, heads=2)).eval()
     report = enhance_wav(static, tone(2000), 16000)[1]
     assert math.isnan(report.activation_ratio) and report.mmacs_per_s == pytest.approx(static.macs().mmacs_per_s())
 

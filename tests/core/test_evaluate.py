@@ -57,8 +57,8 @@ def folder_of_pairs(folder: Path, names: tuple[str, ...] = ("a.wav", "b.wav"), s
     return folder
 
 
-def small() -> config.Model:
-    return config.Model(channels=(4, 4, 8), groups=2, heads=2, policy=config.Policy(bands=8, hidden=4))
+def small() -> config.ModelConfig:
+    return config.ModelConfig(channels=(4, 4, 8), groups=2, heads=2, policy=config.PolicyConfig(bands=8, hidden=4))
 
 
 def test_noisy_row_of_a_folder(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_dial_opens_every_gate_and_a_static_network_has_none() -> None:
     opened = evaluate(model, source, dial=1e6, processes=1, metrics=QUICK).iloc[0]
     assert opened["activation_ratio"] == 1
     assert opened["mmacs_per_s"] == model.macs().mmacs_per_s()
-    static = DSN(config.Model.ftfnet(channels=(4, 4, 8), groups=2, heads=2))
+    static = DSN(config.ModelConfig.ftfnet(channels=(4, 4, 8), groups=2, heads=2))
     table = evaluate(static, source, processes=1, metrics=QUICK)
     assert [name for name in table if name.startswith("activation_ratio")] == ["activation_ratio"]
     assert math.isnan(table.loc[0, "activation_ratio"])  # type: ignore[arg-type]
@@ -131,7 +131,7 @@ def test_a_dial_opens_every_gate_and_a_static_network_has_none() -> None:
 
 
 def test_a_shared_gate_has_one_column() -> None:
-    model = DSN(config.Model(channels=(4, 4, 8), groups=2, heads=2, policy=config.Policy(8, 4, "shared")))
+    model = DSN(config.ModelConfig(channels=(4, 4, 8), groups=2, heads=2, policy=config.PolicyConfig(8, 4, "shared")))
     table = evaluate(model, [("a", *pair())], processes=1, metrics=QUICK)
     assert [name for name in table if name.startswith("activation_ratio")] == ["activation_ratio"]
     assert 0 <= table.loc[0, "activation_ratio"] <= 1  # type: ignore[operator]

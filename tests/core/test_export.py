@@ -17,19 +17,19 @@ from dsn.inference.onnx_export.builder import OPSET
 from dsn.model import DSN
 from dsn.stft import analyse
 
-POLICY = config.Policy(bands=8, hidden=4)
+POLICY = config.PolicyConfig(bands=8, hidden=4)
 TINY: dict[str, Any] = {"channels": (4, 8, 8), "groups": 4, "heads": 2, "past_frames": 6, "policy": POLICY}
 CONFIGS = {
-    "blocks": config.Model(**TINY),
-    "shared": config.Model(**{**TINY, "policy": config.Policy(bands=8, hidden=4, gates="shared")}),
-    "magnitude": config.Model(form="magnitude", **TINY),
-    "quarter": config.Model(**{**TINY, "channels": (4, 8, 16), "heads": 4}, static_share=config.Share.all(0.25)),
-    "mixed": config.Model(**TINY, static_share=config.Share(gru=0.25, attention=0.5, conv=0.75, fc=0.375)),
-    "recurrence": config.Model(**{**TINY, "heads": 4}, static_share=config.Share(0.5, 0.25, conv=1, fc=1)),
-    "attention": config.Model(**TINY, static_share=config.Share.only("attention")),
-    "coder": config.Model(**TINY, static_share=config.Share.only("conv", share=0.75)),
-    "static": config.Model.ftfnet(channels=(4, 8, 8)),
-    "short": config.Model(**TINY, stft=config.Stft(n_fft=256)),
+    "blocks": config.ModelConfig(**TINY),
+    "shared": config.ModelConfig(**{**TINY, "policy": config.PolicyConfig(bands=8, hidden=4, gates="shared")}),
+    "magnitude": config.ModelConfig(form="magnitude", **TINY),
+    "quarter": config.ModelConfig(**{**TINY, "channels": (4, 8, 16), "heads": 4}, static_share=config.Share.all(0.25)),
+    "mixed": config.ModelConfig(**TINY, static_share=config.Share(gru=0.25, attention=0.5, conv=0.75, fc=0.375)),
+    "recurrence": config.ModelConfig(**{**TINY, "heads": 4}, static_share=config.Share(0.5, 0.25, conv=1, fc=1)),
+    "attention": config.ModelConfig(**TINY, static_share=config.Share.only("attention")),
+    "coder": config.ModelConfig(**TINY, static_share=config.Share.only("conv", share=0.75)),
+    "static": config.ModelConfig.ftfnet(channels=(4, 8, 8)),
+    "short": config.ModelConfig(**TINY, stft=config.Stft(n_fft=256)),
 }
 FRAMES = 40
 
@@ -111,7 +111,7 @@ def test_file(tmp_path: Path) -> None:
     onnx.checker.check_model(proto, full_check=True)
     assert proto.opset_import[0].version == OPSET and len(proto.opset_import) == 1
     about = json.loads(proto.metadata_props[0].value)
-    assert config.Model.from_dict(about["config"]) == model.config and about["gates"] == list(model.gate_names)
+    assert config.ModelConfig.from_dict(about["config"]) == model.config and about["gates"] == list(model.gate_names)
     inputs, outputs = ([value.name for value in values] for values in (proto.graph.input, proto.graph.output))
     assert inputs[:2] == ["spectrum", "dial"] and outputs[:3] == ["enhanced", "gate", "margin"]
     assert [f"{name}.next" for name in inputs[2:]] == outputs[3:]
@@ -143,7 +143,7 @@ def test_closed_branches_hold_the_static_layers_alone() -> None:
 
 def test_refused_models() -> None:
     with pytest.raises(ValueError, match="closed_state 'running' is not exported"):
-        build(DSN(config.Model(**TINY, closed_state="running")))
+        build(DSN(config.ModelConfig(**TINY, closed_state="running")))
 
 
 def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,8 +15,8 @@ from dsn.model import DSN
 from tests.core.test_dynamic import LAYERS, inputs, is_conv, make, run
 
 BATCH, FRAMES, BINS = 2, 7, 33
-MODEL = config.Model(channels=(4, 6, 8), past_frames=3)
-RUNNING = config.Model(channels=(4, 6, 8), past_frames=3, closed_state="running")
+MODEL = config.ModelConfig(channels=(4, 6, 8), past_frames=3)
+RUNNING = config.ModelConfig(channels=(4, 6, 8), past_frames=3, closed_state="running")
 
 Stage = Callable[[Tensor], Tensor]
 """From gates (B, T) to outputs with frames along axis 1."""
@@ -46,7 +46,7 @@ def layer(name: str) -> tuple[Stage, Tensor]:
     return stage, x
 
 
-def recurrent(model: config.Model, axis: Any) -> tuple[Stage, Tensor]:
+def recurrent(model: config.ModelConfig, axis: Any) -> tuple[Stage, Tensor]:
     """GRU, activation and fully connected layer, as `Recurrent.recur` runs them."""
     torch.manual_seed(0)
     block, x = Block(model, axis).double(), noise(BATCH, FRAMES, 5, 8).requires_grad_()
@@ -157,7 +157,7 @@ def test_outputs_are_the_same_with_and_without_a_gradient(name):
 @pytest.mark.parametrize("settings", [{}, {"closed_state": "running"}, {"backbone": "hystnet"}, {"backbone": "crn"}])
 def test_network_is_the_same_with_a_gradient_in_chunks_and_causal(settings):
     torch.manual_seed(0)
-    model, wav = DSN(config.Model(**settings)).double(), noise(1, 8 * 256)
+    model, wav = DSN(config.ModelConfig(**settings)).double(), noise(1, 8 * 256)
     gate = torch.randint(0, 2, (1, 8, model.config.n_gates), generator=torch.Generator().manual_seed(2)).double()
     with torch.no_grad():
         expected, _ = model(wav, gate=gate)

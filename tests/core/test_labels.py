@@ -13,7 +13,7 @@ from dsn.data import Corpus, Mixture, Pool, Recipe, draw, labels, render
 from dsn.evaluation import metrics
 from dsn.evaluation.metrics import Dnsmos
 
-DATA = config.Data(samples=16000)
+DATA = config.DataConfig(samples=16000)
 
 
 @pytest.fixture(scope="module")

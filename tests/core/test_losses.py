@@ -24,8 +24,8 @@ def signals() -> Any:
 
 def test_loss_is_zero_for_the_clean_signal_alone():
     enhanced, clean = signals()
-    assert quality_loss(clean, clean, config.Loss()).item() == 0
-    assert quality_loss(enhanced, clean, config.Loss()).item() > 0.01
+    assert quality_loss(clean, clean, config.LossConfig()).item() == 0
+    assert quality_loss(enhanced, clean, config.LossConfig()).item() > 0.01
 
 
 def test_loss_equals_its_formula():
@@ -41,14 +41,14 @@ def test_loss_equals_its_formula():
 def test_multi_resolution_is_the_mean_over_sizes():
     enhanced, clean = signals()
     terms = [compressed_spectrum_loss(enhanced, clean, n).item() for n in (320, 512, 768)]
-    assert quality_loss(enhanced, clean, config.Loss()).item() == pytest.approx(sum(terms) / 3, rel=1e-12)
+    assert quality_loss(enhanced, clean, config.LossConfig()).item() == pytest.approx(sum(terms) / 3, rel=1e-12)
 
 
 def test_output_snr_counts_level_and_enters_with_its_weight():
     enhanced, clean = signals()
     assert output_snr_db(0.9 * clean, clean).tolist() == pytest.approx([-10 * math.log10(0.011)] * 2, abs=0.01)
-    spectral = quality_loss(enhanced, clean, config.Loss())
-    both = quality_loss(enhanced, clean, config.Loss(snr_weight=0.01))
+    spectral = quality_loss(enhanced, clean, config.LossConfig())
+    both = quality_loss(enhanced, clean, config.LossConfig(snr_weight=0.01))
     assert (spectral - both).item() == pytest.approx(0.01 * output_snr_db(enhanced, clean).mean().item(), rel=1e-9)
 
 
@@ -69,7 +69,7 @@ def test_the_loss_hears_every_mixture_at_one_level():
 
 def test_gradient_is_finite_at_silence():
     wav: Any = torch.zeros(1, 4000, requires_grad=True)
-    quality_loss(wav, torch.ones(1, 4000) * 0.1, config.Loss()).backward()
+    quality_loss(wav, torch.ones(1, 4000) * 0.1, config.LossConfig()).backward()
     assert torch.isfinite(wav.grad).all()
 
 

@@ -15,13 +15,13 @@ HOP = 256
 
 @pytest.mark.parametrize("form,params,mmacs", [("magnitude", 135_425, 299.7), ("complex", 135_618, 301.2)])
 def test_ftfnet_has_the_published_size(form, params, mmacs):
-    model = DSN(config.Model.ftfnet(form=form))
+    model = DSN(config.ModelConfig.ftfnet(form=form))
     assert model.params == params
     assert model.macs().mmacs_per_s() == pytest.approx(mmacs, abs=0.051)
 
 
 def test_ftfnet_by_stage_and_kind():
-    table = DSN(config.Model.ftfnet(form="magnitude")).macs()
+    table = DSN(config.ModelConfig.ftfnet(form="magnitude")).macs()
 
     def part(stage: str, kind: str = "") -> float:
         chosen = [row.macs.total() for row in table.rows if row.name.startswith(stage) and kind in ("", row.kind)]
@@ -45,7 +45,11 @@ def count(model: DSN, gate: torch.Tensor) -> float:
 @pytest.mark.parametrize("gates", ["none", "shared", "block"])
 def test_table_equals_counted_operations_of_an_executed_gate_pattern(form, gates):
     static = gates == "none"
-    settings = config.Model.ftfnet(form=form) if static else config.Model(form=form, policy=config.Policy(gates=gates))
+    settings = (
+        config.ModelConfig.ftfnet(form=form)
+        if static
+        else config.ModelConfig(form=form, policy=config.PolicyConfig(gates=gates))
+    )
     model = DSN(settings).eval()
     table, frames = model.macs(), 7
     for seed in range(3):
@@ -57,7 +61,7 @@ def test_table_equals_counted_operations_of_an_executed_gate_pattern(form, gates
 
 @pytest.mark.parametrize("backbone,params,mmacs", [("hystnet", 114_370, 253.1), ("crn", 2_393_666, 265.4)])
 def test_other_backbones_cost_about_as_much(backbone, params, mmacs):
-    model = DSN(config.Model.ftfnet(backbone=backbone))
+    model = DSN(config.ModelConfig.ftfnet(backbone=backbone))
     assert model.params == params
     assert model.macs().mmacs_per_s() == pytest.approx(mmacs, abs=0.051)
 
@@ -74,7 +78,7 @@ VARIANTS += [{"backbone": "crn", "static_share": share} for share in (ONLY("gru"
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=str)
 def test_table_of_an_ablation_equals_counted_operations(variant):
-    settings = config.Model(**variant)
+    settings = config.ModelConfig(**variant)
     model = DSN(settings).eval()
     table, frames = model.macs(), 7
     drawn = torch.randint(0, 2, (1, frames, settings.n_gates), generator=torch.Generator().manual_seed(0)).float()
@@ -92,19 +96,21 @@ def by_kind(table: macs.MacTable, part: str) -> dict[str, int]:
 @pytest.mark.parametrize("kind", ["gru", "attention", "conv"])
 def test_what_is_saved_by_one_dynamic_kind_alone(kind):
     """Its own dynamic share, and the columns of the fully connected layers that would read closed groups."""
-    alone, whole = (DSN(settings).macs() for settings in (config.Model(static_share=ONLY(kind)), config.Model()))
+    alone, whole = (
+        DSN(settings).macs() for settings in (config.ModelConfig(static_share=ONLY(kind)), config.ModelConfig())
+    )
     saved, most = by_kind(alone, "dynamic"), by_kind(whole, "dynamic")
     assert saved[kind] == most[kind]
     reading = {"gru": {"fc"}}.get(kind, set())
     assert {other for other, cost in saved.items() if cost} == {kind} | reading
     assert (
         alone.total() - whole.total()
-        == DSN(config.Model(static_share=ONLY(kind))).macs().rows[-1].macs.static - whole.rows[-1].macs.static
+        == DSN(config.ModelConfig(static_share=ONLY(kind))).macs().rows[-1].macs.static - whole.rows[-1].macs.static
     )
 
 
 def test_running_on_costs_the_memory_of_the_time_block_in_every_frame():
-    held, running = (DSN(config.Model(closed_state=state)).macs() for state in ("held", "running"))
+    held, running = (DSN(config.ModelConfig(closed_state=state)).macs() for state in ("held", "running"))
     changed = [(a, b) for a, b in zip(held.rows, running.rows, strict=True) if a.macs != b.macs]
     assert [a.name for a, _ in changed] == ["time.gru", "time.attention"]
     assert [b.macs.static - a.macs.static for a, b in changed] == [3 * 2 * 16 * 16 * 31 * 2, 2 * 64 * 32 * 31]

@@ -11,16 +11,16 @@ from dsn.policy import constant_gate, periodic_gate
 HOP = 256
 KINDS: tuple[config.Kind, ...] = ("gru", "attention", "conv", "fc")
 MODELS = {
-    "ftfnet": config.Model.ftfnet(),
-    "ftfnet-magnitude": config.Model.ftfnet(form="magnitude"),
-    "block": config.Model(),
-    "shared": config.Model(policy=config.Policy(gates="shared")),
-    "running": config.Model(closed_state="running"),
-    "hystnet": config.Model(backbone="hystnet"),
-    "crn": config.Model(backbone="crn"),
-    "mixed": config.Model(static_share=config.Share(gru=0.25, attention=0.5, conv=0.75, fc=0.375)),
-    "recurrent": config.Model(static_share=config.Share(gru=0.5, attention=0.25, conv=1, fc=1)),
-    **{f"slim-{kind}": config.Model(static_share=config.Share.only(kind)) for kind in KINDS},
+    "ftfnet": config.ModelConfig.ftfnet(),
+    "ftfnet-magnitude": config.ModelConfig.ftfnet(form="magnitude"),
+    "block": config.ModelConfig(),
+    "shared": config.ModelConfig(policy=config.PolicyConfig(gates="shared")),
+    "running": config.ModelConfig(closed_state="running"),
+    "hystnet": config.ModelConfig(backbone="hystnet"),
+    "crn": config.ModelConfig(backbone="crn"),
+    "mixed": config.ModelConfig(static_share=config.Share(gru=0.25, attention=0.5, conv=0.75, fc=0.375)),
+    "recurrent": config.ModelConfig(static_share=config.Share(gru=0.5, attention=0.25, conv=1, fc=1)),
+    **{f"slim-{kind}": config.ModelConfig(static_share=config.Share.only(kind)) for kind in KINDS},
 }
 STREAMED = [name for name in MODELS if not name.startswith("slim")]
 
@@ -85,7 +85,7 @@ def test_policy_has_zero_look_ahead():
 @pytest.mark.parametrize("name", ["block", "shared", "running", "mixed", "slim-gru", "slim-conv", "hystnet", "crn"])
 def test_all_gates_open_equals_the_static_network(name):
     slim = make(name)
-    static = DSN(config.Model.ftfnet(backbone=slim.config.backbone)).double().eval()
+    static = DSN(config.ModelConfig.ftfnet(backbone=slim.config.backbone)).double().eval()
     static.network.load_state_dict(slim.network.state_dict())
     with torch.no_grad():
         opened, _ = slim(signal(), gate=torch.ones(2, 20, slim.config.n_gates).double())
@@ -97,7 +97,7 @@ def test_all_gates_open_equals_the_static_network(name):
 def test_all_gates_closed_leaves_the_static_parts_of_dynamic_kinds(name):
     """All closed, the network is the static one with zeros where those kinds' dynamic parts would be read."""
     slim = make(name)
-    static = DSN(config.Model.ftfnet(backbone=slim.config.backbone)).double().eval()
+    static = DSN(config.ModelConfig.ftfnet(backbone=slim.config.backbone)).double().eval()
     weights = slim.network.state_dict()
     for kind in slim.config.static_share.slim:
         share = getattr(slim.config.static_share, kind)

@@ -17,7 +17,7 @@ from dsn.data import Corpus, Pool, Recipe, draw, labels, render
 from dsn.data import rendered as pool
 from dsn.utils import audio
 
-DATA = config.Data(samples=4000)
+DATA = config.DataConfig(samples=4000)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from dsn.model import DSN
 from dsn.policy import hard_gate
 from dsn.training.policy_training import policy_logits, pretrain
 
-SETTINGS = config.Train(loss=config.Loss(ratio="guided"), policy_steps=60, warmup=5, optimiser="muon")
+SETTINGS = config.TrainConfig(loss=config.LossConfig(ratio="guided"), policy_steps=60, warmup=5, optimiser="muon")
 
 
 class Pool:
@@ -52,11 +52,11 @@ def test_its_logits_are_those_of_the_model():
 
 def test_a_static_model_is_refused():
     with pytest.raises(ValueError, match="no policy"):
-        pretrain(DSN(config.Model.ftfnet()), Pool(), WANTED, replace(SETTINGS, policy_steps=1))
+        pretrain(DSN(config.ModelConfig.ftfnet()), Pool(), WANTED, replace(SETTINGS, policy_steps=1))
 
 
 def test_policy_steps_need_a_ratio_loss():
     with pytest.raises(ValueError, match="need a ratio loss"):
-        config.Train(policy_steps=5)
+        config.TrainConfig(policy_steps=5)
     with pytest.raises(ValueError, match="policy_steps is -1"):
         replace(SETTINGS, policy_steps=-1)

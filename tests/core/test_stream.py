@@ -11,11 +11,13 @@ from dsn.inference import backends as routes
 from dsn.inference.stream import Enhancer
 from dsn.model import DSN
 
-SMALL = config.Model(channels=(4, 4, 8), groups=2, heads=2, past_frames=5, policy=config.Policy(bands=8, hidden=4))
+SMALL = config.ModelConfig(
+    channels=(4, 4, 8), groups=2, heads=2, past_frames=5, policy=config.PolicyConfig(bands=8, hidden=4)
+)
 HOP = 256
 
 
-def make(model: config.Model = SMALL, seed: int = 0) -> DSN:
+def make(model: config.ModelConfig = SMALL, seed: int = 0) -> DSN:
     torch.manual_seed(seed)
     return DSN(model).eval()
 
@@ -221,8 +223,8 @@ def test_auto_is_native_without_a_word_where_it_is_here() -> None:
 
 
 REFUSED = {
-    "crn": config.Model(backbone="crn"),
-    "running": config.Model(channels=(4, 4, 8), groups=2, heads=2, closed_state="running"),
+    "crn": config.ModelConfig(backbone="crn"),
+    "running": config.ModelConfig(channels=(4, 4, 8), groups=2, heads=2, closed_state="running"),
 }
 
 
@@ -268,7 +270,7 @@ def test_enhancers_may_share_a_route() -> None:
 
 def test_routes_for_files(monkeypatch: pytest.MonkeyPatch) -> None:
     model = make()
-    refused = make(config.Model(channels=(4, 4, 8), groups=2, heads=2, closed_state="running"))
+    refused = make(config.ModelConfig(channels=(4, 4, 8), groups=2, heads=2, closed_state="running"))
     if not routes.missing("native"):
         assert routes.for_files("auto", model)[0].name == "native"
         route, message = routes.for_files("auto", refused)

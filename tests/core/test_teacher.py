@@ -18,12 +18,17 @@ from dsn.training import distillation as teacher
 from dsn.training.distillation import Taught
 from dsn.training.loop import Batch, batch_loss, train
 
-DATA = config.Data(samples=4096)
-TRAIN = config.Train(
-    model=config.Model.ftfnet(), loss=config.Loss(teacher_weight=0.75), steps=2, batch=2, warmup=1, checkpoint_every=1
+DATA = config.DataConfig(samples=4096)
+TRAIN = config.TrainConfig(
+    model=config.ModelConfig.ftfnet(),
+    loss=config.LossConfig(teacher_weight=0.75),
+    steps=2,
+    batch=2,
+    warmup=1,
+    checkpoint_every=1,
 )
 
-GUIDED = config.Loss(teacher_weight=0.75, ratio="guided", guide=config.Guide(metric="snr_db", low=0, high=10))
+GUIDED = config.LossConfig(teacher_weight=0.75, ratio="guided", guide=config.Guide(metric="snr_db", low=0, high=10))
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +41,7 @@ def pool(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Pool:
 def master(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("master") / "model.safetensors"
     torch.manual_seed(1)
-    weights.save(DSN(config.Model.ftfnet()), path)
+    weights.save(DSN(config.ModelConfig.ftfnet()), path)
     return path
 
 
@@ -66,7 +71,7 @@ def test_mixtures_have_the_output_of_the_teacher_in_time_with_the_clean_signal(
 
 
 def test_a_teacher_may_be_a_network_that_the_kernel_does_not_run(pool: Pool, tmp_path: Path) -> None:
-    path, other = tmp_path / "crn.safetensors", config.Model.ftfnet(backbone="crn")
+    path, other = tmp_path / "crn.safetensors", config.ModelConfig.ftfnet(backbone="crn")
     torch.manual_seed(0)
     weights.save(DSN(other), path)
     expected = weights.load(path).enhance(torch.as_tensor(pool[0][0])).wav.numpy()
@@ -83,7 +88,7 @@ def test_the_output_is_rendered_once_for_a_teacher_and_a_pool(
     assert len(counted) == 1
     other = tmp_path / "other.safetensors"
     torch.manual_seed(2)
-    weights.save(DSN(config.Model.ftfnet()), other)
+    weights.save(DSN(config.ModelConfig.ftfnet()), other)
     assert not np.array_equal(Taught(pool, other, tmp_path / "kept", progress=False).taught(np.arange(4)), first)
     assert len(counted) == 2
 
@@ -132,11 +137,13 @@ def test_a_run_does_not_go_on_with_another_teacher(pool: Pool, master: Path, tmp
 
 def test_a_pool_without_a_teacher_is_refused(pool: Pool, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"teacher_weight is 0\.75; give the pool a teacher"):
-        train(replace(TRAIN, model=config.Model(), policy_steps=10**6, loss=GUIDED), pool, tmp_path, progress=False)
+        train(
+            replace(TRAIN, model=config.ModelConfig(), policy_steps=10**6, loss=GUIDED), pool, tmp_path, progress=False
+        )
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("weight", [-0.1, 1.5])
 def test_a_weight_outside_the_unit_interval_is_refused(weight: float) -> None:
     with pytest.raises(ValueError, match=f"teacher_weight is {weight}"):
-        config.Loss(teacher_weight=weight)
+        config.LossConfig(teacher_weight=weight)

@@ -32,8 +32,8 @@ class FakePool:
         return torch.linspace(1, 3, 10)
 
 
-GUIDED = config.Train(
-    steps=6, batch=2, warmup=2, checkpoint_every=2, loss=config.Loss(ratio="guided", ratio_weight=1.0)
+GUIDED = config.TrainConfig(
+    steps=6, batch=2, warmup=2, checkpoint_every=2, loss=config.LossConfig(ratio="guided", ratio_weight=1.0)
 )
 
 
@@ -71,7 +71,9 @@ def test_resumed_run_equals_an_unbroken_one(tmp_path, settings, killed_at):
 
 
 def test_averaged_weights_are_those_of_every_step_with_falling_shares(tmp_path):
-    settings = replace(AVERAGED, model=config.Model.ftfnet(), loss=config.Loss(), steps=3, snapshots=(1, 2, 3))
+    settings = replace(
+        AVERAGED, model=config.ModelConfig.ftfnet(), loss=config.LossConfig(), steps=3, snapshots=(1, 2, 3)
+    )
     train(settings, FakePool(), tmp_path / "averaged", progress=False)
     train(replace(settings, ema=0.0), FakePool(), tmp_path / "plain", progress=False)
     plain, averaged = (
@@ -116,14 +118,14 @@ def test_overfits_one_batch(tmp_path):
     class Small(FakePool):
         size = 2
 
-    settings = config.Train(model=config.Model.ftfnet(), steps=50, batch=2, warmup=5)
+    settings = config.TrainConfig(model=config.ModelConfig.ftfnet(), steps=50, batch=2, warmup=5)
     log = train(settings, Small(), tmp_path, progress=False)
     assert log.quality_loss.iloc[-5:].mean() < 0.3 * log.quality_loss.iloc[0]
 
 
 def test_ratio_loss_pulls_the_deterministic_gates_to_the_target(tmp_path):
-    loss = config.Loss(ratio="fixed", target_ratio=0.25, ratio_weight=20.0)
-    settings = config.Train(steps=60, batch=2, warmup=5, learning_rate=1e-2, loss=loss)
+    loss = config.LossConfig(ratio="fixed", target_ratio=0.25, ratio_weight=20.0)
+    settings = config.TrainConfig(steps=60, batch=2, warmup=5, learning_rate=1e-2, loss=loss)
     log = train(settings, FakePool(), tmp_path, progress=False)
     assert log.activation_ratio.iloc[-10:].mean() == pytest.approx(0.25, abs=0.15)
     assert log.sampled_ratio.iloc[-1] == pytest.approx(log.activation_ratio.iloc[-1], abs=1e-6)
@@ -144,13 +146,13 @@ def test_the_gradient_of_the_policy_does_not_shorten_the_steps_of_the_network():
     parts = [torch.nn.Linear(1, 1, bias=False) for _ in range(2)]
     torch.nn.init.zeros_(parts[0].weight)
     loss = 0.5 * parts[0].weight.sum() + 100 * parts[1].weight.sum()
-    update(parts, [], loss, 0, config.Train(clip=1.0))
+    update(parts, [], loss, 0, config.TrainConfig(clip=1.0))
     norms = [float(torch.nn.utils.get_total_norm([p.grad for p in part.parameters()])) for part in parts]  # type: ignore
     assert norms == pytest.approx([0.5, 1.0], rel=1e-5)
 
 
 def test_random_gates_ignore_the_input_and_teach_no_policy(tmp_path):
-    loss = config.Loss(ratio="random", target_ratio=0.25)
+    loss = config.LossConfig(ratio="random", target_ratio=0.25)
     settings = replace(GUIDED, loss=loss, steps=3)
     log = train(settings, FakePool(), tmp_path, progress=False)
     assert log.sampled_ratio.mean() == pytest.approx(0.25, abs=0.1)
@@ -160,7 +162,7 @@ def test_random_gates_ignore_the_input_and_teach_no_policy(tmp_path):
     assert all(torch.equal(a, b) for a, b in zip(fresh.parameters(), trained.parameters(), strict=True))
 
 
-SLIMMABLE = replace(GUIDED, loss=config.Loss(ratio="slimmable", ratio_weight=5.0), steps=4, optimiser="muon")
+SLIMMABLE = replace(GUIDED, loss=config.LossConfig(ratio="slimmable", ratio_weight=5.0), steps=4, optimiser="muon")
 
 
 def test_a_slimmable_trunk_has_blind_gates_no_ratio_loss_and_teaches_no_policy(tmp_path, monkeypatch):
@@ -200,7 +202,7 @@ def test_a_resumed_slimmable_trunk_equals_an_unbroken_one(tmp_path):
 
 
 def test_a_branch_starts_from_a_slimmable_trunk_of_other_shares_than_half(tmp_path):
-    model = config.Model(static_share=config.Share(gru=0.5, attention=0.25, conv=1, fc=1))
+    model = config.ModelConfig(static_share=config.Share(gru=0.5, attention=0.25, conv=1, fc=1))
     train(replace(SLIMMABLE, model=model), FakePool(), tmp_path / "trunk", progress=False)
     trunk = weights.load(tmp_path / "trunk" / "model.safetensors")
     branch = replace(MUON, model=model)
@@ -215,7 +217,7 @@ def test_a_branch_starts_from_a_slimmable_trunk_of_other_shares_than_half(tmp_pa
 
 def test_checkpoint_of_another_config_is_refused(tmp_path):
     train(GUIDED, FakePool(), tmp_path, progress=False)
-    other = config.Train.from_dict(GUIDED.to_dict() | {"seed": 5})
+    other = config.TrainConfig.from_dict(GUIDED.to_dict() | {"seed": 5})
     with pytest.raises(ValueError, match="another config"):
         train(other, FakePool(), tmp_path, progress=False)
 
@@ -259,22 +261,22 @@ def test_loss_that_is_no_number_stops_the_run(tmp_path):
 
 
 def test_warm_start_copies_the_network_and_leaves_the_policy():
-    static, slim = DSN(config.Model.ftfnet()), DSN()
+    static, slim = DSN(config.ModelConfig.ftfnet()), DSN()
     assert slim.policy is not None
     policy = {k: v.clone() for k, v in slim.policy.state_dict().items()}
     warm_start(slim, static)
     assert all(torch.equal(v, static.network.state_dict()[k]) for k, v in slim.network.state_dict().items())
     assert all(torch.equal(v, policy[k]) for k, v in slim.policy.state_dict().items())
     with pytest.raises(ValueError, match="differ in shape"):
-        warm_start(slim, DSN(config.Model.ftfnet(form="magnitude")))
+        warm_start(slim, DSN(config.ModelConfig.ftfnet(form="magnitude")))
 
 
 def test_warm_start_takes_a_policy_of_the_same_shape_and_no_other():
-    trunk = DSN(config.Model(static_share=config.Share.only("gru", "attention")))
+    trunk = DSN(config.ModelConfig(static_share=config.Share.only("gru", "attention")))
     assert trunk.policy is not None
     same, shared, more = (
         DSN(trunk.config),
-        DSN(replace(trunk.config, policy=config.Policy(gates="shared"))),
+        DSN(replace(trunk.config, policy=config.PolicyConfig(gates="shared"))),
         DSN(replace(trunk.config, static_share=config.Share())),
     )
     for model in (same, shared, more):
@@ -287,7 +289,7 @@ def test_warm_start_takes_a_policy_of_the_same_shape_and_no_other():
 
 
 def test_every_epoch_sees_every_mixture_once_in_its_own_order():
-    settings = config.Train(batch=4)
+    settings = config.TrainConfig(batch=4)
     seen = torch.cat([batch_indices(step, 10, settings) for step in range(5)])
     first, second = seen[:10], seen[10:]
     assert sorted(first.tolist()) == sorted(second.tolist()) == list(range(10))
@@ -295,7 +297,7 @@ def test_every_epoch_sees_every_mixture_once_in_its_own_order():
 
 
 def test_schedules():
-    settings = config.Train(steps=100, warmup=10, decay_from=0.5, learning_rate=1.0, noise_until=0.5)
+    settings = config.TrainConfig(steps=100, warmup=10, decay_from=0.5, learning_rate=1.0, noise_until=0.5)
     assert learning_rate(0, settings) == pytest.approx(0.1)
     assert learning_rate(49, settings) == pytest.approx(1.0)
     assert learning_rate(75, settings) == pytest.approx(0.5)

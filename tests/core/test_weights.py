@@ -63,6 +63,6 @@ def test_unknown_config_key_is_refused(saved):
 
 def test_weights_of_another_config_are_refused(saved):
     model, path = saved
-    rewrite(path, config.Model.ftfnet(form="magnitude").to_dict(), dict(model.state_dict()))
+    rewrite(path, config.ModelConfig.ftfnet(form="magnitude").to_dict(), dict(model.state_dict()))
     with pytest.raises(ValueError, match="do not fit their config"):
         weights.load(path)

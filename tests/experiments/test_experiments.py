@@ -24,8 +24,8 @@ from dsn_book.study import results
 from dsn_book.study.intervals import Table
 from tests.corpora import make_corpus, speechlike
 
-SLIM = config.Model(channels=(4, 4, 8), past_frames=4, policy=config.Policy(bands=8, hidden=4))
-ROWS = {"ftfnet": config.Model.ftfnet(channels=(4, 4, 8)), "dsn": SLIM, "mgt-dsn": SLIM, "trunk": SLIM}
+SLIM = config.ModelConfig(channels=(4, 4, 8), past_frames=4, policy=config.PolicyConfig(bands=8, hidden=4))
+ROWS = {"ftfnet": config.ModelConfig.ftfnet(channels=(4, 4, 8)), "dsn": SLIM, "mgt-dsn": SLIM, "trunk": SLIM}
 
 
 def test_recipes_are_the_same_mixtures_at_six_snrs() -> None:
@@ -50,7 +50,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> evaluate.Bench:
         for part in ("noisy", "clean"):
             audio.write(corpus / "voicebank" / part / f"{name}.flac", speechlike(1 if part == "clean" else 2, 1.0))
     (corpus / "voicebank.csv").write_text("id,seconds,snr_db\np1,1.0,3.1\np2,1.0,16.0\n")
-    drawn = [draw(Corpus(corpus), "train", k, config.Data(samples=12000), kind="hum") for k in range(3)]
+    drawn = [draw(Corpus(corpus), "train", k, config.DataConfig(samples=12000), kind="hum") for k in range(3)]
     recipes: list[Recipe] = [replace(recipe, snr_db=snr_db) for recipe in drawn for snr_db in (0.0, 10.0)]
     write_recipes(place / "results" / TEST_RECIPES, recipes)
     for row, model in ROWS.items():

@@ -86,7 +86,7 @@ def test_taught_rows_differ_from_theirs_in_the_teacher_alone() -> None:
     for name, plain in pairs.items():
         untaught = replace(PLAN[name].train, loss=replace(PLAN[name].train.loss, teacher_weight=0.0))
         assert untaught == PLAN[plain].train and PLAN[name].start == PLAN[plain].start
-    assert PLAN[rows.TEACHER].train.model == config.Model.ftfnet()
+    assert PLAN[rows.TEACHER].train.model == config.ModelConfig.ftfnet()
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_targets_have_the_mean_that_costs_what_the_row_is_named_for(name: str, p
     ratio = loss.target_ratio if loss.ratio == "fixed" else float(target_ratio(labels, loss.guide).mean())
     gates = PLAN[name].train.model.n_gates
     cost = DSN(PLAN[name].train.model).macs().mmacs_per_s([ratio] * gates)
-    assert 100 * cost / DSN(config.Model.ftfnet()).macs().mmacs_per_s() == pytest.approx(percent, abs=0.5)
+    assert 100 * cost / DSN(config.ModelConfig.ftfnet()).macs().mmacs_per_s() == pytest.approx(percent, abs=0.5)
 
 
 def test_a_branch_sees_its_mixtures_in_another_order_than_its_trunk() -> None:
@@ -163,7 +163,7 @@ def test_the_trunk_that_comes_with_the_plan_is_the_one_that_the_plan_describes()
     path = Path(rows.__file__).parent / f"{rows.AGAIN}.safetensors"
     trunk, row = weights.load(path), PLAN[rows.AGAIN]
     assert trunk.config == row.train.model
-    assert config.Train.from_dict(weights.notes(path)["train"]) == row.seeded(0)
+    assert config.TrainConfig.from_dict(weights.notes(path)["train"]) == row.seeded(0)
     started = {name for name, row in PLAN.items() if row.start == rows.AGAIN}
     assert started == {*from_second_trunk(), "short-mgt-dsn-again", "mgt-dsn-50"} - {"guide-si-sdr", "guide-pesq"}
 

@@ -18,7 +18,7 @@ from tests.corpora import make_corpus
 def test_every_variant_is_a_network_that_saves_something() -> None:
     found = list(sensitivity.variants())
     assert found[0][1] == config.Share.all(1) and found[-1][1] == sensitivity.SHARE
-    whole = DSN(config.Model.ftfnet()).macs().mmacs_per_s()
+    whole = DSN(config.ModelConfig.ftfnet()).macs().mmacs_per_s()
     for kind, share, stage in found[1:]:
         model = sensitivity.slimmed(share)
         gate = sensitivity.closed(model, stage)
@@ -36,7 +36,9 @@ def test_a_stage_closes_alone() -> None:
 def pool(tmp_path: Path) -> Pool:
     """Two mixtures of 1.5 seconds."""
     corpus = Corpus(make_corpus(tmp_path / "corpus"))
-    return Pool.make(tmp_path / "pool", corpus, [draw(corpus, "train", k, config.Data(samples=24064)) for k in (0, 1)])
+    return Pool.make(
+        tmp_path / "pool", corpus, [draw(corpus, "train", k, config.DataConfig(samples=24064)) for k in (0, 1)]
+    )
 
 
 def test_one_line_of_the_table(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,7 +46,7 @@ def test_one_line_of_the_table(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setattr(sensitivity, name, value)
     monkeypatch.setattr(sensitivity, "BRANCH", replace(sensitivity.BRANCH, optimiser="adamw"))
     torch.manual_seed(0)
-    start = DSN(config.Model.ftfnet())
+    start = DSN(config.ModelConfig.ftfnet())
     before = {name: value.clone() for name, value in start.state_dict().items()}
     line = sensitivity.measure(start, config.Share.only("conv"), "decoder", pool, pool)
     assert set(line) == {"mmacs_per_s", "quality_loss", "pesq_wb"} and 1 <= line["pesq_wb"] <= 4.7

@@ -84,7 +84,7 @@ def test_systems_have_one_row_per_seed_set_and_snr(written: Path) -> None:
     of_slim = table[(table["system"] == "mgt-dsn") & (table["seed"] == 1) & (table["set"] == "test")]
     assert of_slim["snr_db"].tolist()[1:] == [0.0, 10.0] and math.isnan(of_slim["snr_db"].iloc[0])
     assert of_slim["files"].tolist() == [8, 4, 4]
-    full = float(DSN(config.Model.ftfnet()).macs().mmacs_per_s())
+    full = float(DSN(config.ModelConfig.ftfnet()).macs().mmacs_per_s())
     assert of_slim["percent_of_ftfnet"].iloc[0] == pytest.approx(100 * (130 + 170 * 0.45) / full, rel=1e-4)
     pairs = table[(table["system"] == "ftfnet") & (table["set"] == "voicebank") & (table["seed"] == 0)]
     assert pairs["snr_db"].tolist()[1:] == [2.5, 7.5, 17.5] and pairs["files"].tolist() == [4, 1, 1, 2]
@@ -160,7 +160,7 @@ def test_the_manifest_names_the_runs_that_were_measured_and_no_others(places: tu
     runs, cache, folder = places
     for row in ("dsn", "mgt-dsn"):
         (runs / row / "seed0").mkdir(parents=True)
-        weights.save(DSN(config.Model()), runs / row / "seed0" / MODEL, {"minutes": 1.0})
+        weights.save(DSN(config.ModelConfig()), runs / row / "seed0" / MODEL, {"minutes": 1.0})
     record = cache / "dsn" / "seed0-test.json"
     record.write_text(json.dumps(json.loads(record.read_text()) | {"hashes": {"weights": "another"}}))
     said = cache / "mgt-dsn" / "seed0-test.json"

@@ -14,7 +14,7 @@ from dsn import config
 from dsn.dial import open_margin
 from dsn.model import DSN
 
-SLIM = config.Model(channels=(4, 4, 8), past_frames=4, policy=config.Policy(bands=8, hidden=4))
+SLIM = config.ModelConfig(channels=(4, 4, 8), past_frames=4, policy=config.PolicyConfig(bands=8, hidden=4))
 
 
 @pytest.fixture

@@ -95,7 +95,7 @@ def test_attention_equals_torch(width, past, axis, running, kind, calls):
     assert calls == ["attention"]
 
 
-@pytest.mark.parametrize("model", [config.Model(), config.Model.ftfnet(channels=(16, 32, 52))])
+@pytest.mark.parametrize("model", [config.ModelConfig(), config.ModelConfig.ftfnet(channels=(16, 32, 52))])
 def test_training_step_equals_torch(model, calls, monkeypatch):
     torch.manual_seed(0)
     net, wav = DSN(model), 0.1 * torch.randn(2, 256 * 40)

@@ -19,21 +19,21 @@ pytestmark = pytest.mark.skipif(not kernels.available(), reason=kernels.problem(
 HOP = 256
 TINY = np.finfo(np.float32).tiny
 MODELS = {
-    "dsn": config.Model(),
-    "ftfnet": config.Model.ftfnet(),
-    "magnitude": config.Model(form="magnitude"),
-    "one gate": config.Model(policy=config.Policy(gates="shared")),
-    "a quarter static": config.Model(static_share=config.Share.all(0.25)),
-    "a share of each kind": config.Model(static_share=config.Share(gru=0.5, attention=0.25, conv=0.75, fc=0.375)),
-    "recurrence and attention": config.Model(static_share=config.Share(gru=0.5, attention=0.25, conv=1, fc=1)),
-    "narrow, groups of 13": config.Model(channels=(16, 32, 52)),
-    "narrow, groups of 12": config.Model(channels=(16, 24, 48)),
-    "narrow, groups of 10": config.Model(channels=(16, 32, 40)),
-    "other groups and heads": config.Model(groups=2, heads=8, past_frames=7),
-    "policy of odd sizes": config.Model(policy=config.Policy(bands=21, hidden=19)),
-    "slim convolutions": config.Model(static_share=config.Share.only("conv")),
-    "slim recurrence": config.Model(static_share=config.Share.only("gru", "fc")),
-    "slim attention": config.Model(static_share=config.Share.only("attention")),
+    "dsn": config.ModelConfig(),
+    "ftfnet": config.ModelConfig.ftfnet(),
+    "magnitude": config.ModelConfig(form="magnitude"),
+    "one gate": config.ModelConfig(policy=config.PolicyConfig(gates="shared")),
+    "a quarter static": config.ModelConfig(static_share=config.Share.all(0.25)),
+    "a share of each kind": config.ModelConfig(static_share=config.Share(gru=0.5, attention=0.25, conv=0.75, fc=0.375)),
+    "recurrence and attention": config.ModelConfig(static_share=config.Share(gru=0.5, attention=0.25, conv=1, fc=1)),
+    "narrow, groups of 13": config.ModelConfig(channels=(16, 32, 52)),
+    "narrow, groups of 12": config.ModelConfig(channels=(16, 24, 48)),
+    "narrow, groups of 10": config.ModelConfig(channels=(16, 32, 40)),
+    "other groups and heads": config.ModelConfig(groups=2, heads=8, past_frames=7),
+    "policy of odd sizes": config.ModelConfig(policy=config.PolicyConfig(bands=21, hidden=19)),
+    "slim convolutions": config.ModelConfig(static_share=config.Share.only("conv")),
+    "slim recurrence": config.ModelConfig(static_share=config.Share.only("gru", "fc")),
+    "slim attention": config.ModelConfig(static_share=config.Share.only("attention")),
 }
 
 
@@ -180,7 +180,7 @@ def test_full_scale_silence_and_what_follows_it(shipped):
 
 @pytest.mark.parametrize("tail", [0.0, 1e-40, 1e-12])
 def test_no_state_decays_into_subnormal_numbers(shipped, tail):
-    model = DSN(config.Model())
+    model = DSN(config.ModelConfig())
     with torch.no_grad():
         for parameter in model.parameters():  # without biases everything decays towards 0
             parameter.mul_(parameter.dim() > 1)
@@ -220,7 +220,7 @@ def test_sizes_that_do_not_fit_are_refused(shipped):
 )
 def test_models_beyond_the_kernel_are_refused_with_the_reason(changes, message):
     with pytest.raises(ValueError, match=message):
-        pack(DSN(dataclasses.replace(config.Model(), **changes)))
+        pack(DSN(dataclasses.replace(config.ModelConfig(), **changes)))
 
 
 def test_an_unknown_variant_is_refused(shipped):

@@ -27,7 +27,7 @@ def check_closed_macs(answer: Any) -> None:
 @checked("cost is a sum, so a mean over frames needs each gate's mean alone, and the static part is paid always.")
 def check_mean_mmacs(answer: Any) -> None:
     """`answer(static, dynamic, gate, frame_rate)`: MMAC/s of gates (T, K), from the MACs per frame behind each."""
-    costs = DSN(config.Model()).macs()
+    costs = DSN(config.ModelConfig()).macs()
     static, dynamic = costs.by_gate()
     names = ("no gate open", "every gate open", "a mixed pattern")
     mixed = (torch.arange(35).reshape(7, 5) % 3 == 0).double()

@@ -41,7 +41,7 @@ class Route:
         self.model = model
 
     @property
-    def config(self) -> config.Model:
+    def config(self) -> config.ModelConfig:
         """The model's settings."""
         return self.model.config
 

@@ -76,7 +76,7 @@ def by_gate(model: DSN, names: Sequence[str], hops: Array, seconds: float) -> li
 def by_kind(names: Sequence[str], hops: Array, seconds: float) -> list[Part]:
     """Time of the dynamic half of each kind of layer on each route; random weights, all gates open or closed."""
     torch.manual_seed(0)
-    models = {kind: DSN(config.Model(static_share=config.Share.only(kind))).eval() for kind in KINDS}
+    models = {kind: DSN(config.ModelConfig(static_share=config.Share.only(kind))).eval() for kind in KINDS}
     made = {(name, kind): routes.make(name, models[kind]) for name in names for kind in KINDS}
     keys = [(name, kind, gate) for name, kind in made for gate in (0.0, 1.0)]
     contestants = []
