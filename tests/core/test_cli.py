@@ -113,6 +113,7 @@ print(sorted({"pandas", "soundfile", "scipy", "onnxruntime", "dsn.config", "dsn.
     assert done.stdout.splitlines()[-1] == "[]" and "OUT_FOLDER" in done.stdout
 
 
+@pytest.mark.slow
 def test_runs_as_a_module() -> None:
     done = subprocess.run([sys.executable, "-m", "dsn", "enhance"], capture_output=True, text=True, check=False)
     assert done.returncode == 2 and done.stdout == ""
@@ -287,6 +288,7 @@ def test_evaluate_refuses(pairs: Path, model: Path, tmp_path: Path, capsys: pyte
     assert not (tmp_path / "table.csv").exists()
 
 
+@pytest.mark.slow
 def test_a_dead_process_is_no_fault_of_the_program(
     pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
