@@ -119,7 +119,8 @@ def stage(records: dict[Path, dict[str, Any]], source: Path) -> None:
     shutil.rmtree(source, ignore_errors=True)
     truths = {path.name for chapter in notebooks.chapters(ROOT) for path in (chapter, chapter.with_suffix(".ipynb"))}
     apart = ("assets", "templates")
-    shutil.copytree(ROOT / "book", source / "book", ignore=lambda folder, names: {*apart, *truths} & set(names))
+    left_out = {*apart, *truths, "dsn_book", "ruff.toml"}
+    shutil.copytree(ROOT / "book", source / "book", ignore=lambda folder, names: left_out & set(names))
     for name in apart:
         shutil.copytree(ROOT / "book" / name, source / name)
     shutil.copy(_mathjax(), source / "assets")

@@ -71,6 +71,12 @@ def test_wheel_holds_both_packages_with_weights_data_results_and_displays_only(w
         assert any(name.startswith(folder) for name in names), folder
 
 
+def test_no_file_of_the_books_package_names_a_path_of_one_machine():
+    markers = ("/" + "home/", "/" + "root/", "/" + "work/")
+    for path in (ROOT / "book" / "dsn_book").rglob("*.py"):
+        assert not any(marker in path.read_text(encoding="utf-8") for marker in markers), path
+
+
 def test_notebooks_agree_with_their_text():
     assert notebooks.sync(ROOT, write=False) == []
 
@@ -83,6 +89,7 @@ def test_chapter_parameters_are_literals(path):
         ast.literal_eval(parameter["default"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("path", "size"), RUNS, ids=[f"{path.stem}-{size}" for path, size in RUNS])
 def test_chapter_runs_alone_from_the_wheel(runs, path, size):
     assert runs[path, size].result().seconds > 0

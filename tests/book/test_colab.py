@@ -20,7 +20,7 @@ CONFIG = notebooks.settings(ROOT)
 NOTEBOOKS = [path.with_suffix(".ipynb") for path in notebooks.chapters(ROOT)]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 ON_COLAB = {"IPython", "matplotlib", "numpy", "pandas", "scipy", "soundfile", "torch", "torchaudio", "tqdm"}
-"""Packages that Colab ships; chapters use these, the standard library and dsn."""
+"""Packages that Colab ships; chapters use these, the standard library, dsn and dsn_book."""
 OLDEST = {"ipython": "7.34", "numpy": "1.26.4", "pandas": "2.2.2", "torch": "2.6", "torchaudio": "2.6", "tqdm": "4.67"}
 """Versions that Colab shipped with Python 3.11 or 3.12; newer ones must do too."""
 WRITTEN = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "CITATION.cff", "pyproject.toml"]
@@ -46,7 +46,11 @@ def test_button_opens_a_notebook_of_the_repository(path):
 def test_address_and_tag_stand_in_one_place():
     setup = notebooks.setup_source(CONFIG)
     pages = [*sorted((ROOT / "book").glob("*.md")), *(ROOT / name for name in WRITTEN)]
-    pages += [*(ROOT / "dsn").rglob("*.py"), *(ROOT / "book" / "assets").iterdir()]
+    pages += [
+        *(ROOT / "dsn").rglob("*.py"),
+        *(ROOT / "book" / "dsn_book").rglob("*.py"),
+        *(ROOT / "book" / "assets").iterdir(),
+    ]
     for path in pages:
         text = path.read_text(encoding="utf-8").replace(setup, "")
         assert CONFIG["repository"]["url"] not in text and "colab.research.google" not in text, path
@@ -60,7 +64,7 @@ def test_chapters_need_no_newer_python_and_no_package_that_colab_lacks(path):
         modules = [name.name for node in imports if isinstance(node, ast.Import) for name in node.names]
         modules += [node.module or "" for node in imports if isinstance(node, ast.ImportFrom)]
         names = {module.split(".")[0] for module in modules}
-        assert names <= ON_COLAB | {"dsn"} | set(sys.stdlib_module_names), names
+        assert names <= ON_COLAB | {"dsn", "dsn_book"} | set(sys.stdlib_module_names), names
 
 
 def test_setup_installs_only_what_is_missing():

@@ -36,6 +36,7 @@ def test_ogg_is_written_and_read(tmp_path: Path) -> None:
     assert np.corrcoef(back, tone())[0, 1] > 0.99
 
 
+@pytest.mark.slow
 def test_a_long_ogg_is_written_without_a_crash() -> None:
     """In a process of its own: libsndfile overflows its stack on one long piece of Ogg Vorbis."""
     code = """

@@ -118,6 +118,7 @@ print(sorted(heavy & (set(sys.modules) - before)))
     assert done.stdout.splitlines()[-1] == "[]" and "OUT_FOLDER" in done.stdout
 
 
+@pytest.mark.slow
 def test_runs_as_a_module() -> None:
     done = subprocess.run([sys.executable, "-m", "dsn", "enhance"], capture_output=True, text=True, check=False)
     assert done.returncode == 2 and done.stdout == ""
@@ -292,6 +293,7 @@ def test_evaluate_refuses(pairs: Path, model: Path, tmp_path: Path, capsys: pyte
     assert not (tmp_path / "table.csv").exists()
 
 
+@pytest.mark.slow
 def test_a_dead_process_is_no_fault_of_the_program(
     pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

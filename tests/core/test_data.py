@@ -282,6 +282,7 @@ def test_level_and_peak(corpus: Corpus, level_db: float) -> None:
         assert np.abs(noisy).max() == pytest.approx(mixing.PEAK, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_another_process_renders_the_same_bits(corpus: Corpus) -> None:
     recipes = [draw(corpus, "train", seed, dataclasses.replace(DATA, tilt=0.5, reverberation=0.5)) for seed in range(8)]
     lines = json.dumps([recipe.to_dict() for recipe in recipes])

@@ -210,6 +210,7 @@ def test_trimming_and_levelling_an_utterance(maker: Path) -> None:
     assert 20 * np.log10(rms(levelled[: len(active)][active])) == pytest.approx(-26, abs=0.1)
 
 
+@pytest.mark.slow
 def test_the_maker_explains_itself() -> None:
     paths = {**os.environ, "PYTHONPATH": str(Path(dsn.__file__).parents[1])}
     command = [sys.executable, str(FOLDER / "make.py"), "--help"]

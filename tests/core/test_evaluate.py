@@ -171,6 +171,7 @@ def test_what_only_samples_tell_stays_in_its_row() -> None:
     assert (means["files"], means["errors"], means["si_sdr_db_files"], means["mmacs_per_s_files"]) == (8, 7, 1, 3)
 
 
+@pytest.mark.slow
 def test_parallel_equals_serial(tmp_path: Path) -> None:
     folder = folder_of_pairs(tmp_path, ("a.wav", "b.flac", "c.wav"))
     audio.write(folder / "clean/c.wav", np.zeros(4000, np.float32))

@@ -85,6 +85,7 @@ def test_other_metrics_join_the_same_table(corpus: Corpus, recipes: list[Recipe]
     assert table[recipes[3].id].keys() == {"si_sdr_db"}
 
 
+@pytest.mark.slow
 def test_a_pool_and_processes_give_the_same_labels(corpus: Corpus, recipes: list[Recipe], tmp_path: Path) -> None:
     one = labels.label(corpus, recipes, "si_sdr_db", tmp_path / "one.csv")
     pool = Pool.make(tmp_path / "pool", corpus, recipes)
@@ -100,12 +101,14 @@ class DeadlyPool(Pool):
         return os._exit, (1,)
 
 
+@pytest.mark.slow
 def test_a_dead_process_is_an_error(corpus: Corpus, recipes: list[Recipe], tmp_path: Path) -> None:
     Pool.make(tmp_path / "pool", corpus, recipes)
     with pytest.raises(ChildProcessError, match="--processes 1"):
         labels.label(DeadlyPool(tmp_path / "pool"), recipes, "si_sdr_db", tmp_path / "labels.csv", processes=2)
 
 
+@pytest.mark.slow
 def test_dnsmos_labels_are_those_of_the_metric(corpus: Corpus, tmp_path: Path) -> None:
     pytest.importorskip("speechmos")
     recipe = draw(corpus, "train", 0, DATA)

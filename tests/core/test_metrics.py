@@ -36,6 +36,7 @@ NOISY = CLEAN + noise(len(CLEAN), 0.02)
 PAIR_METRICS = (metrics.pesq_wb, metrics.stoi, metrics.estoi, metrics.si_sdr_db)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.15, 4.512, 9.01, 17.3])
 def test_dnsmos_equals_speechmos(seconds: float) -> None:
     with warnings.catch_warnings():
@@ -237,6 +238,7 @@ def test_a_missing_package_is_told_before_the_first_pair(monkeypatch: pytest.Mon
         list(metrics.score_pairs(pairs(), metrics=("stoi",)))
 
 
+@pytest.mark.slow
 def test_parallel_equals_serial() -> None:
     pairs = [
         ("a", NOISY, CLEAN),
@@ -257,11 +259,13 @@ def test_parallel_equals_serial() -> None:
     assert parallel.loc[0, "si_sdr_db"] == pytest.approx(parallel.loc[5, "si_sdr_db"], abs=1e-4)
 
 
+@pytest.mark.slow
 def test_a_dead_process_is_reported() -> None:
     with pytest.raises(ChildProcessError, match=r"a process .* died.*processes=1"):
         metrics.score_table([("a", np.array(Deadly(), dtype=object), CLEAN)])
 
 
+@pytest.mark.slow
 def test_pairs_are_taken_only_as_fast_as_they_are_scored() -> None:
     taken = []
 

@@ -114,6 +114,7 @@ def test_training_without_kernels_says_how_to_get_them(tmp_path, monkeypatch):
     assert len(log) == 1
 
 
+@pytest.mark.slow
 def test_overfits_one_batch(tmp_path):
     class Small(FakePool):
         size = 2
@@ -123,6 +124,7 @@ def test_overfits_one_batch(tmp_path):
     assert log.quality_loss.iloc[-5:].mean() < 0.3 * log.quality_loss.iloc[0]
 
 
+@pytest.mark.slow
 def test_ratio_loss_pulls_the_deterministic_gates_to_the_target(tmp_path):
     loss = config.LossConfig(ratio="fixed", target_ratio=0.25, ratio_weight=20.0)
     settings = config.TrainConfig(steps=60, batch=2, warmup=5, learning_rate=1e-2, loss=loss)

@@ -11,6 +11,8 @@ import torch
 
 from dsn.utils.parallel import THREADS, ordered
 
+pytestmark = pytest.mark.slow  # every test starts processes
+
 
 class Deadly:
     """Ends the process that unpickles it."""

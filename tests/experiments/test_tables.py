@@ -17,6 +17,8 @@ from dsn.training.loop import MODEL
 from dsn.utils.files import sha256
 from dsn_book.study import results
 
+pytestmark = pytest.mark.slow  # most tests write every table anew
+
 FILES = [("test", f"t{k}", f"m{k // 2}", (0.0, 10.0)[k % 2]) for k in range(8)]
 FILES += [("voicebank", f"v{k}", f"v{k}", (2.0, 6.9, 16.0, 17.0)[k]) for k in range(4)]
 GATES = ("encoder", "time")

@@ -86,6 +86,7 @@ def test_every_kind_of_model_equals_the_module_in_every_variant(name):
         assert relative(streamed(Kernel(model, variant).stream(), wav, gate), expected) < 1e-5, variant
 
 
+@pytest.mark.slow
 def test_shipped_models_on_a_minute_with_their_own_gates(shipped):
     for name, model in shipped.items():
         wav = noise(60 if name == "mgt-dsn" else 5)

@@ -114,6 +114,7 @@ def sanitized(folder: Path, compiler: list[str], flags: tuple[str, ...]) -> Path
     return target
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", build.variants())
 def test_sanitizers_find_nothing(variant, compiler, tmp_path):
     if variant not in kernels.variants():
@@ -176,6 +177,7 @@ def test_installation_without_a_compiler_succeeds_and_says_what_to_do(copy, monk
     assert not list((copy / "dsn" / "kernels" / "csrc").glob("*.so"))
 
 
+@pytest.mark.slow
 def test_installation_with_a_compiler_takes_the_libraries_along(copy, compiler):
     data, warnings = run_hook(copy)
     assert data["artifacts"] == [f"/dsn/kernels/csrc/kernel_{variant}.so" for variant in build.variants()]

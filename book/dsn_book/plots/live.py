@@ -30,7 +30,7 @@ NOSCRIPT = "<noscript><p>Without JavaScript there is only this stored example.</
 FADE = 320
 """Samples over which a sentence begins and ends, so that its repetition does not click."""
 AUDIO = ("live_engine.mjs", "live_worklet.mjs")
-"""Files of dsn/assets that make the module of the audio thread."""
+"""Files of `assets/` that make the module of the audio thread."""
 
 
 def _base64(content: bytes) -> str:
