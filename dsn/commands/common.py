@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -165,6 +165,22 @@ def read_config(kind: type, path: Path | None) -> Any:
         return kind.from_dict(values)
     except (ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def read_settings(words: Sequence[str]) -> dict[str, Any]:
+    """Settings from KEY=VALUE; values are read as JSON where they can be. Raises ValueError for a word without "="."""
+    import json
+
+    settings: dict[str, Any] = {}
+    for word in words:
+        key, equals, text = word.partition("=")
+        if not equals:
+            raise ValueError(f"--set takes KEY=VALUE, such as steps=200, not {word!r}")
+        try:
+            settings[key] = json.loads(text)
+        except ValueError:
+            settings[key] = text
+    return settings
 
 
 def reason(error: BaseException) -> str:

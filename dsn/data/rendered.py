@@ -64,6 +64,7 @@ class Pool:
         self._samples = np.memmap(self.folder / MIXTURES, dtype="<i2", mode="r", shape=shape)
         self._places = {recipe.id: index for index, recipe in enumerate(self.recipes)}
         self._checks = np.fromfile(self.folder / CHECKS, dtype="<u4")
+        self._labels: tuple[tuple[int, int] | None, labels.Labels] = None, {}
 
     def __len__(self) -> int:
         """Number of mixtures."""
@@ -92,10 +93,18 @@ class Pool:
 
         Raises ValueError if a label is missing or could not be measured; `dsn.data.labels.label` makes them.
         """
-        path = self.folder / LABELS
         recipes = self.recipes if indices is None else [self.recipes[int(index)] for index in indices]
-        values = labels.lookup(labels.read_labels(path), recipes, metric, str(path))
+        values = labels.lookup(self._table(), recipes, metric, str(self.folder / LABELS))
         return np.array([values[recipe.id] for recipe in recipes], dtype=np.float32)
+
+    def _table(self) -> labels.Labels:
+        """The labels of the folder, read again when the file has changed."""
+        path = self.folder / LABELS
+        found = path.stat() if path.is_file() else None
+        state = None if found is None else (found.st_mtime_ns, found.st_size)
+        if state is None or state != self._labels[0]:
+            self._labels = state, labels.read_labels(path)
+        return self._labels[1]
 
     def batch(self, indices: Sequence[int] | NDArray[np.integer]) -> tuple[Wav, Wav]:
         """Noisy and clean of several mixtures, each (B, L) float32."""

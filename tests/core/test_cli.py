@@ -403,6 +403,19 @@ def test_train(pool: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert call("train", "--config", settings, "--pool", pool, "--out", tmp_path / "next", *start) == 0
 
 
+def test_train_a_preset_on_fresh_mixtures(
+    corpus_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    quick = ("--set", "steps=40", "batch=1", "data.samples=4096", "--set", "loss.guide.metric=snr_db", "steps=2")
+    assert call("train", "mgt-dsn", "--corpus", corpus_folder, "--out", tmp_path / "run", *quick) == 0
+    text = capsys.readouterr()
+    assert "2 steps done" in text.out and "h of audio" in text.err
+    assert list(pandas.read_csv(tmp_path / "run" / "log.csv")["step"]) == [0, 1]
+    trained = weights.notes(tmp_path / "run" / "model.safetensors")["train"]
+    assert trained["steps"] == 2 and trained["ema"] == 0 and trained["loss"]["guide"]["metric"] == "snr_db"
+
+
 def test_train_guided_needs_labels(pool: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for metric, code in (("snr_db", 0), ("dnsmos_ovrl", 2)):
         loss = {"ratio": "guided", "ratio_weight": 1.0, "guide": {"metric": metric, "low": 0, "high": 5}}
@@ -417,6 +430,8 @@ def test_train_print_config(model: Path, tmp_path: Path, capsys: pytest.CaptureF
     settings = put_json(tmp_path / "config.json", small_train())
     assert call("train", "--config", settings, "--print-config") == 0
     assert json.loads(capsys.readouterr().out)["model"]["channels"] == [4, 4, 8]
+    assert call("train", "dsn", "--set", "steps=9", "--print-config") == 0
+    assert config.TrainConfig.from_dict(json.loads(capsys.readouterr().out)) == config.presets.dsn(9)
     assert call("train", "--print-config", model) == 0
     assert json.loads(capsys.readouterr().out)["steps"] == 7
     silent = tmp_path / "silent.safetensors"
@@ -425,20 +440,28 @@ def test_train_print_config(model: Path, tmp_path: Path, capsys: pytest.CaptureF
 
 
 def test_train_refuses(pool: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "--pool and --out" in refused(capsys, "train")
+    assert "name the model to train, one of ftfnet, dsn, mgt-dsn" in refused(capsys, "train")
+    assert "give --out" in refused(capsys, "train", "dsn")
+    assert "the nearest is 'steps'" in refused(capsys, "train", "dsn", "--out", tmp_path / "run", "--set", "step=3")
+    wrong = ("train", "dsn", "--out", tmp_path / "run", "--set")
+    assert "the nearest is 'data.snr_db_max'" in refused(capsys, *wrong, "data.snr_max=3")
+    assert "KEY=VALUE" in refused(capsys, *wrong, "steps")
+    assert "no effect on rendered mixtures" in refused(capsys, *wrong, "data.rumble=0", "--mixtures", pool)
+    both = put_json(tmp_path / "both.json", {})
+    assert "give one of them" in refused(capsys, "train", "dsn", "--config", both, "--out", tmp_path / "run")
 
     def why(values: object, *more: object) -> str:
         settings = put_json(tmp_path / "config.json", values)
-        return refused(capsys, "train", "--config", settings, "--pool", pool, "--out", tmp_path / "run", *more)
+        return refused(capsys, "train", "--config", settings, "--mixtures", pool, "--out", tmp_path / "run", *more)
 
-    assert "config.json: unknown Train setting ['epochs']" in why({"epochs": 3})
+    assert "config.json: unknown TrainConfig setting ['epochs']" in why({"epochs": 3})
     assert "config.json: unknown Stft setting" in why({"model": {"stft": {"hop": 3}}})
     assert "config.json: " in why({"steps": "many"}) and "config.json: " in why({"loss": "small"})
     assert "needs one object" in why([1, 2])
     (tmp_path / "broken.json").write_text("{")
     assert "no JSON file" in refused(capsys, "train", "--config", tmp_path / "broken.json")
     assert "absent.json" in refused(capsys, "train", "--config", tmp_path / "absent.json")
-    assert "holds no pool" in refused(capsys, "train", "--pool", tmp_path, "--out", tmp_path / "run")
+    assert "holds no pool" in refused(capsys, "train", "dsn", "--mixtures", tmp_path, "--out", tmp_path / "run")
     assert "device 'abacus' cannot be used" in why(small_train(), "--device", "abacus")
     assert "no model 'none'" in why(small_train(), "--start", "none")
     assert not (tmp_path / "run").exists()
@@ -521,7 +544,7 @@ def test_data_pool_refuses(corpus_folder: Path, tmp_path: Path, capsys: pytest.C
     assert "split is 'exam'" in refused(capsys, *arguments, "--split", "exam")
     assert "no corpus" in refused(capsys, *arguments[:3], "--corpus", tmp_path)
     unknown = put_json(tmp_path / "data.json", {"snr": 3})
-    assert "unknown Data setting ['snr']" in refused(capsys, *arguments, "--config", unknown)
+    assert "unknown DataConfig setting ['snr']" in refused(capsys, *arguments, "--config", unknown)
     assert not (tmp_path / "pool").exists()
     assert call("data", "pool", "--print-config") == 0
     assert config.DataConfig.from_dict(json.loads(capsys.readouterr().out)) == config.DataConfig()

@@ -136,7 +136,7 @@ def test_a_run_does_not_go_on_with_another_teacher(pool: Pool, master: Path, tmp
 
 
 def test_a_pool_without_a_teacher_is_refused(pool: Pool, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"teacher_weight is 0\.75; give the pool a teacher"):
+    with pytest.raises(ValueError, match=r"teacher_weight is 0\.75; give the mixtures a teacher"):
         train(
             replace(TRAIN, model=config.ModelConfig(), policy_steps=10**6, loss=GUIDED), pool, tmp_path, progress=False
         )
