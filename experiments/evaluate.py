@@ -32,7 +32,7 @@ from tqdm.auto import tqdm
 
 from dsn import weights
 from dsn.config import DataConfig
-from dsn.data import TEST_RECIPES, Corpus, Pool, draw, read_recipes, render
+from dsn.data import TEST_RECIPES, Corpus, RenderedMixtures, draw, read_recipes, render
 from dsn.dial import dial_settings
 from dsn.evaluation.evaluate import Enhancer, Item, evaluate, write_csv
 from dsn.model import DSN
@@ -72,9 +72,11 @@ class Bench:
         return self.runs / "evaluation"
 
     @cached_property
-    def pool(self) -> Pool:
+    def pool(self) -> RenderedMixtures:
         """The test mixtures, rendered once."""
-        return Pool.make(self.cache / "test", Corpus(self.corpus), read_recipes(self.results / TEST_RECIPES))
+        return RenderedMixtures.make(
+            self.cache / "test", Corpus(self.corpus), read_recipes(self.results / TEST_RECIPES)
+        )
 
     def items(self, name: str) -> list[Item]:
         """The pairs of a set."""

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 
 from dsn import config
-from dsn.data.rendered import Pool
+from dsn.data.rendered import RenderedMixtures
 from dsn.losses import fit_guide
 from dsn_book.study.systems import AGAIN as SECOND
 from dsn_book.study.systems import from_second_trunk
@@ -105,7 +105,9 @@ class Row:
         return replace(self.train, seed=seed if self.start is None else BRANCH_SEED + seed)
 
 
-def guide(pool: Pool, ratio: float, metric: config.GuideMetric = "dnsmos_ovrl", rising: bool = False) -> config.Guide:
+def guide(
+    pool: RenderedMixtures, ratio: float, metric: config.GuideMetric = "dnsmos_ovrl", rising: bool = False
+) -> config.Guide:
     """The map from a metric of the noisy input to a target, with the mean `ratio` over the training mixtures."""
     values = torch.as_tensor(pool.labels(metric), dtype=torch.float32)
     low, high = torch.quantile(values, torch.tensor(QUANTILES)).tolist()
@@ -137,7 +139,7 @@ def taught(row: Row) -> Row:
     return replace(row, name=f"{row.name}-taught", train=replace(row.train, loss=loss), seeds=2)
 
 
-def main_rows(pool: Pool) -> list[Row]:
+def main_rows(pool: RenderedMixtures) -> list[Row]:
     """The main table: FTF-Net, DSN, MGT-DSN, other targets, random gates, narrower static networks."""
     slim_trunk = replace(TRUNK, model=config.ModelConfig(static_share=SHARE), loss=replace(LOSS, ratio="slimmable"))
     rows = [
@@ -165,7 +167,7 @@ def main_rows(pool: Pool) -> list[Row]:
     return [*rows, *attention_rows(pool)]
 
 
-def attention_rows(pool: Pool) -> list[Row]:
+def attention_rows(pool: RenderedMixtures) -> list[Row]:
     """Part of the MACs saved by width, the rest by gates on attention alone; from the static trunk of that width."""
     rows = []
     for ending, (share, ratio) in RATIOS_ATTENTION.items():
@@ -175,7 +177,7 @@ def attention_rows(pool: Pool) -> list[Row]:
     return rows
 
 
-def ablation_rows(pool: Pool) -> list[Row]:
+def ablation_rows(pool: RenderedMixtures) -> list[Row]:
     """One change to MGT-DSN at a time, all with the short schedule, the unchanged one among them."""
     usual = guided(guide(pool, RATIOS[""]))
     trains = {"short-mgt-dsn": slim(SHORT, usual), "short-dsn": slim(SHORT, fixed(RATIOS[""]))}
@@ -213,7 +215,7 @@ def narrow(target: config.Guide) -> config.Guide:
     return replace(target, ratio_min=middle - reach, ratio_max=middle + reach)
 
 
-def has_labels(pool: Pool, metric: config.GuideMetric) -> bool:
+def has_labels(pool: RenderedMixtures, metric: config.GuideMetric) -> bool:
     """Whether every mixture has this label."""
     try:
         pool.labels(metric)
@@ -222,7 +224,7 @@ def has_labels(pool: Pool, metric: config.GuideMetric) -> bool:
     return True
 
 
-def backbone_rows(pool: Pool) -> list[Row]:
+def backbone_rows(pool: RenderedMixtures) -> list[Row]:
     """Static, fixed-ratio and metric-guided on two other backbones."""
     rows, ratio = [], RATIOS[""]
     losses = fixed(ratio), guided(guide(pool, ratio))
@@ -235,7 +237,7 @@ def backbone_rows(pool: Pool) -> list[Row]:
     return rows
 
 
-def plan(pool: Pool) -> dict[str, Row]:
+def plan(pool: RenderedMixtures) -> dict[str, Row]:
     """All rows by name, in the order in which they matter. Raises ValueError for a pool without DNSMOS labels."""
     rows = [*main_rows(pool), *ablation_rows(pool), *backbone_rows(pool)]
     return {row.name: row for row in rows}

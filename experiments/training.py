@@ -20,7 +20,7 @@ import torch
 from rows import TEACHER, Row, plan
 
 from dsn import weights
-from dsn.data.rendered import Pool
+from dsn.data.rendered import RenderedMixtures
 from dsn.training.distillation import Taught
 from dsn.training.loop import MODEL, train
 
@@ -30,7 +30,7 @@ def folder(runs: Path, row: str, seed: int) -> Path:
     return runs / row / f"seed{seed}"
 
 
-def run(rows: dict[str, Row], name: str, seed: int, pool: Pool, runs: Path, device: str) -> Path:
+def run(rows: dict[str, Row], name: str, seed: int, pool: RenderedMixtures, runs: Path, device: str) -> Path:
     """Train one row with one seed, and before it what it starts from; returns its weights."""
     place = folder(runs, name, seed)
     if not (place / MODEL).is_file():
@@ -43,7 +43,7 @@ def run(rows: dict[str, Row], name: str, seed: int, pool: Pool, runs: Path, devi
     return place / MODEL
 
 
-def taught(rows: dict[str, Row], pool: Pool, runs: Path, device: str) -> Taught:
+def taught(rows: dict[str, Row], pool: RenderedMixtures, runs: Path, device: str) -> Taught:
     """The pool with the output of the teacher, one for all seeds."""
     return Taught(pool, run(rows, TEACHER, 0, pool, runs, device), folder(runs, TEACHER, 0))
 
@@ -74,7 +74,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    pool = Pool(arguments.pool)
+    pool = RenderedMixtures(arguments.pool)
     rows = plan(pool)
     unknown = sorted(set(arguments.rows) - set(rows))
     if unknown:

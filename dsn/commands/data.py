@@ -145,14 +145,14 @@ def run_pool(args: argparse.Namespace) -> int:
     if args.folder is None:
         raise ValueError("give OUT, the folder of the pool")
     from ..data.labels import label
-    from ..data.rendered import LABELS, Pool
+    from ..data.rendered import LABELS, RenderedMixtures
     from ..utils.audio import SAMPLE_RATE
 
     _check_metrics(args.label)
     _note_length(settings.samples, config.Stft())
     corpus = open_corpus(args.corpus)
     recipes = _drawn(corpus, args.split, range(args.seed, args.seed + args.mixtures), settings)
-    pool = Pool.make(args.folder, corpus, recipes, args.processes)
+    pool = RenderedMixtures.make(args.folder, corpus, recipes, args.processes)
     for metric in args.label:
         label(pool, recipes, metric, args.folder / LABELS, args.processes)
     minutes = len(pool) * settings.samples / SAMPLE_RATE / 60

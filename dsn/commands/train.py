@@ -10,7 +10,7 @@ from .common import add_command, positive, read_config, read_settings
 
 if TYPE_CHECKING:
     from ..config import TrainConfig
-    from ..data.rendered import Pool
+    from ..data.rendered import RenderedMixtures
     from ..training import TrainingSet
     from ..training.distillation import Taught
 
@@ -149,13 +149,13 @@ def _train(train_config: TrainConfig, data: Any, args: argparse.Namespace) -> No
 def training_set(train_config: TrainConfig, data: Any, args: argparse.Namespace) -> TrainingSet:
     """Fresh mixtures of a corpus, or rendered ones, with the output of a teacher if there is one."""
     from ..data import FreshMixtures
-    from ..data.rendered import Pool
+    from ..data.rendered import RenderedMixtures
     from ..training.loop import check_length
     from .common import open_corpus
 
     if args.mixtures is None:
         return FreshMixtures(open_corpus(args.corpus), "train", data, table=args.out / "labels.csv")
-    pool = Pool(args.mixtures)
+    pool = RenderedMixtures(args.mixtures)
     check_length(pool, train_config.model.stft)  # before the teacher's hour
     return taught(pool, args.teacher) if args.teacher else pool
 
@@ -170,7 +170,7 @@ def check_teacher(teacher: str | None, weight: float, mixtures: Path | None) -> 
         raise ValueError("--teacher needs rendered mixtures; make them with `data pool` and give --mixtures")
 
 
-def taught(pool: Pool, teacher: str) -> Taught:
+def taught(pool: RenderedMixtures, teacher: str) -> Taught:
     """The pool with the output of a teacher, kept in the pool's folder under the hash of the teacher's weights."""
     from .. import weights
     from ..training.distillation import Taught

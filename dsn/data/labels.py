@@ -33,7 +33,7 @@ _SAVE_SECONDS = 10.0
 
 
 class Mixtures(Protocol):
-    """Anything that has mixtures by recipe, as `Pool` has."""
+    """Anything that has mixtures by recipe, as `RenderedMixtures` has."""
 
     def mixture(self, recipe: Recipe) -> Mixture:
         """The mixture of a recipe."""

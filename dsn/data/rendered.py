@@ -38,8 +38,8 @@ _RECIPES = "recipes.jsonl"
 _PART = MIXTURES + ".part"
 
 
-class Pool:
-    """The mixtures of a folder that `Pool.make` filled.
+class RenderedMixtures:
+    """The mixtures of a folder that `RenderedMixtures.make` filled.
 
     `pool[i]` and `batch` give noisy and clean, float32; every mixture read is checked against its CRC-32.
     Raises ValueError or OSError if the pool is unfinished, incomplete, damaged or belongs to other recipes.
@@ -50,7 +50,7 @@ class Pool:
         about = _about(self.folder)
         if not (self.folder / MIXTURES).is_file():
             raise ValueError(
-                f"the pool in {self.folder} is unfinished; run Pool.make again, it goes on where it stopped"
+                f"the pool in {self.folder} is unfinished; run RenderedMixtures.make again, it goes on where it stopped"
             )
         self.recipes = read_recipes(self.folder / _RECIPES)
         if about["key"] != key(self.recipes):
@@ -78,9 +78,9 @@ class Pool:
         noisy, clean = from_int16(samples)
         return Mixture(noisy, clean)
 
-    def __reduce__(self) -> tuple[type[Pool], tuple[Path]]:
+    def __reduce__(self) -> tuple[type[RenderedMixtures], tuple[Path]]:
         """Another process opens the folder itself, instead of receiving a copy of the samples."""
-        return Pool, (self.folder,)
+        return RenderedMixtures, (self.folder,)
 
     def mixture(self, recipe: Recipe) -> Mixture:
         """The mixture of a recipe. Raises ValueError if it is not in the pool."""
@@ -112,7 +112,7 @@ class Pool:
         return np.stack(noisy), np.stack(clean)
 
     @staticmethod
-    def make(folder: str | Path, corpus: Corpus, recipes: Sequence[Recipe], processes: int = 1) -> Pool:
+    def make(folder: str | Path, corpus: Corpus, recipes: Sequence[Recipe], processes: int = 1) -> RenderedMixtures:
         """Renders `recipes`, all of one length, into `folder`; after a kill, the same call goes on where it stopped.
 
         Raises ValueError for no recipes, unequal lengths, or a folder with a pool of other recipes, OSError for a full
@@ -123,7 +123,7 @@ class Pool:
         if not (folder / MIXTURES).is_file():
             _fill(folder, corpus, recipes, processes)
             os.replace(folder / _PART, folder / MIXTURES)
-        return Pool(folder)
+        return RenderedMixtures(folder)
 
 
 def key(recipes: Sequence[Recipe]) -> str:
@@ -134,7 +134,7 @@ def key(recipes: Sequence[Recipe]) -> str:
 def _about(folder: Path) -> dict[str, str]:
     path = folder / _ABOUT
     if not path.is_file():
-        raise FileNotFoundError(errno.ENOENT, f"{folder} holds no pool; make one with Pool.make")
+        raise FileNotFoundError(errno.ENOENT, f"{folder} holds no pool; make one with RenderedMixtures.make")
     try:
         return {"key": json.loads(path.read_text(encoding="utf-8"))["key"]}
     except (ValueError, KeyError, TypeError) as error:

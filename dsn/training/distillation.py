@@ -16,7 +16,7 @@ import torch
 from tqdm.auto import tqdm
 
 from .. import weights
-from ..data.rendered import Pool, key
+from ..data.rendered import RenderedMixtures, key
 from ..inference.backends import for_files
 from ..utils.audio import Wav
 from ..utils.files import replacing, sha256
@@ -34,7 +34,7 @@ class Taught:
     the pool have changed. Raises OSError for a full disk.
     """
 
-    def __init__(self, pool: Pool, teacher: str | Path, folder: str | Path, progress: bool = True) -> None:
+    def __init__(self, pool: RenderedMixtures, teacher: str | Path, folder: str | Path, progress: bool = True) -> None:
         self.pool, folder = pool, Path(folder)
         about = {"teacher": sha256(weights.locate(teacher)), "pool": key(pool.recipes)}
         shape = (len(pool), pool.recipes[0].samples)
@@ -72,7 +72,7 @@ def _complete(folder: Path, about: dict[str, str], size: int) -> bool:
         return False
 
 
-def _render(folder: Path, pool: Pool, teacher: str | Path, progress: bool) -> None:
+def _render(folder: Path, pool: RenderedMixtures, teacher: str | Path, progress: bool) -> None:
     (folder / ABOUT).unlink(missing_ok=True)
     route, _ = for_files("auto", weights.load(teacher))
     with replacing(folder / SAMPLES) as temporary, temporary.open("wb") as stream:

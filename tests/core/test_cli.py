@@ -15,13 +15,13 @@ import torch
 from dsn import __main__ as cli
 from dsn import config, weights
 from dsn.commands.common import SHIPPED, reason
-from dsn.data import Corpus, Pool, corpus, draw, render, write_recipes
+from dsn.data import Corpus, RenderedMixtures, corpus, draw, render, write_recipes
 from dsn.data import voicebank as download
 from dsn.evaluation import metrics
 from dsn.inference import backends as routes
 from dsn.model import DSN
 from dsn.utils import audio
-from tests.core.test_workers import Deadly
+from tests.core.test_parallel import Deadly
 from tests.corpora import speechlike
 
 COMMANDS = ("train", "evaluate", "enhance", "export", "bench", "macs", "data", "data default", "data pool")
@@ -78,7 +78,7 @@ def pairs(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def pool(tmp_path: Path, corpus: Corpus) -> Path:
-    Pool.make(tmp_path / "pool", corpus, [draw(corpus, "train", seed, QUICK) for seed in range(3)])
+    RenderedMixtures.make(tmp_path / "pool", corpus, [draw(corpus, "train", seed, QUICK) for seed in range(3)])
     return tmp_path / "pool"
 
 
@@ -407,7 +407,7 @@ def test_train_a_preset_on_fresh_mixtures(
     corpus_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    quick = ("--set", "steps=40", "batch=1", "data.samples=4096", "--set", "loss.guide.metric=snr_db", "steps=2")
+    quick = ("--set", "steps=40", "batch=2", "data.samples=4096", "--set", "loss.guide.metric=snr_db", "steps=2")
     assert call("train", "mgt-dsn", "--corpus", corpus_folder, "--out", tmp_path / "run", *quick) == 0
     text = capsys.readouterr()
     assert "2 steps done" in text.out and "h of audio" in text.err
@@ -493,7 +493,7 @@ def test_mixtures_of_broken_hops_are_told_when_made_and_refused_by_train(
     settings = put_json(tmp_path / "config.json", small_train(loss={"teacher_weight": 0.5}))
     arguments = ("--config", settings, "--pool", tmp_path / "pool", "--out", tmp_path / "run", "--teacher", "ftfnet")
     text = refused(capsys, "train", *arguments)
-    assert "the mixtures have 4000 samples, no multiple of the hop of 256; make a pool with samples 4096" in text
+    assert "the mixtures have 4000 samples, no multiple of the hop of 256; make mixtures with samples 4096" in text
     assert not (tmp_path / "run").exists() and not list((tmp_path / "pool").glob("taught*"))
 
 
@@ -529,7 +529,7 @@ def test_data_pool(corpus_folder: Path, corpus: Corpus, tmp_path: Path, capsys: 
     settings = put_json(tmp_path / "data.json", {"samples": 31 * 256})
     arguments = ("data", "pool", tmp_path / "pool", "--corpus", corpus_folder, "--config", settings, "--seed", 5)
     assert call(*arguments, "--mixtures", 2) == 0
-    pool = Pool(tmp_path / "pool")
+    pool = RenderedMixtures(tmp_path / "pool")
     assert pool.recipes == [draw(corpus, "train", seed, QUICK) for seed in (5, 6)]
     assert call(*arguments, "--mixtures", 2, "--label", "si_sdr_db", "--label", "snr_db") == 0
     assert np.isfinite(pool.labels("si_sdr_db")).all()

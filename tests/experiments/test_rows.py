@@ -14,7 +14,7 @@ import torch
 
 from dsn import config, weights
 from dsn.data import labels
-from dsn.data.rendered import Pool
+from dsn.data.rendered import RenderedMixtures
 from dsn.losses import target_ratio
 from dsn.model import DSN
 from dsn.training.loop import warm_start
@@ -36,7 +36,7 @@ class Labelled:
 
 
 def plan(*metrics: str) -> dict[str, rows.Row]:
-    return rows.plan(cast(Pool, Labelled("dnsmos_ovrl", *metrics)))
+    return rows.plan(cast(RenderedMixtures, Labelled("dnsmos_ovrl", *metrics)))
 
 
 PLAN = plan()
@@ -153,7 +153,7 @@ def test_the_labels_that_come_with_the_plan_give_the_maps_of_the_trained_rows(tm
     trained = results.manifest()["training"]
     for name, ratio in (("mgt-dsn", rows.RATIOS[""]), ("mgt-dsn-60", rows.RATIOS["-60"])):
         made = trained[name]["0"]["training"]["train"]["loss"]["guide"]
-        again = rows.guide(cast(Pool, Kept()), ratio)
+        again = rows.guide(cast(RenderedMixtures, Kept()), ratio)
         for key in ("low", "high", "ratio_min", "ratio_max"):
             assert getattr(again, key) == pytest.approx(made[key], rel=1e-4)
     assert {frozenset(label) for label in table.values()} == {frozenset(labels.COLUMNS)}

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from dsn import config, weights
-from dsn.data import Corpus, Pool, draw
-from dsn.losses import quality_loss
+from dsn.data import Corpus, RenderedMixtures, draw
+from dsn.losses import level_gain, quality_loss
 from dsn.model import DSN
 from dsn.training import distillation as teacher
 from dsn.training.distillation import Taught
@@ -32,9 +32,9 @@ GUIDED = config.LossConfig(teacher_weight=0.75, ratio="guided", guide=config.Gui
 
 
 @pytest.fixture(scope="module")
-def pool(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Pool:
+def pool(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> RenderedMixtures:
     recipes = [draw(corpus, "train", seed, DATA) for seed in range(4)]
-    return Pool.make(tmp_path_factory.mktemp("taught") / "pool", corpus, recipes)
+    return RenderedMixtures.make(tmp_path_factory.mktemp("taught") / "pool", corpus, recipes)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 
 def test_mixtures_have_the_output_of_the_teacher_in_time_with_the_clean_signal(
-    pool: Pool, master: Path, tmp_path: Path
+    pool: RenderedMixtures, master: Path, tmp_path: Path
 ) -> None:
     mixtures = Taught(pool, master, tmp_path, progress=False)
     noisy, clean = mixtures.batch(np.array([3, 1]))
@@ -70,7 +70,7 @@ def test_mixtures_have_the_output_of_the_teacher_in_time_with_the_clean_signal(
     np.testing.assert_allclose(given, expected, atol=1e-3 * float(np.abs(expected).max()))
 
 
-def test_a_teacher_may_be_a_network_that_the_kernel_does_not_run(pool: Pool, tmp_path: Path) -> None:
+def test_a_teacher_may_be_a_network_that_the_kernel_does_not_run(pool: RenderedMixtures, tmp_path: Path) -> None:
     path, other = tmp_path / "crn.safetensors", config.ModelConfig.ftfnet(backbone="crn")
     torch.manual_seed(0)
     weights.save(DSN(other), path)
@@ -80,7 +80,7 @@ def test_a_teacher_may_be_a_network_that_the_kernel_does_not_run(pool: Pool, tmp
 
 
 def test_the_output_is_rendered_once_for_a_teacher_and_a_pool(
-    pool: Pool, master: Path, tmp_path: Path, counted: list[Path]
+    pool: RenderedMixtures, master: Path, tmp_path: Path, counted: list[Path]
 ) -> None:
     first = Taught(pool, master, tmp_path / "kept", progress=False).taught(np.arange(4))
     again = Taught(pool, master, tmp_path / "kept", progress=False).taught(np.arange(4))
@@ -95,7 +95,7 @@ def test_the_output_is_rendered_once_for_a_teacher_and_a_pool(
 
 @pytest.mark.parametrize("damage", ["short", "unreadable", "interrupted"])
 def test_a_damaged_output_is_rendered_again(
-    pool: Pool, master: Path, tmp_path: Path, counted: list[Path], damage: str
+    pool: RenderedMixtures, master: Path, tmp_path: Path, counted: list[Path], damage: str
 ) -> None:
     whole = Taught(pool, master, tmp_path, progress=False).taught(np.arange(4))
     if damage == "short":
@@ -112,8 +112,8 @@ def test_the_loss_mixes_the_distances_to_both_targets() -> None:
     torch.manual_seed(0)
     model, hop = DSN(TRAIN.model).train(), TRAIN.model.stft.hop_length
     noisy, clean, taught = 0.1 * torch.randn(3, 2, 4096)
-    on_time = model(noisy)[0].wav.detach()[:, hop:]
-    near, far = (float(quality_loss(on_time, wav[:, :-hop], TRAIN.loss)) for wav in (taught, clean))
+    on_time, gain = model(noisy)[0].wav.detach()[:, hop:], level_gain(noisy)
+    near, far = (float(quality_loss(gain * on_time, gain * wav[:, :-hop], TRAIN.loss)) for wav in (taught, clean))
     loss, log = batch_loss(model, Batch(noisy, clean, taught=taught), 0, TRAIN)
     assert float(loss.detach()) == pytest.approx(0.25 * far + 0.75 * near, rel=1e-5)
     assert log == pytest.approx({"quality_loss": far, "teacher_loss": near}, rel=1e-5)
@@ -121,7 +121,7 @@ def test_the_loss_mixes_the_distances_to_both_targets() -> None:
     assert float(alone.detach()) == pytest.approx(far, rel=1e-5)
 
 
-def test_training_reads_the_teacher_of_the_drawn_mixtures(pool: Pool, master: Path, tmp_path: Path) -> None:
+def test_training_reads_the_teacher_of_the_drawn_mixtures(pool: RenderedMixtures, master: Path, tmp_path: Path) -> None:
     mixtures = Taught(pool, master, tmp_path / "taught", progress=False)
     whole = replace(TRAIN, loss=replace(TRAIN.loss, teacher_weight=1.0))
     log = train(whole, mixtures, tmp_path / "run", start=weights.load(master), progress=False)
@@ -129,13 +129,13 @@ def test_training_reads_the_teacher_of_the_drawn_mixtures(pool: Pool, master: Pa
     assert log.loss.tolist() == pytest.approx(log.teacher_loss.tolist())
 
 
-def test_a_run_does_not_go_on_with_another_teacher(pool: Pool, master: Path, tmp_path: Path) -> None:
+def test_a_run_does_not_go_on_with_another_teacher(pool: RenderedMixtures, master: Path, tmp_path: Path) -> None:
     train(TRAIN, Taught(pool, master, tmp_path / "taught", progress=False), tmp_path / "run", progress=False)
     with pytest.raises(ValueError, match="another teacher"):
         train(TRAIN, Taught(pool, "ftfnet", tmp_path / "other", progress=False), tmp_path / "run", progress=False)
 
 
-def test_a_pool_without_a_teacher_is_refused(pool: Pool, tmp_path: Path) -> None:
+def test_a_pool_without_a_teacher_is_refused(pool: RenderedMixtures, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"teacher_weight is 0\.75; give the mixtures a teacher"):
         train(
             replace(TRAIN, model=config.ModelConfig(), policy_steps=10**6, loss=GUIDED), pool, tmp_path, progress=False
