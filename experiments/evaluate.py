@@ -34,7 +34,7 @@ from dsn import weights
 from dsn.config import DataConfig
 from dsn.data import TEST_RECIPES, Corpus, RenderedMixtures, draw, read_recipes, render
 from dsn.dial import dial_settings
-from dsn.evaluation.evaluate import Enhancer, Item, evaluate, write_csv
+from dsn.evaluation.evaluate import Enhances, Item, evaluate, write_csv
 from dsn.model import DSN
 from dsn.training.loop import MODEL
 from dsn.utils.files import sha256
@@ -110,7 +110,7 @@ def own(system: System) -> System:
     return System(system.ratios, system.ratios)
 
 
-def prepared(bench: Bench, system: System, seed: int, name: str) -> tuple[Enhancer | None, float]:
+def prepared(bench: Bench, system: System, seed: int, name: str) -> tuple[Enhances | None, float]:
     """The system's network with its gates, and the dial; controls take the ratios that were measured before them."""
     if system.row is None:
         return None, 0.0

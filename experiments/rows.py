@@ -26,7 +26,7 @@ from dsn_book.study.systems import from_second_trunk
 
 LOSS = config.LossConfig(snr_weight=0.002)
 TEACHER = "ftfnet"
-"""The row whose first seed the taught rows learn from, beside the clean signal."""
+"""The row whose first seed the distilled rows learn from, beside the clean signal."""
 
 TEACHER_WEIGHT = 0.5
 
@@ -133,7 +133,7 @@ def slim(
     return replace(train, model=network, loss=loss, policy_steps=POLICY_STEPS, noise_until=0.0)
 
 
-def taught(row: Row) -> Row:
+def distilled(row: Row) -> Row:
     """The row again, its branch with half of the teacher's output in the target."""
     loss = replace(row.train.loss, teacher_weight=TEACHER_WEIGHT)
     return replace(row, name=f"{row.name}-taught", train=replace(row.train, loss=loss), seeds=2)
@@ -153,7 +153,7 @@ def main_rows(pool: RenderedMixtures) -> list[Row]:
         rows.append(Row(f"mgt-dsn{ending}", slim(BRANCH, loss), "trunk-slim", 2 if ending else 3))
     wide = slim(BRANCH, guided(guide(pool, RATIO_WIDE)), WIDE_SHARE)
     rows.append(Row("mgt-dsn-wide", wide, "trunk-slim", 3))
-    rows += [taught(row) for row in rows if row.name in ("ftfnet", "mgt-dsn")]
+    rows += [distilled(row) for row in rows if row.name in ("ftfnet", "mgt-dsn")]
     blind = replace(LOSS, ratio="random", target_ratio=RATIOS[""])
     random = replace(BRANCH, model=config.ModelConfig(static_share=SHARE), loss=blind)
     rows.append(Row("random-gate-trained", random, "trunk-slim", 2))

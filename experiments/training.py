@@ -21,7 +21,7 @@ from rows import TEACHER, Row, plan
 
 from dsn import weights
 from dsn.data.rendered import RenderedMixtures
-from dsn.training.distillation import Taught
+from dsn.training.distillation import Distilled
 from dsn.training.loop import MODEL, train
 
 
@@ -37,15 +37,15 @@ def run(rows: dict[str, Row], name: str, seed: int, pool: RenderedMixtures, runs
         row, start = rows[name], None
         if row.start is not None:
             start = weights.load(run(rows, row.start, seed, pool, runs, device))
-        mixtures = taught(rows, pool, runs, device) if row.train.loss.teacher_weight else pool
+        mixtures = distilled(rows, pool, runs, device) if row.train.loss.teacher_weight else pool
         print(f"{name}, seed {seed}: {row.train.steps} steps in {place}", flush=True)
         train(row.seeded(seed), mixtures, place, start=start, device=device)
     return place / MODEL
 
 
-def taught(rows: dict[str, Row], pool: RenderedMixtures, runs: Path, device: str) -> Taught:
+def distilled(rows: dict[str, Row], pool: RenderedMixtures, runs: Path, device: str) -> Distilled:
     """The pool with the output of the teacher, one for all seeds."""
-    return Taught(pool, run(rows, TEACHER, 0, pool, runs, device), folder(runs, TEACHER, 0))
+    return Distilled(pool, run(rows, TEACHER, 0, pool, runs, device), folder(runs, TEACHER, 0))
 
 
 def progress(rows: dict[str, Row], runs: Path) -> str:

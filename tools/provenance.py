@@ -208,7 +208,7 @@ MAKERS = (
         "bench.json",
         benchmark,
         {
-            "bench.csv": "one row per system, route, dial and pace",
+            "bench.csv": "one row per system, backend, dial and pace",
             "bench_parts.csv": "time behind each gate and in each kind of layer",
             "bench_lines.csv": "time as a line over cost",
             "bench.json": "the record of this measurement",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ..config import TrainConfig
     from ..data.rendered import RenderedMixtures
     from ..training import TrainingSet
-    from ..training.distillation import Taught
+    from ..training.distillation import Distilled
 
 PRESETS = ("ftfnet", "dsn", "mgt-dsn")
 """Names in `dsn.config.presets`, without the time that it takes to load them."""
@@ -157,7 +157,7 @@ def training_set(train_config: TrainConfig, data: Any, args: argparse.Namespace)
         return FreshMixtures(open_corpus(args.corpus), "train", data, table=args.out / "labels.csv")
     pool = RenderedMixtures(args.mixtures)
     check_length(pool, train_config.model.stft)  # before the teacher's hour
-    return taught(pool, args.teacher) if args.teacher else pool
+    return distilled(pool, args.teacher) if args.teacher else pool
 
 
 def check_teacher(teacher: str | None, weight: float, mixtures: Path | None) -> None:
@@ -170,13 +170,13 @@ def check_teacher(teacher: str | None, weight: float, mixtures: Path | None) -> 
         raise ValueError("--teacher needs rendered mixtures; make them with `data pool` and give --mixtures")
 
 
-def taught(pool: RenderedMixtures, teacher: str) -> Taught:
+def distilled(pool: RenderedMixtures, teacher: str) -> Distilled:
     """The pool with the output of a teacher, kept in the pool's folder under the hash of the teacher's weights."""
     from .. import weights
-    from ..training.distillation import Taught
+    from ..training.distillation import Distilled
     from ..utils.files import sha256
 
-    return Taught(pool, teacher, pool.folder / f"taught-{sha256(weights.locate(teacher))[:12]}")
+    return Distilled(pool, teacher, pool.folder / f"distilled-{sha256(weights.locate(teacher))[:12]}")
 
 
 def check_device(name: str) -> None:

@@ -20,7 +20,7 @@ from ..losses import level_gain, quality_loss, ratio_loss
 from ..model import DSN, Enhanced
 from ..policy import activation_ratio, hard_gate, random_gate, slimmable_gate
 from ..utils.files import replacing
-from .distillation import Taught
+from .distillation import Distilled
 from .optim import ENDLESS, TrainingSet, batch_indices, gumbel_noise, optimisers, update
 from .policy_training import pretrain, set_dial_unit, target_ratios
 
@@ -38,12 +38,12 @@ def snapshot(step: int) -> str:
 
 
 class Batch(NamedTuple):
-    """What a step sees: signals (B, L); target ratios (B,) with a ratio loss; a teacher's output (B, L) with one."""
+    """What a step sees: signals (B, L); target ratios (B,) with a ratio loss; a teacher's output (B, L)."""
 
     noisy: Tensor
     clean: Tensor
     target: Tensor | None = None
-    taught: Tensor | None = None
+    distilled: Tensor | None = None
 
 
 def batch_loss(model: DSN, batch: Batch, step: int, train: config.TrainConfig) -> tuple[Tensor, dict[str, float]]:
@@ -55,8 +55,8 @@ def batch_loss(model: DSN, batch: Batch, step: int, train: config.TrainConfig) -
     on_time = gain * enhanced.wav[:, hop:]
     quality = quality_loss(on_time, gain * batch.clean[:, :-hop], train.loss)
     log = {"quality_loss": float(quality.detach())}
-    if batch.taught is not None:
-        apart = quality_loss(on_time, gain * batch.taught[:, :-hop], train.loss)
+    if batch.distilled is not None:
+        apart = quality_loss(on_time, gain * batch.distilled[:, :-hop], train.loss)
         quality = torch.lerp(quality, apart, train.loss.teacher_weight)
         log["teacher_loss"] = float(apart.detach())
     if target is None:
@@ -104,8 +104,8 @@ def check_length(mixtures: TrainingSet, stft: config.Stft) -> None:
 
 def check_teacher(mixtures: TrainingSet, loss: config.LossConfig) -> None:
     """Raises ValueError for a loss with a teacher and mixtures without its output."""
-    if loss.teacher_weight and not isinstance(mixtures, Taught):
-        text = "give the mixtures a teacher with dsn.training.distillation.Taught"
+    if loss.teacher_weight and not isinstance(mixtures, Distilled):
+        text = "give the mixtures a teacher with dsn.training.distillation.Distilled"
         raise ValueError(f"teacher_weight is {loss.teacher_weight}; {text}")
 
 
@@ -116,8 +116,8 @@ def drawn(mixtures: TrainingSet, indices: Tensor, loss: config.LossConfig, devic
     target = None if target is None else target.to(device)
     if not loss.teacher_weight:
         return Batch(noisy, clean, target)
-    assert isinstance(mixtures, Taught)
-    return Batch(noisy, clean, target, torch.as_tensor(mixtures.taught(indices.numpy())).to(device))
+    assert isinstance(mixtures, Distilled)
+    return Batch(noisy, clean, target, torch.as_tensor(mixtures.distilled(indices.numpy())).to(device))
 
 
 def warn_if_slow(device: str) -> None:
@@ -130,7 +130,7 @@ def fingerprint(mixtures: TrainingSet) -> str:
     """What a run knows its mixtures by: their number, the first one, and what a teacher makes of it."""
     first = [
         *mixtures.batch(np.array([0])),
-        *([mixtures.taught(np.array([0]))] if isinstance(mixtures, Taught) else []),
+        *([mixtures.distilled(np.array([0]))] if isinstance(mixtures, Distilled) else []),
     ]
     content = b"".join(np.asarray(part, dtype=np.float32).tobytes() for part in first)
     return f"{len(mixtures)} {hashlib.sha256(content).hexdigest()[:16]}"

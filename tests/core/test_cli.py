@@ -18,7 +18,7 @@ from dsn.commands.common import SHIPPED, reason
 from dsn.data import Corpus, RenderedMixtures, corpus, draw, render, write_recipes
 from dsn.data import voicebank as download
 from dsn.evaluation import metrics
-from dsn.inference import backends as routes
+from dsn.inference import backends
 from dsn.model import DSN
 from dsn.utils import audio
 from tests.core.test_parallel import Deadly
@@ -468,7 +468,7 @@ def test_train_refuses(pool: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 
 
 def test_train_with_a_teacher(pool: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    settings = put_json(tmp_path / "taught.json", small_train(loss={"teacher_weight": 0.5}))
+    settings = put_json(tmp_path / "distilled.json", small_train(loss={"teacher_weight": 0.5}))
     plain = put_json(tmp_path / "plain.json", small_train())
     for run in ("a", "b"):
         arguments = ("--config", settings, "--pool", pool, "--out", tmp_path / run, "--teacher", "ftfnet")
@@ -494,7 +494,7 @@ def test_mixtures_of_broken_hops_are_told_when_made_and_refused_by_train(
     arguments = ("--config", settings, "--pool", tmp_path / "pool", "--out", tmp_path / "run", "--teacher", "ftfnet")
     text = refused(capsys, "train", *arguments)
     assert "the mixtures have 4000 samples, no multiple of the hop of 256; make mixtures with samples 4096" in text
-    assert not (tmp_path / "run").exists() and not list((tmp_path / "pool").glob("taught*"))
+    assert not (tmp_path / "run").exists() and not list((tmp_path / "pool").glob("distilled*"))
 
 
 def test_train_refuses_a_run_of_another_config(pool: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -626,22 +626,22 @@ def test_data_voicebank(tmp_path: Path, capsys: pytest.CaptureFixture[str], monk
     assert "the connection broke" in refused(capsys, "data", "voicebank", tmp_path)
 
 
-def test_routes_write_the_same_files(
+def test_backends_write_the_same_files(
     noisy: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = [name for name in routes.NAMES if not routes.missing(name)]
+    found = [name for name in backends.NAMES if not backends.missing(name)]
     for name in found:
-        assert call("enhance", noisy, tmp_path / name, "--model", model, "--route", name) == 0
+        assert call("enhance", noisy, tmp_path / name, "--model", model, "--backend", name) == 0
     for file in ("a.wav", "street/b.flac"):
         wavs = [soundfile.read(tmp_path / name / file)[0] for name in found]
         assert all(np.abs(wav - wavs[-1]).max() < 1e-4 for wav in wavs)
-    assert "invalid choice: 'numpy'" in refused(capsys, "enhance", noisy, tmp_path / "x", "--route", "numpy")
+    assert "invalid choice: 'numpy'" in refused(capsys, "enhance", noisy, tmp_path / "x", "--backend", "numpy")
 
 
 def test_missing_kernel_is_said(
     noisy: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(routes, "missing", lambda name: "no compiler" if name == "native" else "")
+    monkeypatch.setattr(backends, "missing", lambda name: "no compiler" if name == "native" else "")
     assert call("enhance", noisy, tmp_path / "out", "--model", model) == 0
     assert "note: running on torch, because native is missing: no compiler" in capsys.readouterr().err
-    assert "no compiler" in refused(capsys, "enhance", noisy, tmp_path / "o2", "--model", model, "--route", "native")
+    assert "no compiler" in refused(capsys, "enhance", noisy, tmp_path / "o2", "--model", model, "--backend", "native")

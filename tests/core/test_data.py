@@ -30,7 +30,7 @@ from dsn.data import (
 from dsn.utils import audio, files
 from tests.corpora import make_corpus, speechlike, write_manifest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 DATA = config.DataConfig(samples=24000)
 PLAIN = dataclasses.replace(DATA, tilt=0, reverberation=0)
 
@@ -119,7 +119,7 @@ def test_a_file_shorter_than_its_manifest_is_named(tmp_path: Path) -> None:
 
 
 def test_default_data_is_found_or_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "__file__", str(tmp_path / "dsn" / "files.py"))
+    monkeypatch.setattr(files, "__file__", str(tmp_path / "dsn" / "utils" / "files.py"))
     with pytest.raises(FileNotFoundError, match="this copy of dsn has no data"):
         default_folder()
     make_corpus(tmp_path / "data")

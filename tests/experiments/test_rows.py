@@ -79,13 +79,13 @@ def test_slim_rows_of_the_main_table_differ_in_their_loss_alone() -> None:
     assert [PLAN[name].train.loss.ratio for name in names] == ["fixed", "guided", "guided"]
 
 
-def test_taught_rows_differ_from_theirs_in_the_teacher_alone() -> None:
+def test_distilled_rows_differ_from_theirs_in_the_teacher_alone() -> None:
     weight = {name: row.train.loss.teacher_weight for name, row in PLAN.items()}
     pairs = {"ftfnet-taught": "ftfnet", "mgt-dsn-taught": "mgt-dsn"}
     assert {name for name, share in weight.items() if share} == set(pairs)
     for name, plain in pairs.items():
-        untaught = replace(PLAN[name].train, loss=replace(PLAN[name].train.loss, teacher_weight=0.0))
-        assert untaught == PLAN[plain].train and PLAN[name].start == PLAN[plain].start
+        plain_train = replace(PLAN[name].train, loss=replace(PLAN[name].train.loss, teacher_weight=0.0))
+        assert plain_train == PLAN[plain].train and PLAN[name].start == PLAN[plain].start
     assert PLAN[rows.TEACHER].train.model == config.ModelConfig.ftfnet()
 
 
