@@ -24,10 +24,10 @@ from typing import Any
 
 import pandas
 import torch
+from draw_test_set import about, mixture_items, voicebank_items
 from record import write
 from systems import RATED, RATIOED, System, compared, controlled, trained
 from tables import write_all
-from test_set import about, mixture_items, voicebank_items
 from tqdm.auto import tqdm
 
 from dsn import weights
@@ -52,7 +52,7 @@ CALIBRATION = 36
 """Validation mixtures on which the dial's settings are found."""
 
 KNOWN = ("group", "kind", "seen", "speaker", "reverberant")
-"""What `test_set.about` tells of a mixture; of the pairs only the group is known, each its own."""
+"""What `draw_test_set.about` tells of a mixture; of the pairs only the group is known, each its own."""
 
 PACKAGES = ("torch", "numpy", "pesq", "pystoi", "speechmos", "onnxruntime")
 

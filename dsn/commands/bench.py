@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from ..inference.bench import Benchmark
 
-ABOUT = """Time FTF-Net and a slim model on every backend that runs here (torch, frame by frame; onnx; native), in turns and in one thread, back to back and paced at one hop per 16 ms. Real-time factors are time over length of
+ABOUT = """Time FTF-Net and a slim model on every backend that runs here (torch, frame by frame; onnx; native), in turns
+and in one thread, back to back and paced at one hop per 16 ms. Real-time factors are time over length of
 sound, as mean and 95th percentile over hops. `ungated` is the slim model's network without policy and gates. Other
 systems are timed beside them where they are installed (pip install "dsn[bench]"). Then: what a million MACs take
 behind each gate and in each kind of layer, and time as a line over cost. Close other programs for figures that hold."""

@@ -7,8 +7,8 @@ together, and redrawn.json, which says what made it. A model is measured once: w
 and mixtures is read again.
 
 Examples:
-    python experiments/redraw.py --corpus CORPUS --runs RUNS
-    python experiments/redraw.py --corpus CORPUS --runs RUNS --models ftfnet ftfnet-narrow mgt-dsn
+    python experiments/evaluate_second_draw.py --corpus CORPUS --runs RUNS
+    python experiments/evaluate_second_draw.py --corpus CORPUS --runs RUNS --models ftfnet ftfnet-narrow mgt-dsn
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from typing import Any
 
 import pandas
 import torch
+from draw_test_set import about, mixture_items, recipes
 from record import made, write
-from ship import SEED
+from release_weights import SEED
 from tables import full_cost, rounded
-from test_set import about, mixture_items, recipes
 from training import folder
 
 from dsn import weights
@@ -102,7 +102,7 @@ def main() -> None:
     rows = [row(name, tables, earlier) for name in names]
     write_csv(rounded(pandas.DataFrame(rows)), arguments.results / "redrawn.csv")
     said: dict[str, Any] = {
-        **made(f"python experiments/redraw.py --corpus CORPUS --runs RUNS --models {' '.join(names)}"),
+        **made(f"python experiments/evaluate_second_draw.py --corpus CORPUS --runs RUNS --models {' '.join(names)}"),
         "device": f"{platform.machine()} CPU, one thread",
         "mixtures": key(pool.recipes),
         "weights": {name: sha256(path) for name, path in paths.items()},

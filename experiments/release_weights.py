@@ -3,7 +3,7 @@
 Seed 0 is shipped because it is the first, not because it is the best; the tables have all seeds.
 
 Example:
-    python experiments/ship.py --pool POOL --runs RUNS
+    python experiments/release_weights.py --pool POOL --runs RUNS
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def lineage(rows: dict[str, Row], name: str, runs: Path) -> list[dict[str, Any]]
     return [] if start is None else [*lineage(rows, start, runs), weights.notes(folder(runs, start, SEED) / MODEL)]
 
 
-def ship(rows: dict[str, Row], name: str, pool: RenderedMixtures, runs: Path) -> None:
+def release(rows: dict[str, Row], name: str, pool: RenderedMixtures, runs: Path) -> None:
     """Copy one model."""
     path = folder(runs, name, SEED) / MODEL
     model = weights.load(path)
@@ -56,7 +56,7 @@ def main() -> None:
     for name in shipped():
         trained = (folder(arguments.runs, name, SEED) / MODEL).is_file()
         if trained:
-            ship(rows, name, pool, arguments.runs)
+            release(rows, name, pool, arguments.runs)
         print(f"{name}: {'copied' if trained else 'not trained yet, left as it is'}")
 
 

@@ -5,7 +5,7 @@ Writes results/test_recipes.jsonl, the mixtures by recipe; the audio stays in th
 tilt and rooms vary as in training; each mixture has one source of noise.
 
 Example:
-    python experiments/test_set.py --corpus CORPUS
+    python experiments/draw_test_set.py --corpus CORPUS
 """
 
 from __future__ import annotations
