@@ -1,6 +1,6 @@
-"""Time every system on every route and write the results that the chapter on real time reads.
+"""Time every system on every backend and write the results that the chapter on real time reads.
 
-    results/bench.csv         one row per system, route, dial and pace
+    results/bench.csv         one row per system, backend, dial and pace
     results/bench_parts.csv   time behind each gate and in each kind of layer
     results/bench_lines.csv   time as a line over cost
     results/bench.json        processor, threads, versions, weights

@@ -24,17 +24,17 @@ from typing import Any
 
 import pandas
 import torch
+from draw_test_set import about, mixture_items, voicebank_items
 from record import write
 from systems import RATED, RATIOED, System, compared, controlled, trained
 from tables import write_all
-from test_set import about, mixture_items, voicebank_items
 from tqdm.auto import tqdm
 
 from dsn import weights
 from dsn.config import DataConfig
-from dsn.data import TEST_RECIPES, Corpus, Pool, draw, read_recipes, render
+from dsn.data import TEST_RECIPES, Corpus, RenderedMixtures, draw, read_recipes, render
 from dsn.dial import dial_settings
-from dsn.evaluation.evaluate import Enhancer, Item, evaluate, write_csv
+from dsn.evaluation.evaluate import Enhances, Item, evaluate, write_csv
 from dsn.model import DSN
 from dsn.training.loop import MODEL
 from dsn.utils.files import sha256
@@ -52,7 +52,7 @@ CALIBRATION = 36
 """Validation mixtures on which the dial's settings are found."""
 
 KNOWN = ("group", "kind", "seen", "speaker", "reverberant")
-"""What `test_set.about` tells of a mixture; of the pairs only the group is known, each its own."""
+"""What `draw_test_set.about` tells of a mixture; of the pairs only the group is known, each its own."""
 
 PACKAGES = ("torch", "numpy", "pesq", "pystoi", "speechmos", "onnxruntime")
 
@@ -72,9 +72,11 @@ class Bench:
         return self.runs / "evaluation"
 
     @cached_property
-    def pool(self) -> Pool:
+    def pool(self) -> RenderedMixtures:
         """The test mixtures, rendered once."""
-        return Pool.make(self.cache / "test", Corpus(self.corpus), read_recipes(self.results / TEST_RECIPES))
+        return RenderedMixtures.make(
+            self.cache / "test", Corpus(self.corpus), read_recipes(self.results / TEST_RECIPES)
+        )
 
     def items(self, name: str) -> list[Item]:
         """The pairs of a set."""
@@ -108,7 +110,7 @@ def own(system: System) -> System:
     return System(system.ratios, system.ratios)
 
 
-def prepared(bench: Bench, system: System, seed: int, name: str) -> tuple[Enhancer | None, float]:
+def prepared(bench: Bench, system: System, seed: int, name: str) -> tuple[Enhances | None, float]:
     """The system's network with its gates, and the dial; controls take the ratios that were measured before them."""
     if system.row is None:
         return None, 0.0

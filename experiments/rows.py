@@ -19,14 +19,14 @@ from typing import Any
 import torch
 
 from dsn import config
-from dsn.data.rendered import Pool
+from dsn.data.rendered import RenderedMixtures
 from dsn.losses import fit_guide
 from dsn_book.study.systems import AGAIN as SECOND
 from dsn_book.study.systems import from_second_trunk
 
 LOSS = config.LossConfig(snr_weight=0.002)
 TEACHER = "ftfnet"
-"""The row whose first seed the taught rows learn from, beside the clean signal."""
+"""The row whose first seed the distilled rows learn from, beside the clean signal."""
 
 TEACHER_WEIGHT = 0.5
 
@@ -105,7 +105,9 @@ class Row:
         return replace(self.train, seed=seed if self.start is None else BRANCH_SEED + seed)
 
 
-def guide(pool: Pool, ratio: float, metric: config.GuideMetric = "dnsmos_ovrl", rising: bool = False) -> config.Guide:
+def guide(
+    pool: RenderedMixtures, ratio: float, metric: config.GuideMetric = "dnsmos_ovrl", rising: bool = False
+) -> config.Guide:
     """The map from a metric of the noisy input to a target, with the mean `ratio` over the training mixtures."""
     values = torch.as_tensor(pool.labels(metric), dtype=torch.float32)
     low, high = torch.quantile(values, torch.tensor(QUANTILES)).tolist()
@@ -131,13 +133,13 @@ def slim(
     return replace(train, model=network, loss=loss, policy_steps=POLICY_STEPS, noise_until=0.0)
 
 
-def taught(row: Row) -> Row:
+def distilled(row: Row) -> Row:
     """The row again, its branch with half of the teacher's output in the target."""
     loss = replace(row.train.loss, teacher_weight=TEACHER_WEIGHT)
     return replace(row, name=f"{row.name}-taught", train=replace(row.train, loss=loss), seeds=2)
 
 
-def main_rows(pool: Pool) -> list[Row]:
+def main_rows(pool: RenderedMixtures) -> list[Row]:
     """The main table: FTF-Net, DSN, MGT-DSN, other targets, random gates, narrower static networks."""
     slim_trunk = replace(TRUNK, model=config.ModelConfig(static_share=SHARE), loss=replace(LOSS, ratio="slimmable"))
     rows = [
@@ -151,7 +153,7 @@ def main_rows(pool: Pool) -> list[Row]:
         rows.append(Row(f"mgt-dsn{ending}", slim(BRANCH, loss), "trunk-slim", 2 if ending else 3))
     wide = slim(BRANCH, guided(guide(pool, RATIO_WIDE)), WIDE_SHARE)
     rows.append(Row("mgt-dsn-wide", wide, "trunk-slim", 3))
-    rows += [taught(row) for row in rows if row.name in ("ftfnet", "mgt-dsn")]
+    rows += [distilled(row) for row in rows if row.name in ("ftfnet", "mgt-dsn")]
     blind = replace(LOSS, ratio="random", target_ratio=RATIOS[""])
     random = replace(BRANCH, model=config.ModelConfig(static_share=SHARE), loss=blind)
     rows.append(Row("random-gate-trained", random, "trunk-slim", 2))
@@ -165,7 +167,7 @@ def main_rows(pool: Pool) -> list[Row]:
     return [*rows, *attention_rows(pool)]
 
 
-def attention_rows(pool: Pool) -> list[Row]:
+def attention_rows(pool: RenderedMixtures) -> list[Row]:
     """Part of the MACs saved by width, the rest by gates on attention alone; from the static trunk of that width."""
     rows = []
     for ending, (share, ratio) in RATIOS_ATTENTION.items():
@@ -175,7 +177,7 @@ def attention_rows(pool: Pool) -> list[Row]:
     return rows
 
 
-def ablation_rows(pool: Pool) -> list[Row]:
+def ablation_rows(pool: RenderedMixtures) -> list[Row]:
     """One change to MGT-DSN at a time, all with the short schedule, the unchanged one among them."""
     usual = guided(guide(pool, RATIOS[""]))
     trains = {"short-mgt-dsn": slim(SHORT, usual), "short-dsn": slim(SHORT, fixed(RATIOS[""]))}
@@ -213,7 +215,7 @@ def narrow(target: config.Guide) -> config.Guide:
     return replace(target, ratio_min=middle - reach, ratio_max=middle + reach)
 
 
-def has_labels(pool: Pool, metric: config.GuideMetric) -> bool:
+def has_labels(pool: RenderedMixtures, metric: config.GuideMetric) -> bool:
     """Whether every mixture has this label."""
     try:
         pool.labels(metric)
@@ -222,7 +224,7 @@ def has_labels(pool: Pool, metric: config.GuideMetric) -> bool:
     return True
 
 
-def backbone_rows(pool: Pool) -> list[Row]:
+def backbone_rows(pool: RenderedMixtures) -> list[Row]:
     """Static, fixed-ratio and metric-guided on two other backbones."""
     rows, ratio = [], RATIOS[""]
     losses = fixed(ratio), guided(guide(pool, ratio))
@@ -235,7 +237,7 @@ def backbone_rows(pool: Pool) -> list[Row]:
     return rows
 
 
-def plan(pool: Pool) -> dict[str, Row]:
+def plan(pool: RenderedMixtures) -> dict[str, Row]:
     """All rows by name, in the order in which they matter. Raises ValueError for a pool without DNSMOS labels."""
     rows = [*main_rows(pool), *ablation_rows(pool), *backbone_rows(pool)]
     return {row.name: row for row in rows}

@@ -25,7 +25,7 @@ from tqdm.auto import tqdm
 
 from dsn import weights
 from dsn.config import STAGES, ModelConfig, Share
-from dsn.data.rendered import Pool
+from dsn.data.rendered import RenderedMixtures
 from dsn.evaluation.evaluate import write_csv
 from dsn.evaluation.metrics import pesq_wb
 from dsn.losses import quality_loss
@@ -73,7 +73,7 @@ def forward(model: DSN, noisy: Tensor, gate: Tensor | None) -> Tensor:
     return model(noisy, gate=gates)[0].wav[:, hop:]
 
 
-def adapt(model: DSN, pool: Pool, gate: Tensor) -> None:
+def adapt(model: DSN, pool: RenderedMixtures, gate: Tensor) -> None:
     """Train the network, in place, with the same gates in every frame."""
     train = replace(BRANCH, model=model.config, steps=STEPS, learning_rate=LEARNING_RATE, warmup=1)
     steppers = optimisers(model, train)
@@ -84,7 +84,7 @@ def adapt(model: DSN, pool: Pool, gate: Tensor) -> None:
 
 
 @torch.no_grad()
-def quality(model: DSN, valid: Pool, gate: Tensor | None = None) -> dict[str, float]:
+def quality(model: DSN, valid: RenderedMixtures, gate: Tensor | None = None) -> dict[str, float]:
     """Quality loss and mean PESQ over the first validation mixtures, gates as in `forward`."""
     losses, scores, files = [], [], range(min(FILES, len(valid)))
     for start in files[::BATCH]:
@@ -96,7 +96,7 @@ def quality(model: DSN, valid: Pool, gate: Tensor | None = None) -> dict[str, fl
     return {"quality_loss": float(np.mean(losses)), "pesq_wb": float(np.mean(scores))}
 
 
-def measure(start: DSN, share: Share, stage: str, pool: Pool, valid: Pool) -> dict[str, Any]:
+def measure(start: DSN, share: Share, stage: str, pool: RenderedMixtures, valid: RenderedMixtures) -> dict[str, Any]:
     """Adapt and rate one variant."""
     torch.manual_seed(0)
     model = slimmed(share)
@@ -116,7 +116,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     start = weights.load(arguments.runs / "ftfnet" / "seed0" / MODEL)
-    pool, valid = Pool(arguments.pool), Pool(arguments.valid)
+    pool, valid = RenderedMixtures(arguments.pool), RenderedMixtures(arguments.valid)
     rows = []
     for kind, share, stage in tqdm(list(variants())):
         static = getattr(share, kind) if kind in share.slim else None

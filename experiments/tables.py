@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pandas
-from earlier import KEYS, SHARED, Earlier
+from previous_results import KEYS, SHARED, PreviousResults
 from record import made, write
 from systems import trained
 
@@ -211,7 +211,7 @@ def rounded(table: Table, digits: int = 5) -> Table:
     return table.assign(**{name: table[name].map(lambda value: float(f"{value:.{digits}g}")) for name in floats})
 
 
-def manifest(now: dict[str, Any], runs: Path, earlier: Earlier) -> dict[str, Any]:
+def manifest(now: dict[str, Any], runs: Path, earlier: PreviousResults) -> dict[str, Any]:
     """Where the numbers come from: commit, data, and for each run measured its record, config and hash of weights."""
     found: dict[str, Any] = {row: dict(seeds) for row, seeds in earlier.training.items()}
     measured = {said["hashes"].get("weights") for said in now.values()}
@@ -251,7 +251,7 @@ def write_all(cache: Path, runs: Path, folder: Path) -> None:
     Systems, seeds and sets that these runs lack stay as results/ has them. All means follow from the digits in
     files.csv.gz, so it makes no difference which rows were measured together.
     """
-    earlier, measured, now = Earlier(folder), rounded(read(cache)), records(cache)
+    earlier, measured, now = PreviousResults(folder), rounded(read(cache)), records(cache)
     everything = described(measured, earlier.rows("files", measured), results.table("inputs", folder))
     files = rated_alike(everything)
     plain = files[~of_dial(files)]

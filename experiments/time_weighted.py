@@ -25,7 +25,7 @@ from sensitivity import FILES, quality
 from tqdm.auto import tqdm
 
 from dsn import weights
-from dsn.data.rendered import Pool
+from dsn.data.rendered import RenderedMixtures
 from dsn.dial import open_margin
 from dsn.evaluation.evaluate import evaluate, write_csv
 from dsn.model import DSN
@@ -70,7 +70,7 @@ def at_budget(margins: Array, dials: Array, times: Array, budget: float) -> Arra
     return dials + low
 
 
-def worth(model: DSN, margins: Array, valid: Pool) -> Array:
+def worth(model: DSN, margins: Array, valid: RenderedMixtures) -> Array:
     """Quality loss that each gate saves per unit of its activation ratio, from closing it a little more often."""
     here, found = quality(model, valid)["quality_loss"], []
     for gate in tqdm(range(margins.shape[1]), "worth of each gate"):
@@ -111,7 +111,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=results.folder())
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    model, valid = weights.load(MODEL), Pool(arguments.valid)
+    model, valid = weights.load(MODEL), RenderedMixtures(arguments.valid)
     times = times_us(arguments.results, model)
     kept = range(min(FILES, len(valid)))
     margins = np.concatenate([open_margin(model, valid[k].noisy).numpy() for k in kept])

@@ -20,8 +20,8 @@ import torch
 from rows import TEACHER, Row, plan
 
 from dsn import weights
-from dsn.data.rendered import Pool
-from dsn.training.distillation import Taught
+from dsn.data.rendered import RenderedMixtures
+from dsn.training.distillation import Distilled
 from dsn.training.loop import MODEL, train
 
 
@@ -30,22 +30,22 @@ def folder(runs: Path, row: str, seed: int) -> Path:
     return runs / row / f"seed{seed}"
 
 
-def run(rows: dict[str, Row], name: str, seed: int, pool: Pool, runs: Path, device: str) -> Path:
+def run(rows: dict[str, Row], name: str, seed: int, pool: RenderedMixtures, runs: Path, device: str) -> Path:
     """Train one row with one seed, and before it what it starts from; returns its weights."""
     place = folder(runs, name, seed)
     if not (place / MODEL).is_file():
         row, start = rows[name], None
         if row.start is not None:
             start = weights.load(run(rows, row.start, seed, pool, runs, device))
-        mixtures = taught(rows, pool, runs, device) if row.train.loss.teacher_weight else pool
+        mixtures = distilled(rows, pool, runs, device) if row.train.loss.teacher_weight else pool
         print(f"{name}, seed {seed}: {row.train.steps} steps in {place}", flush=True)
         train(row.seeded(seed), mixtures, place, start=start, device=device)
     return place / MODEL
 
 
-def taught(rows: dict[str, Row], pool: Pool, runs: Path, device: str) -> Taught:
+def distilled(rows: dict[str, Row], pool: RenderedMixtures, runs: Path, device: str) -> Distilled:
     """The pool with the output of the teacher, one for all seeds."""
-    return Taught(pool, run(rows, TEACHER, 0, pool, runs, device), folder(runs, TEACHER, 0))
+    return Distilled(pool, run(rows, TEACHER, 0, pool, runs, device), folder(runs, TEACHER, 0))
 
 
 def progress(rows: dict[str, Row], runs: Path) -> str:
@@ -74,7 +74,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    pool = Pool(arguments.pool)
+    pool = RenderedMixtures(arguments.pool)
     rows = plan(pool)
     unknown = sorted(set(arguments.rows) - set(rows))
     if unknown:

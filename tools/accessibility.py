@@ -1,7 +1,7 @@
 """Look at rendered pages in headless Chromium: with axe-core, wide in light and narrow in dark colours, then on paper.
 
 What axe calls moderate or worse counts: text that fades into its ground, a control or a picture without a name, words
-outside of every landmark; and what `tools.paper` finds.
+outside of every landmark; and what `tools.print_check` finds.
 `python -m tools.accessibility FOLDER` prints the findings and fails if there are any.
 """
 
@@ -18,7 +18,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from tools import paper
+from tools import print_check
 from tools.browser import CHROMIUM, Browser
 from tools.html_check import pages
 
@@ -73,7 +73,7 @@ def _found(browser: Browser, page: Path, axe: str) -> Iterator[str]:
         for fault in _violations(browser, page, axe):
             more = f" and {fault['count'] - 1} more" if fault["count"] > 1 else ""
             yield f"{fault['id']} ({colours}, {width} px): {fault['where']}{more}: {fault['why']}"
-    yield from paper.faults(browser)
+    yield from print_check.faults(browser)
 
 
 def _check(paths: Sequence[Path], bar: tqdm) -> dict[Path, list[str]]:

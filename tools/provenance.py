@@ -208,7 +208,7 @@ MAKERS = (
         "bench.json",
         benchmark,
         {
-            "bench.csv": "one row per system, route, dial and pace",
+            "bench.csv": "one row per system, backend, dial and pace",
             "bench_parts.csv": "time behind each gate and in each kind of layer",
             "bench_lines.csv": "time as a line over cost",
             "bench.json": "the record of this measurement",
@@ -216,7 +216,7 @@ MAKERS = (
     ),
     Maker(
         "The models of the package on the default data",
-        "python experiments/shipped.py",
+        "python experiments/evaluate_released.py",
         "default.json",
         shipped,
         {DEFAULT: _tables()[DEFAULT], "default.json": "the record of this measurement"},
@@ -237,14 +237,14 @@ MAKERS = (
     ),
     Maker(
         "The test set, drawn again",
-        "python experiments/redraw.py --corpus CORPUS --runs RUNS",
+        "python experiments/evaluate_second_draw.py --corpus CORPUS --runs RUNS",
         "redrawn.json",
         again,
         {REDRAWN: _tables()[REDRAWN], "redrawn.json": "the record of this measurement"},
     ),
     Maker(
         "The test set",
-        "python experiments/test_set.py --corpus CORPUS",
+        "python experiments/draw_test_set.py --corpus CORPUS",
         "",
         nothing,
         {"test_recipes.jsonl": "the mixtures: which speech, which noise, how loud"},

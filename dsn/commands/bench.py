@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from ..inference.bench import Benchmark
 
-ABOUT = """Time FTF-Net and a slim model on every route that runs here (torch: frame by frame in PyTorch; onnx; native),
-in turns and in one thread, back to back and paced at one hop per 16 ms. Real-time factors are time over length of
+ABOUT = """Time FTF-Net and a slim model on every backend that runs here (torch, frame by frame; onnx; native), in turns
+and in one thread, back to back and paced at one hop per 16 ms. Real-time factors are time over length of
 sound, as mean and 95th percentile over hops. `ungated` is the slim model's network without policy and gates. Other
 systems are timed beside them where they are installed (pip install "dsn[bench]"). Then: what a million MACs take
 behind each gate and in each kind of layer, and time as a line over cost. Close other programs for figures that hold."""
@@ -28,7 +28,7 @@ bench --seconds 20 --json bench.json
 
 def add(commands: Any) -> None:
     """Describe the command."""
-    parser = add_command(commands, "bench", run, "time all models on all routes", ABOUT, EXAMPLES)
+    parser = add_command(commands, "bench", run, "time all models on all backends", ABOUT, EXAMPLES)
     parser.add_argument(
         "--seconds", metavar="S", type=positive_seconds, default=4.0, help="sound per system and pace; default: 4"
     )
@@ -67,7 +67,7 @@ def text(benchmark: Benchmark) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
     head = f"{about['processor']} ({about['architecture']}, {about['instructions']})"
     threads = f"{about['threads']} thread; load of the machine at the start: {about['load']}"
-    absent = [f"no route {name}: {reason}" for name, reason in about["missing"].items()]
+    absent = [f"no backend {name}: {reason}" for name, reason in about["missing"].items()]
     return "\n".join(
         [
             head,
@@ -89,7 +89,7 @@ def _systems(table: pandas.DataFrame) -> str:
     columns = "  ".join([f"{'us':>8} {'RTF':>8} {'RTF 95 %':>8}"] * 2)
     lines = [
         f"{'':56} {'back to back':>26}  {'paced':>26}",
-        f"{'route':7} {'system':27} {'dial':>7} {'% of FTF-Net':>12} {columns}",
+        f"{'backend':7} {'system':27} {'dial':>7} {'% of FTF-Net':>12} {columns}",
     ]
     for pair in zip(*sides, strict=True):
         row: Any = pair[0]
@@ -107,7 +107,7 @@ def _number(value: float, digits: int = 1) -> str:
 
 
 def _parts(benchmark: Benchmark) -> str:
-    lines = [f"{'route':7} {'by':5} {'name':12} {'MMAC/frame':>10} {'us':>9} {'us/MMAC':>9}"]
+    lines = [f"{'backend':7} {'by':5} {'name':12} {'MMAC/frame':>10} {'us':>9} {'us/MMAC':>9}"]
     for row in benchmark.to_dict()["parts"]:
         lines.append(
             f"{row['route']:7} {row['by']:5} {row['name']:12} {row['macs'] / 1e6:10.3f} {row['microseconds']:9.1f} "

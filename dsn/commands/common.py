@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..data import Corpus
-    from ..inference.backends import Route
+    from ..inference.backends import Backend
 
 Run = Callable[[argparse.Namespace], int]
 
@@ -62,28 +62,32 @@ def add_dial(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_route(parser: argparse.ArgumentParser) -> None:
-    """The argument --route."""
+BACKENDS = ("auto", "native", "onnx", "torch")
+
+
+def add_backend(parser: argparse.ArgumentParser) -> None:
+    """The argument --backend."""
     parser.add_argument(
-        "--route",
-        choices=("auto", "native", "onnx", "torch"),
+        "--backend",
+        choices=BACKENDS,
         default="auto",
         help="what runs the model: C kernel, ONNX Runtime or PyTorch; auto: native where it is compiled, else torch",
     )
+    parser.add_argument("--route", dest="backend", choices=BACKENDS, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 
 
-def open_route(name: str, model: str) -> Route:
-    """The named model on a route, with a line on stderr if that is not the fastest.
+def open_backend(name: str, model: str) -> Backend:
+    """The named model on a backend, with a line on stderr if that is not the fastest.
 
-    Raises ValueError for a route that is missing here, or a model that is unknown or that the route cannot run.
+    Raises ValueError for a backend that is missing here, or a model that is unknown or that the backend cannot run.
     """
     from .. import weights
-    from ..inference import backends as routes
+    from ..inference import backends
 
-    route, message = routes.for_files(name, weights.load(model))
+    backend, message = backends.for_files(name, weights.load(model))
     if message:
         print(f"note: {message}", file=sys.stderr)
-    return route
+    return backend
 
 
 def add_overwrite(parser: argparse.ArgumentParser) -> None:
@@ -165,6 +169,22 @@ def read_config(kind: type, path: Path | None) -> Any:
         return kind.from_dict(values)
     except (ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def read_settings(words: Sequence[str]) -> dict[str, Any]:
+    """Settings from KEY=VALUE; values are read as JSON where they can be. Raises ValueError for a word without "="."""
+    import json
+
+    settings: dict[str, Any] = {}
+    for word in words:
+        key, equals, text = word.partition("=")
+        if not equals:
+            raise ValueError(f"--set takes KEY=VALUE, such as steps=200, not {word!r}")
+        try:
+            settings[key] = json.loads(text)
+        except ValueError:
+            settings[key] = text
+    return settings
 
 
 def reason(error: BaseException) -> str:

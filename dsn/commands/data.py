@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..data.recipe import TEST_RECIPES
 from .common import add_command, add_processes, count, open_corpus, positive, read_config
 
 if TYPE_CHECKING:
@@ -107,13 +106,13 @@ def _add_export(parts: Any) -> None:
     examples = "data export testset\ndata export mine_test --recipes mine/test_recipes.jsonl --corpus mine"
     export = add_command(parts, "export", run_export, "render a test set as files", EXPORT, examples)
     export.add_argument("folder", metavar="OUT", type=Path, help="folder to write to, new or empty")
-    export.add_argument("--recipes", metavar="JSONL", type=Path, help=f"default: {TEST_RECIPES} in the corpus")
+    export.add_argument("--recipes", metavar="JSONL", type=Path, help="default: test_recipes.jsonl in the corpus")
     _add_corpus(export)
 
 
 def run_show(args: argparse.Namespace) -> int:
     """Print a corpus's folder and counts."""
-    from ..data import read_recipes
+    from ..data import TEST_RECIPES, read_recipes
     from ..utils.audio import SAMPLE_RATE
 
     corpus = open_corpus(args.corpus)
@@ -145,14 +144,14 @@ def run_pool(args: argparse.Namespace) -> int:
     if args.folder is None:
         raise ValueError("give OUT, the folder of the pool")
     from ..data.labels import label
-    from ..data.rendered import LABELS, Pool
+    from ..data.rendered import LABELS, RenderedMixtures
     from ..utils.audio import SAMPLE_RATE
 
     _check_metrics(args.label)
     _note_length(settings.samples, config.Stft())
     corpus = open_corpus(args.corpus)
     recipes = _drawn(corpus, args.split, range(args.seed, args.seed + args.mixtures), settings)
-    pool = Pool.make(args.folder, corpus, recipes, args.processes)
+    pool = RenderedMixtures.make(args.folder, corpus, recipes, args.processes)
     for metric in args.label:
         label(pool, recipes, metric, args.folder / LABELS, args.processes)
     minutes = len(pool) * settings.samples / SAMPLE_RATE / 60
@@ -186,7 +185,7 @@ def _drawn(corpus: Corpus, split: str, numbers: range, settings: Any) -> list[Re
 
 def run_export(args: argparse.Namespace) -> int:
     """Render recipes into files."""
-    from ..data import read_recipes
+    from ..data import TEST_RECIPES, read_recipes
 
     corpus = open_corpus(args.corpus)
     path = args.recipes or corpus.folder / TEST_RECIPES

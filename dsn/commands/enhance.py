@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .common import add_command, add_dial, add_model, add_overwrite, add_route, open_route, reason
+from .common import add_backend, add_command, add_dial, add_model, add_overwrite, open_backend, reason
 
 if TYPE_CHECKING:
     from ..inference.files import Report
@@ -38,7 +38,7 @@ def add(commands: Any) -> None:
     parser.add_argument("folder", metavar="OUT_FOLDER", type=Path, help="folder to write to; made if it is not there")
     add_model(parser)
     add_dial(parser)
-    add_route(parser)
+    add_backend(parser)
     add_overwrite(parser)
 
 
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     from ..inference.files import enhance_file, plan
 
     jobs = plan(args.sources, args.folder, args.overwrite)
-    model = open_route(args.route, args.model)
+    model = open_backend(args.backend, args.model)
     reports: list[Report] = []
     failed: dict[Path, str] = {}
     print(HEADER)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .common import add_command, add_dial, add_model, add_overwrite, add_processes, add_route, check_new, open_route
+from .common import add_backend, add_command, add_dial, add_model, add_overwrite, add_processes, check_new, open_backend
 
 if TYPE_CHECKING:
     import pandas
@@ -36,7 +36,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--out", metavar="CSV", type=Path, required=True, help="table to write")
     add_model(parser, ', or "noisy" for the input as it is')
     add_dial(parser)
-    add_route(parser)
+    add_backend(parser)
     parser.add_argument("--metrics", metavar="METRIC", nargs="+", help="the metrics to compute; default: all")
     add_processes(parser, 2)
     add_overwrite(parser)
@@ -50,9 +50,9 @@ def run(args: argparse.Namespace) -> int:
     from ..evaluation.metrics import METRICS
 
     metrics = args.metrics or METRICS
-    model = None if args.model == "noisy" else open_route(args.route, args.model)
-    route = "" if model is None else type(model).__name__
-    journal = Journal(args.out.with_name(f"{args.out.name}.part"), about(args.model, route, args.dial, metrics))
+    model = None if args.model == "noisy" else open_backend(args.backend, args.model)
+    backend = "" if model is None else type(model).__name__
+    journal = Journal(args.out.with_name(f"{args.out.name}.part"), about(args.model, backend, args.dial, metrics))
     if len(journal):
         files = f"{len(journal)} file{'s' if len(journal) > 1 else ''}"
         print(f"going on behind the rows of {files} in {journal.path}; remove it to begin anew", file=sys.stderr)
@@ -67,13 +67,13 @@ def run(args: argparse.Namespace) -> int:
     return 1 if len(failed) else 0
 
 
-def about(model: str, route: str, dial: float, metrics: Sequence[str]) -> dict[str, Any]:
+def about(model: str, backend: str, dial: float, metrics: Sequence[str]) -> dict[str, Any]:
     """What a row of the table depends on beside its file."""
     from .. import __version__, weights
     from ..utils.files import sha256
 
     weighed = "" if model == "noisy" else sha256(weights.locate(model))
-    return {"version": __version__, "model": weighed, "route": route, "dial": f"{dial}", "metrics": list(metrics)}
+    return {"version": __version__, "model": weighed, "backend": backend, "dial": f"{dial}", "metrics": list(metrics)}
 
 
 def means(table: pandas.DataFrame, name: str) -> str:

@@ -1,10 +1,11 @@
 """Every setting of the model, the losses, the data and the training, as frozen dataclasses.
 
-`Model()` is FTF-Net with half of every layer dynamic, a cut of our own, since the paper gives none; `Model.ftfnet()` is
-the static baseline. A config travels as a plain dictionary (`to_dict`, `from_dict`) inside every checkpoint and every
-file of weights.
+`ModelConfig()` is FTF-Net with half of every layer dynamic, a cut of our own, since the paper gives none;
+`ModelConfig.ftfnet()` is the static baseline, and `presets` has settings that train each model. A config travels as a
+plain dictionary (`to_dict`, `from_dict`) inside every checkpoint and every file of weights.
 """
 
+from . import presets as presets
 from .model import BLOCKS as BLOCKS
 from .model import STAGES as STAGES
 from .model import Backbone as Backbone

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import re
+from collections.abc import Mapping
 from dataclasses import field
 from numbers import Integral, Real
 from typing import Any, Self, get_args
@@ -69,3 +71,29 @@ class Settings:
                 check(isinstance(value, kinds[name]), f"{name} is {value!r}; it takes {kinds[name].__name__} settings")
             ready[name] = tuple(value) if isinstance(value, list) else value
         return cls(**ready)
+
+    def changed(self, changes: Mapping[str, Any], prefix: str = "") -> Self:
+        """The config with some settings changed, each by its path, such as "loss.snr_weight", behind `prefix`.
+
+        Raises ValueError for a path that does not exist, with the nearest one that does, and for a wrong value.
+        """
+        values = self.to_dict()
+        for path, value in changes.items():
+            *parents, name = path.removeprefix(prefix).split(".")
+            place: Any = values
+            for parent in parents:
+                place = place.get(parent) if isinstance(place, dict) else None
+            if not isinstance(place, dict) or name not in place:
+                near = difflib.get_close_matches(path, _paths(values, prefix), 1, cutoff=0) or [""]
+                raise ValueError(f"there is no setting {path!r}; the nearest is {near[0]!r}")
+            place[name] = value
+        return type(self).from_dict(values)
+
+
+def _paths(values: dict[str, Any], prefix: str = "") -> list[str]:
+    """Paths of all settings of a nested dictionary."""
+    found = []
+    for name, value in values.items():
+        found.append(prefix + name)
+        found += _paths(value, f"{prefix}{name}.") if isinstance(value, dict) else []
+    return found

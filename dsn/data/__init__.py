@@ -22,5 +22,5 @@ from .recipe import Recipe as Recipe
 from .recipe import Room as Room
 from .recipe import read_recipes as read_recipes
 from .recipe import write_recipes as write_recipes
-from .rendered import Pool as Pool
+from .rendered import RenderedMixtures as RenderedMixtures
 from .sampling import draw as draw

@@ -28,7 +28,7 @@ class FreshMixtures:
     few milliseconds. Labels are kept in `table`, a CSV file by recipe id; without one every process measures
     them again. Raises as `Corpus` and `draw`; ValueError for a negative `first`.
 
-    >>> mixtures = FreshMixtures(Corpus(folder), "train", config.Data.wide())
+    >>> mixtures = FreshMixtures(Corpus(folder), "train", config.DataConfig.wide())
     >>> noisy, clean = mixtures.batch(range(4))
     """
 
@@ -94,7 +94,8 @@ class FreshMixtures:
         values = self._known().setdefault(recipe.id, {})
         if metric in values:
             return
-        values.update(labels.measure(self.mixture(recipe), metric))
+        measured = labels.measure(self.mixture(recipe), metric)
+        values.update({name: float(f"{value:.6g}") for name, value in measured.items()})  # as the table has it
         if self.table is None:
             return
         if not self.table.is_file():

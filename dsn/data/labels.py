@@ -32,8 +32,8 @@ COLUMNS = ("dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl", "pesq_wb", "si_sdr_db")
 _SAVE_SECONDS = 10.0
 
 
-class Mixtures(Protocol):
-    """Anything that has mixtures by recipe, as `Pool` has."""
+class MixtureSource(Protocol):
+    """Anything that has mixtures by recipe, as `RenderedMixtures` has."""
 
     def mixture(self, recipe: Recipe) -> Mixture:
         """The mixture of a recipe."""
@@ -41,7 +41,7 @@ class Mixtures(Protocol):
 
 
 def label(
-    source: Corpus | Mixtures,
+    source: Corpus | MixtureSource,
     recipes: Sequence[Recipe],
     metric: str,
     cache_csv: str | Path,
@@ -136,6 +136,6 @@ def check_metric(metric: str) -> None:
         raise ValueError(f"metric is {metric!r}; choose one of {', '.join(get_args(GuideMetric))}")
 
 
-def _measure_one(source: Corpus | Mixtures, metric: str, recipe: Recipe) -> tuple[str, dict[str, float]]:
+def _measure_one(source: Corpus | MixtureSource, metric: str, recipe: Recipe) -> tuple[str, dict[str, float]]:
     mixture = render(source, recipe) if isinstance(source, Corpus) else source.mixture(recipe)
     return recipe.id, measure(mixture, metric)

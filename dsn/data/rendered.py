@@ -38,8 +38,8 @@ _RECIPES = "recipes.jsonl"
 _PART = MIXTURES + ".part"
 
 
-class Pool:
-    """The mixtures of a folder that `Pool.make` filled.
+class RenderedMixtures:
+    """The mixtures of a folder that `RenderedMixtures.make` filled.
 
     `pool[i]` and `batch` give noisy and clean, float32; every mixture read is checked against its CRC-32.
     Raises ValueError or OSError if the pool is unfinished, incomplete, damaged or belongs to other recipes.
@@ -50,7 +50,7 @@ class Pool:
         about = _about(self.folder)
         if not (self.folder / MIXTURES).is_file():
             raise ValueError(
-                f"the pool in {self.folder} is unfinished; run Pool.make again, it goes on where it stopped"
+                f"the pool in {self.folder} is unfinished; run RenderedMixtures.make again, it goes on where it stopped"
             )
         self.recipes = read_recipes(self.folder / _RECIPES)
         if about["key"] != key(self.recipes):
@@ -64,6 +64,7 @@ class Pool:
         self._samples = np.memmap(self.folder / MIXTURES, dtype="<i2", mode="r", shape=shape)
         self._places = {recipe.id: index for index, recipe in enumerate(self.recipes)}
         self._checks = np.fromfile(self.folder / CHECKS, dtype="<u4")
+        self._labels: tuple[tuple[int, int] | None, labels.Labels] = None, {}
 
     def __len__(self) -> int:
         """Number of mixtures."""
@@ -77,9 +78,9 @@ class Pool:
         noisy, clean = from_int16(samples)
         return Mixture(noisy, clean)
 
-    def __reduce__(self) -> tuple[type[Pool], tuple[Path]]:
+    def __reduce__(self) -> tuple[type[RenderedMixtures], tuple[Path]]:
         """Another process opens the folder itself, instead of receiving a copy of the samples."""
-        return Pool, (self.folder,)
+        return RenderedMixtures, (self.folder,)
 
     def mixture(self, recipe: Recipe) -> Mixture:
         """The mixture of a recipe. Raises ValueError if it is not in the pool."""
@@ -92,10 +93,18 @@ class Pool:
 
         Raises ValueError if a label is missing or could not be measured; `dsn.data.labels.label` makes them.
         """
-        path = self.folder / LABELS
         recipes = self.recipes if indices is None else [self.recipes[int(index)] for index in indices]
-        values = labels.lookup(labels.read_labels(path), recipes, metric, str(path))
+        values = labels.lookup(self._table(), recipes, metric, str(self.folder / LABELS))
         return np.array([values[recipe.id] for recipe in recipes], dtype=np.float32)
+
+    def _table(self) -> labels.Labels:
+        """The labels of the folder, read again when the file has changed."""
+        path = self.folder / LABELS
+        found = path.stat() if path.is_file() else None
+        state = None if found is None else (found.st_mtime_ns, found.st_size)
+        if state is None or state != self._labels[0]:
+            self._labels = state, labels.read_labels(path)
+        return self._labels[1]
 
     def batch(self, indices: Sequence[int] | NDArray[np.integer]) -> tuple[Wav, Wav]:
         """Noisy and clean of several mixtures, each (B, L) float32."""
@@ -103,7 +112,7 @@ class Pool:
         return np.stack(noisy), np.stack(clean)
 
     @staticmethod
-    def make(folder: str | Path, corpus: Corpus, recipes: Sequence[Recipe], processes: int = 1) -> Pool:
+    def make(folder: str | Path, corpus: Corpus, recipes: Sequence[Recipe], processes: int = 1) -> RenderedMixtures:
         """Renders `recipes`, all of one length, into `folder`; after a kill, the same call goes on where it stopped.
 
         Raises ValueError for no recipes, unequal lengths, or a folder with a pool of other recipes, OSError for a full
@@ -114,7 +123,7 @@ class Pool:
         if not (folder / MIXTURES).is_file():
             _fill(folder, corpus, recipes, processes)
             os.replace(folder / _PART, folder / MIXTURES)
-        return Pool(folder)
+        return RenderedMixtures(folder)
 
 
 def key(recipes: Sequence[Recipe]) -> str:
@@ -125,7 +134,7 @@ def key(recipes: Sequence[Recipe]) -> str:
 def _about(folder: Path) -> dict[str, str]:
     path = folder / _ABOUT
     if not path.is_file():
-        raise FileNotFoundError(errno.ENOENT, f"{folder} holds no pool; make one with Pool.make")
+        raise FileNotFoundError(errno.ENOENT, f"{folder} holds no pool; make one with RenderedMixtures.make")
     try:
         return {"key": json.loads(path.read_text(encoding="utf-8"))["key"]}
     except (ValueError, KeyError, TypeError) as error:

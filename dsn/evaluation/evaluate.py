@@ -33,7 +33,7 @@ from .metrics import METRICS, score_pairs, unscored
 Array = np.ndarray
 
 
-class Enhancer(Protocol):
+class Enhances(Protocol):
     """What `evaluate` asks of a model; `dsn.model.DSN` has it."""
 
     @property
@@ -155,7 +155,7 @@ def items(source: Source) -> Iterable[Item]:
 
 
 @contextmanager
-def _evaluating(model: Enhancer | None) -> Iterator[None]:
+def _evaluating(model: Enhances | None) -> Iterator[None]:
     """A torch module is in eval mode within, and then again as it was."""
     training = model.training if isinstance(model, nn.Module) else False
     if isinstance(model, nn.Module):
@@ -167,12 +167,12 @@ def _evaluating(model: Enhancer | None) -> Iterator[None]:
             model.train(training)
 
 
-def _gate_columns(model: Enhancer | None) -> list[str]:
+def _gate_columns(model: Enhances | None) -> list[str]:
     names = model.gate_names if model else ()
     return [f"activation_ratio_{name}" for name in names] if len(names) > 1 else []
 
 
-def _enhance(model: Enhancer | None, noisy: Array, dial: float) -> tuple[Array, dict[str, float]]:
+def _enhance(model: Enhances | None, noisy: Array, dial: float) -> tuple[Array, dict[str, float]]:
     """The enhanced signal, and the activation ratios and cost of the frames that made it."""
     if model is None:
         return noisy, {"activation_ratio": math.nan, "mmacs_per_s": 0.0}
@@ -205,7 +205,7 @@ def _key(item: Item, noisy: Array, clean: Array) -> str:
 class _Table:
     """The rows of a table while they are made: some wait for their metrics, which other processes compute."""
 
-    def __init__(self, model: Enhancer | None, dial: float, metrics: Sequence[str], journal: Journal | None) -> None:
+    def __init__(self, model: Enhances | None, dial: float, metrics: Sequence[str], journal: Journal | None) -> None:
         self.model, self.dial, self.metrics, self.journal = model, dial, metrics, journal
         self.rows: list[dict[str, Any]] = []
         self.waiting: deque[tuple[str, dict[str, Any]]] = deque()
@@ -241,7 +241,7 @@ class _Table:
 
 
 def evaluate(
-    model: Enhancer | None,
+    model: Enhances | None,
     source: Source,
     dial: float = 0.0,
     processes: int = 2,

@@ -1,7 +1,7 @@
 """Speech quality and intelligibility of one signal, of a pair, and of a table of pairs, at 16 kHz.
 
 PESQ (wide band, package `pesq`), STOI and ESTOI (package `pystoi`), SI-SDR (here), and DNSMOS P.835 and P.808 (in
-`mos.py`). These packages are imported where they are used; `pip install "dsn[metrics]"` brings them.
+`dnsmos.py`). These packages are imported where they are used; `pip install "dsn[metrics]"` brings them.
 
 Where a metric is not defined, its function raises ValueError; `score` and `score_table` turn that into NaN and a text
 in `error`. PESQ, STOI, ESTOI and SI-SDR are not defined for silence on either side, nor for signals of different

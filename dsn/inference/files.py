@@ -20,7 +20,7 @@ from ..model import DSN
 from ..utils import audio
 from ..utils.audio import EXTENSIONS, Wav
 from ..utils.files import replacing
-from .backends import Route
+from .backends import Backend
 
 SUBTYPES = {"WAV": ("PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"), "FLAC": ("PCM_16", "PCM_24"), "OGG": ("VORBIS",)}
 """Sample formats that a file keeps; one with another gets the first."""
@@ -97,7 +97,7 @@ def _check_targets(jobs: Sequence[Job], overwrite: bool) -> None:
         )
 
 
-def enhance_file(model: DSN | Route, source: str | Path, target: str | Path, dial: float = 0.0) -> Report:
+def enhance_file(model: DSN | Backend, source: str | Path, target: str | Path, dial: float = 0.0) -> Report:
     """Enhance one file; `target` is written whole or not at all.
 
     Raises ValueError or OSError for a file that is missing, empty, truncated, no audio or not finite (see
@@ -113,7 +113,7 @@ def enhance_file(model: DSN | Route, source: str | Path, target: str | Path, dia
     return report
 
 
-def enhance_wav(model: DSN | Route, wav: Wav, sample_rate: int, dial: float = 0.0) -> tuple[Wav, Report]:
+def enhance_wav(model: DSN | Backend, wav: Wav, sample_rate: int, dial: float = 0.0) -> tuple[Wav, Report]:
     """The enhanced signal (channels, L) of one with any rate, at the same rate, and what it took.
 
     Raises ValueError for an empty signal, NaN, or a rate that cannot be resampled in reasonable memory.

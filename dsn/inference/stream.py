@@ -10,19 +10,19 @@ import numpy as np
 
 from .. import weights
 from ..model import DSN
-from . import backends as routes
-from .backends import Route
+from . import backends
+from .backends import Backend
 
 Array = np.ndarray
 
 
-class Enhancer:
+class StreamingEnhancer:
     """A model on a stream, or on several in step; each frame decides for itself which gates open.
 
     Shapes: samples (n,), or (streams, n) for several; any n. What comes out is the signal of 16 kHz that went in, one
             hop later: the first `hop_length` samples are the silence before the signal. Samples that do not fill a hop
             wait for the next call.
-    `model`   a shipped name, a file of weights, a `DSN`, or a `dsn.inference.backends.Route` to share it among
+    `model`   a shipped name, a file of weights, a `DSN`, or a `dsn.inference.backends.Backend` to share it among
     enhancers.
     `backend` "torch", "onnx", "native", or "auto" for the fastest that is here and takes the model, with a warning if
               that is not native.
@@ -33,13 +33,13 @@ class Enhancer:
 
     def __init__(
         self,
-        model: str | Path | DSN | Route = "mgt-dsn",
+        model: str | Path | DSN | Backend = "mgt-dsn",
         backend: str = "auto",
         streams: int = 1,
         dial: float = 0.0,
         sample_rate: int = 16000,
     ) -> None:
-        self.route = model if isinstance(model, Route) else _route(model, backend)
+        self.backend = model if isinstance(model, Backend) else _opened(model, backend)
         if sample_rate != self.sample_rate:
             raise ValueError(
                 f"the stream has {sample_rate} Hz, the model {self.sample_rate}; resample it, for example with "
@@ -49,20 +49,20 @@ class Enhancer:
             raise ValueError(f"streams is {streams}; it must be at least 1")
         self.streams = streams
         self.dial = dial
-        self._session = self.route.open(streams)
-        static, dynamic = self.route.macs().by_gate()
+        self._session = self.backend.open(streams)
+        static, dynamic = self.backend.macs().by_gate()
         self._cost = static, np.array(dynamic, dtype=float)
         self.reset()
 
     @property
     def sample_rate(self) -> int:
         """Samples per second, in and out."""
-        return self.route.config.stft.sample_rate
+        return self.backend.config.stft.sample_rate
 
     @property
     def hop_length(self) -> int:
         """Samples per frame."""
-        return self.route.config.stft.hop_length
+        return self.backend.config.stft.hop_length
 
     @property
     def dial(self) -> float:
@@ -92,7 +92,7 @@ class Enhancer:
         static, dynamic = self._cost
         if self._frames == 0:
             return math.nan
-        return float(static + self._open @ dynamic / self._frames) * self.route.config.stft.frame_rate / 1e6
+        return float(static + self._open @ dynamic / self._frames) * self.backend.config.stft.frame_rate / 1e6
 
     def push(self, samples: Array) -> Array:
         """Enhance what came in; the result has 0 or more whole hops, float32 (with torch, as precise as its weights).
@@ -111,21 +111,21 @@ class Enhancer:
         """
         waiting = self._waiting.shape[1]
         padding = -waiting % self.hop_length + self.hop_length
-        rest = self._run(np.zeros((self.streams, padding), self.route.dtype))
+        rest = self._run(np.zeros((self.streams, padding), self.backend.dtype))
         self._ended = True
         return rest[..., : waiting + self.hop_length]
 
     def reset(self) -> None:
         """Begin anew at silence; the dial stays."""
         self._session.reset()
-        self._waiting = np.zeros((self.streams, 0), self.route.dtype)
-        self._gates = np.zeros((self.streams, 0, self.route.config.n_gates), np.float32)
-        self._open = np.zeros(self.route.config.n_gates)
+        self._waiting = np.zeros((self.streams, 0), self.backend.dtype)
+        self._gates = np.zeros((self.streams, 0, self.backend.config.n_gates), np.float32)
+        self._open = np.zeros(self.backend.config.n_gates)
         self._frames = 0
         self._ended = False
 
     def _checked(self, samples: Array) -> Array:
-        """The samples as (streams, n) in the route's precision."""
+        """The samples as (streams, n) in the backend's precision."""
         samples = np.asarray(samples)
         if samples.dtype.kind != "f":
             raise ValueError(f"samples are {samples.dtype}; give floats in [-1, 1], of 16-bit integers samples / 32768")
@@ -134,7 +134,7 @@ class Enhancer:
             raise ValueError(f"samples have shape {samples.shape}; {self.streams} streams take {wanted}")
         if not np.isfinite(samples).all():
             raise ValueError("samples have NaN or infinite values; leave them out or replace them")
-        return samples.reshape(self.streams, -1).astype(self.route.dtype, copy=False)
+        return samples.reshape(self.streams, -1).astype(self.backend.dtype, copy=False)
 
     def _run(self, samples: Array) -> Array:
         if self._waiting.shape[1]:
@@ -154,8 +154,8 @@ class Enhancer:
         self._frames += len(gates)
 
 
-def _route(model: str | Path | DSN, backend: str) -> Route:
-    route, message = routes.choose(backend, model if isinstance(model, DSN) else weights.load(model))
+def _opened(model: str | Path | DSN, name: str) -> Backend:
+    backend, message = backends.choose(name, model if isinstance(model, DSN) else weights.load(model))
     if message:
         warnings.warn(message, RuntimeWarning, stacklevel=3)
-    return route
+    return backend

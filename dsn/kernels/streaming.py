@@ -57,7 +57,7 @@ class Stream:
 
 
 class Kernel:
-    """A model on the native kernel; a `dsn.evaluation.evaluate.Enhancer`. It may serve many streams, in many threads.
+    """A model on the native kernel; a `dsn.evaluation.evaluate.Enhances`. It may serve many streams, in many threads.
 
     Raises: OSError if the kernel is not compiled (see `available`), ValueError for a model that it does not run or a
     variant that the processor does not run.

@@ -1,1 +1,9 @@
-"""Training: the loop, its optimisers and schedules, the policy by itself, distillation."""
+"""Training: the loop, optimisers and learning rate, training of the policy alone, distillation.
+
+>>> from dsn.config import presets
+>>> from dsn.training import train
+>>> train(presets.mgt_dsn(), mixtures, "runs/mgt-dsn")
+"""
+
+from .loop import train as train
+from .optim import TrainingSet as TrainingSet

@@ -1,4 +1,4 @@
-"""Distillation: what a trained network makes of every mixture, as a second target beside the clean signal.
+"""Distillation: the output of a trained network, the teacher, as a second target beside the clean signal.
 
 The clean signal holds much that no network can tell from the noisy one, and with few mixtures in a batch that is most
 of the noise in the gradient. A teacher's output has none of it (Hinton et al., arXiv:1503.02531; within one slimmable
@@ -16,25 +16,25 @@ import torch
 from tqdm.auto import tqdm
 
 from .. import weights
-from ..data.rendered import Pool, key
+from ..data.rendered import RenderedMixtures, key
 from ..inference.backends import for_files
 from ..utils.audio import Wav
 from ..utils.files import replacing, sha256
 
-SAMPLES = "taught.f16"
+SAMPLES = "distilled.f16"
 """The teacher's output, raw little-endian 16-bit floats, shape (N, L)."""
 
-ABOUT = "taught.json"
+ABOUT = "distilled.json"
 
 
-class Taught:
-    """A pool whose mixtures have the output of a teacher beside them.
+class Distilled:
+    """Rendered mixtures with the output of a teacher beside them.
 
     `teacher` names weights or is their file. The output is rendered once into `folder`, and again when the weights or
-    the pool have changed. Raises OSError for a full disk.
+    the mixtures have changed. Raises OSError for a full disk.
     """
 
-    def __init__(self, pool: Pool, teacher: str | Path, folder: str | Path, progress: bool = True) -> None:
+    def __init__(self, pool: RenderedMixtures, teacher: str | Path, folder: str | Path, progress: bool = True) -> None:
         self.pool, folder = pool, Path(folder)
         about = {"teacher": sha256(weights.locate(teacher)), "pool": key(pool.recipes)}
         shape = (len(pool), pool.recipes[0].samples)
@@ -56,8 +56,8 @@ class Taught:
         """The metric of each noisy signal, (N,) float32."""
         return self.pool.labels(metric, indices)
 
-    def taught(self, indices: Any) -> Wav:
-        """What the teacher makes of several mixtures, aligned with the clean signals, (B, L) float32."""
+    def distilled(self, indices: Any) -> Wav:
+        """The teacher's output for several mixtures, aligned with the clean signals, (B, L) float32."""
         return self._samples[indices].astype(np.float32)
 
 
@@ -72,10 +72,10 @@ def _complete(folder: Path, about: dict[str, str], size: int) -> bool:
         return False
 
 
-def _render(folder: Path, pool: Pool, teacher: str | Path, progress: bool) -> None:
+def _render(folder: Path, pool: RenderedMixtures, teacher: str | Path, progress: bool) -> None:
     (folder / ABOUT).unlink(missing_ok=True)
-    route, _ = for_files("auto", weights.load(teacher))
+    backend, _ = for_files("auto", weights.load(teacher))
     with replacing(folder / SAMPLES) as temporary, temporary.open("wb") as stream:
         for index in tqdm(range(len(pool)), "teacher", disable=not progress):
             noisy, _ = pool[index]
-            stream.write(route.enhance(torch.as_tensor(noisy)).wav.numpy().astype("<f2").tobytes())
+            stream.write(backend.enhance(torch.as_tensor(noisy)).wav.numpy().astype("<f2").tobytes())

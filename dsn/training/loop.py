@@ -16,13 +16,13 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
 from .. import config, kernels, weights
-from ..losses import level_gain, quality_loss, ratio_loss, target_ratio
+from ..losses import level_gain, quality_loss, ratio_loss
 from ..model import DSN, Enhanced
 from ..policy import activation_ratio, hard_gate, random_gate, slimmable_gate
 from ..utils.files import replacing
-from .distillation import Taught
-from .optim import Mixtures, batch_indices, gumbel_noise, optimisers, update
-from .policy_training import pretrain, set_dial_unit
+from .distillation import Distilled
+from .optim import ENDLESS, TrainingSet, batch_indices, gumbel_noise, optimisers, update
+from .policy_training import pretrain, set_dial_unit, target_ratios
 
 MODEL = "model.safetensors"
 """The trained weights in the folder of a run."""
@@ -38,12 +38,12 @@ def snapshot(step: int) -> str:
 
 
 class Batch(NamedTuple):
-    """What a step sees: signals (B, L); target ratios (B,) with a ratio loss; a teacher's output (B, L) with one."""
+    """What a step sees: signals (B, L); target ratios (B,) with a ratio loss; a teacher's output (B, L)."""
 
     noisy: Tensor
     clean: Tensor
     target: Tensor | None = None
-    taught: Tensor | None = None
+    distilled: Tensor | None = None
 
 
 def batch_loss(model: DSN, batch: Batch, step: int, train: config.TrainConfig) -> tuple[Tensor, dict[str, float]]:
@@ -55,8 +55,8 @@ def batch_loss(model: DSN, batch: Batch, step: int, train: config.TrainConfig) -
     on_time = gain * enhanced.wav[:, hop:]
     quality = quality_loss(on_time, gain * batch.clean[:, :-hop], train.loss)
     log = {"quality_loss": float(quality.detach())}
-    if batch.taught is not None:
-        apart = quality_loss(on_time, gain * batch.taught[:, :-hop], train.loss)
+    if batch.distilled is not None:
+        apart = quality_loss(on_time, gain * batch.distilled[:, :-hop], train.loss)
         quality = torch.lerp(quality, apart, train.loss.teacher_weight)
         log["teacher_loss"] = float(apart.detach())
     if target is None:
@@ -88,39 +88,36 @@ def gate_log(enhanced: Enhanced, target: Tensor) -> dict[str, float]:
     }
 
 
-def targets(pool: Mixtures, loss: config.LossConfig) -> Tensor | None:
-    """Target activation ratio of every mixture (N,), or None without a ratio loss."""
-    if loss.ratio in ("none", "slimmable"):
-        return None
-    if loss.ratio in ("fixed", "random"):
-        return torch.full((len(pool),), loss.target_ratio)
-    return target_ratio(torch.as_tensor(pool.labels(loss.guide.metric), dtype=torch.float32), loss.guide)
+def check_labels(mixtures: TrainingSet, loss: config.LossConfig) -> None:
+    """Raises ValueError where a guided loss lacks labels: of an endless source those of the first mixture, else any."""
+    if loss.ratio == "guided":
+        mixtures.labels(loss.guide.metric, np.arange(1) if len(mixtures) >= ENDLESS else None)
 
 
-def check_length(pool: Mixtures, stft: config.Stft) -> None:
+def check_length(mixtures: TrainingSet, stft: config.Stft) -> None:
     """Raises ValueError for mixtures that are no whole number of hops long, which no step could take."""
-    samples = len(pool.batch(np.arange(1))[0][0])
+    samples = len(mixtures.batch(np.arange(1))[0][0])
     if samples % stft.hop_length:
         text = f"the mixtures have {samples} samples, no multiple of the hop of {stft.hop_length}"
-        raise ValueError(f"{text}; make a pool with samples {stft.whole_hops(samples)}")
+        raise ValueError(f"{text}; make mixtures with samples {stft.whole_hops(samples)}")
 
 
-def check_teacher(pool: Mixtures, loss: config.LossConfig) -> None:
+def check_teacher(mixtures: TrainingSet, loss: config.LossConfig) -> None:
     """Raises ValueError for a loss with a teacher and mixtures without its output."""
-    if loss.teacher_weight and not isinstance(pool, Taught):
-        raise ValueError(
-            f"teacher_weight is {loss.teacher_weight}; give the pool a teacher with dsn.training.distillation.Taught"
-        )
+    if loss.teacher_weight and not isinstance(mixtures, Distilled):
+        text = "give the mixtures a teacher with dsn.training.distillation.Distilled"
+        raise ValueError(f"teacher_weight is {loss.teacher_weight}; {text}")
 
 
-def drawn(pool: Mixtures, indices: Tensor, wanted: Tensor | None, loss: config.LossConfig, device: str) -> Batch:
-    """The batch of these mixtures; `wanted` are the target ratios of all."""
-    noisy, clean = (torch.as_tensor(part).to(device) for part in pool.batch(indices.numpy()))
-    target = None if wanted is None else wanted[indices].to(device)
+def drawn(mixtures: TrainingSet, indices: Tensor, loss: config.LossConfig, device: str) -> Batch:
+    """The batch of these mixtures, with what the loss needs beside them."""
+    noisy, clean = (torch.as_tensor(part).to(device) for part in mixtures.batch(indices.numpy()))
+    target = target_ratios(mixtures, indices, loss)
+    target = None if target is None else target.to(device)
     if not loss.teacher_weight:
         return Batch(noisy, clean, target)
-    assert isinstance(pool, Taught)
-    return Batch(noisy, clean, target, torch.as_tensor(pool.taught(indices.numpy())).to(device))
+    assert isinstance(mixtures, Distilled)
+    return Batch(noisy, clean, target, torch.as_tensor(mixtures.distilled(indices.numpy())).to(device))
 
 
 def warn_if_slow(device: str) -> None:
@@ -129,19 +126,24 @@ def warn_if_slow(device: str) -> None:
         warnings.warn(f"PyTorch alone takes two to three times as long here: {kernels.problem()}", stacklevel=3)
 
 
-def fingerprint(pool: Mixtures) -> str:
+def fingerprint(mixtures: TrainingSet) -> str:
     """What a run knows its mixtures by: their number, the first one, and what a teacher makes of it."""
-    first = [*pool.batch(np.array([0])), *([pool.taught(np.array([0]))] if isinstance(pool, Taught) else [])]
+    first = [
+        *mixtures.batch(np.array([0])),
+        *([mixtures.distilled(np.array([0]))] if isinstance(mixtures, Distilled) else []),
+    ]
     content = b"".join(np.asarray(part, dtype=np.float32).tobytes() for part in first)
-    return f"{len(pool)} {hashlib.sha256(content).hexdigest()[:16]}"
+    return f"{len(mixtures)} {hashlib.sha256(content).hexdigest()[:16]}"
 
 
 class Run:
     """A training run on disk: model, optimiser, step and log, saved and restored together."""
 
-    def __init__(self, train: config.TrainConfig, pool: Mixtures, folder: Path, start: DSN | None, device: str) -> None:
+    def __init__(
+        self, train: config.TrainConfig, mixtures: TrainingSet, folder: Path, start: DSN | None, device: str
+    ) -> None:
         torch.manual_seed(train.seed)
-        self.train, self.folder, self.mixtures, self.device = train, folder, fingerprint(pool), device
+        self.train, self.folder, self.mixtures, self.device = train, folder, fingerprint(mixtures), device
         self.model = DSN(train.model)
         if start is not None:
             warm_start(self.model, start)
@@ -215,7 +217,7 @@ def warm_start(model: DSN, start: DSN) -> None:
 
 def train(
     train: config.TrainConfig,
-    pool: Mixtures,
+    mixtures: TrainingSet,
     folder: str | Path,
     start: DSN | None = None,
     device: str = "cpu",
@@ -225,30 +227,33 @@ def train(
 
     Leaves `checkpoint.pt`, `log.csv`, the snapshots and, at the end, `model.safetensors` in `folder`. `start` gives the
     first weights. Each step seeds its own random numbers, so a resumed run equals an unbroken one.
-    Raises: ValueError for a checkpoint of another config, other mixtures or another teacher, or a pool that no step
+    Raises: ValueError for a checkpoint of another config, other mixtures or another teacher, or mixtures that no step
     could take, FloatingPointError when the loss is not finite. Warns where training on a CPU lacks its kernels.
     """
     warn_if_slow(device)
-    check_length(pool, train.model.stft)
-    check_teacher(pool, train.loss)
+    check_length(mixtures, train.model.stft)
+    check_teacher(mixtures, train.loss)
+    check_labels(mixtures, train.loss)
     folder = Path(folder)
-    run = Run(train, pool, folder, start, device)
-    wanted = targets(pool, train.loss)
+    run = Run(train, mixtures, folder, start, device)
     model = run.model.train()
-    if wanted is not None and train.policy_steps and not run.path.exists():
-        pretrain(model, pool, wanted, train, progress)
+    if train.policy_steps and not run.path.exists():
+        pretrain(model, mixtures, train, progress)
         run.save()
     steps = range(run.step, train.steps)
-    for step in tqdm(steps, initial=run.step, total=train.steps, disable=not progress):
+    bar = tqdm(steps, "training", train.steps, initial=run.step, unit="step", disable=not progress)
+    for step in bar:
         began = time.perf_counter()
         torch.manual_seed((train.seed + 1) * 1_000_003 + step)
-        indices = batch_indices(step, len(pool), train)
-        loss, log = batch_loss(model, drawn(pool, indices, wanted, train.loss, device), step, train)
+        indices = batch_indices(step, len(mixtures), train)
+        batch = drawn(mixtures, indices, train.loss, device)
+        loss, log = batch_loss(model, batch, step, train)
         if not torch.isfinite(loss):
             raise FloatingPointError(f"the loss is {loss.item()} at step {step}; lower the learning rate")
         update(model.children(), run.optimisers, loss, step, train)
         run.log.append({"step": step, "loss": float(loss.detach())} | log | {"seconds": time.perf_counter() - began})
         run.step = step + 1
+        bar.set_postfix_str(f"{run.step * hours(batch, train):.2f} h of audio, loss {log['quality_loss']:.3f}", False)
         if run.average is not None:
             run.average.update_parameters(model)
         if run.step in train.snapshots:
@@ -256,6 +261,11 @@ def train(
         if run.step % train.checkpoint_every == 0 or run.step == train.steps:
             run.save()
     if train.loss.ratio in ("fixed", "guided"):
-        set_dial_unit(run.kept, pool)
+        set_dial_unit(run.kept, mixtures)
     run.keep(MODEL)
     return pandas.DataFrame(run.log)
+
+
+def hours(batch: Batch, train: config.TrainConfig) -> float:
+    """Hours of audio in a batch."""
+    return batch.noisy.numel() / train.model.stft.sample_rate / 3600

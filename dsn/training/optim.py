@@ -18,8 +18,8 @@ OF_A_SEED = 10_000_000
 """Mixtures of an endless source that belong to one seed."""
 
 
-class Mixtures(Protocol):
-    """What training reads: a fixed pool of mixtures or an endless source of fresh ones."""
+class TrainingSet(Protocol):
+    """What training reads: a fixed number of mixtures or an endless source of fresh ones."""
 
     def __len__(self) -> int: ...
 
@@ -28,7 +28,7 @@ class Mixtures(Protocol):
         ...
 
     def labels(self, metric: str, indices: Any = None) -> Any:
-        """The guide's metric of these mixtures, or of all, (N,)."""
+        """The guide's metric of these mixtures, (B,), or without indices of all; an endless source asks for some."""
         ...
 
 

@@ -14,11 +14,11 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from .. import config
-from ..losses import ratio_loss
+from ..losses import ratio_loss, target_ratio
 from ..model import DSN
 from ..policy import sample_gate, standardise
 from ..stft import analyse, compress
-from .optim import Mixtures, batch_indices, gumbel_noise, optimisers, update
+from .optim import TrainingSet, batch_indices, gumbel_noise, optimisers, update
 
 BATCH = 16
 LEARNING_RATE = 1e-2
@@ -27,8 +27,8 @@ STANDARD = 200
 """Mixtures that set the unit of the dial."""
 
 
-def pretrain(model: DSN, pool: Mixtures, wanted: Tensor, train: config.TrainConfig, progress: bool = True) -> float:
-    """Train the policy of `model`, in place, for `train.policy_steps` towards the ratios `wanted` (N,); last loss.
+def pretrain(model: DSN, mixtures: TrainingSet, train: config.TrainConfig, progress: bool = True) -> float:
+    """Train the policy of `model`, in place, for `train.policy_steps` towards the target ratios; last loss.
 
     The network's weights stay as they are. Raises: ValueError for a model without a policy.
     """
@@ -38,12 +38,24 @@ def pretrain(model: DSN, pool: Mixtures, wanted: Tensor, train: config.TrainConf
     steppers, loss = optimisers(model.policy, own), torch.tensor(0.0)
     for step in tqdm(range(own.steps), "policy", disable=not progress):
         torch.manual_seed((own.seed + 1) * 2_000_003 + step)
-        indices = batch_indices(step, len(pool), own)
-        noisy = torch.as_tensor(pool.batch(indices.numpy())[0]).to(next(model.parameters()).device)
+        indices = batch_indices(step, len(mixtures), own)
+        noisy = torch.as_tensor(mixtures.batch(indices.numpy())[0]).to(next(model.parameters()).device)
         gate = sample_gate(policy_logits(model, noisy), own.tau, gumbel_noise(step, own))
-        loss = ratio_loss(gate, wanted[indices].to(gate.device))
+        target = target_ratios(mixtures, indices, own.loss)
+        assert target is not None
+        loss = ratio_loss(gate, target.to(gate.device))
         update([model.policy], steppers, loss, step, own)
     return float(loss.detach())
+
+
+def target_ratios(mixtures: TrainingSet, indices: Tensor, loss: config.LossConfig) -> Tensor | None:
+    """Target activation ratios (B,) of some mixtures, or None without a ratio loss."""
+    if loss.ratio in ("none", "slimmable"):
+        return None
+    if loss.ratio in ("fixed", "random"):
+        return torch.full((len(indices),), loss.target_ratio)
+    labels = mixtures.labels(loss.guide.metric, indices.numpy())
+    return target_ratio(torch.as_tensor(labels, dtype=torch.float32), loss.guide)
 
 
 def policy_logits(model: DSN, noisy: Tensor) -> Tensor:
@@ -59,11 +71,11 @@ def magnitude(model: DSN, noisy: Tensor) -> Tensor:
     return compress(spec, model.config.stft.compression).abs()
 
 
-def set_dial_unit(model: DSN, pool: Mixtures) -> None:
-    """Give the compute dial of a trained model its unit, in place, over the first mixtures of the pool.
+def set_dial_unit(model: DSN, mixtures: TrainingSet) -> None:
+    """Give the compute dial of a trained model its unit, in place, over the first mixtures.
 
     See `dsn.policy.standardise`; a static model stays as it is.
     """
     if model.policy is not None:
-        noisy = torch.as_tensor(pool.batch(np.arange(min(STANDARD, len(pool))))[0])
+        noisy = torch.as_tensor(mixtures.batch(np.arange(min(STANDARD, len(mixtures))))[0])
         standardise(model.policy, magnitude(model, noisy.to(next(model.parameters()).device)))

@@ -158,14 +158,14 @@ def test_peers_run(make: Callable[[], peers.Peer]) -> None:
 
 
 def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench, "open_routes", lambda: (["torch"], {"native": "no compiler"}))
+    monkeypatch.setattr(bench, "open_backends", lambda: (["torch"], {"native": "no compiler"}))
     monkeypatch.setattr(timing, "WARM_UP", 0)
     path = tmp_path / "bench.json"
     threads = torch.get_num_threads()
     assert cli.main(["bench", "--seconds", "0.03", "--json", str(path)]) == 0
     assert torch.get_num_threads() == threads
     text = capsys.readouterr().out
-    assert "no route native: no compiler" in text and "1 thread" in text and "us per MMAC" in text
+    assert "no backend native: no compiler" in text and "1 thread" in text and "us per MMAC" in text
     figures = json.loads(path.read_text())
     assert set(figures) == {"systems", "parts", "lines", "hardware"}
     assert {row["pace"] for row in figures["systems"]} == {"back-to-back", "paced"}

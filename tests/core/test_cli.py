@@ -15,13 +15,13 @@ import torch
 from dsn import __main__ as cli
 from dsn import config, weights
 from dsn.commands.common import SHIPPED, reason
-from dsn.data import Corpus, Pool, corpus, draw, render, write_recipes
+from dsn.data import Corpus, RenderedMixtures, corpus, draw, render, write_recipes
 from dsn.data import voicebank as download
 from dsn.evaluation import metrics
-from dsn.inference import backends as routes
+from dsn.inference import backends
 from dsn.model import DSN
 from dsn.utils import audio
-from tests.core.test_workers import Deadly
+from tests.core.test_parallel import Deadly
 from tests.corpora import speechlike
 
 COMMANDS = ("train", "evaluate", "enhance", "export", "bench", "macs", "data", "data default", "data pool")
@@ -78,7 +78,7 @@ def pairs(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def pool(tmp_path: Path, corpus: Corpus) -> Path:
-    Pool.make(tmp_path / "pool", corpus, [draw(corpus, "train", seed, QUICK) for seed in range(3)])
+    RenderedMixtures.make(tmp_path / "pool", corpus, [draw(corpus, "train", seed, QUICK) for seed in range(3)])
     return tmp_path / "pool"
 
 
@@ -405,6 +405,19 @@ def test_train(pool: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert call("train", "--config", settings, "--pool", pool, "--out", tmp_path / "next", *start) == 0
 
 
+def test_train_a_preset_on_fresh_mixtures(
+    corpus_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    quick = ("--set", "steps=40", "batch=2", "data.samples=4096", "--set", "loss.guide.metric=snr_db", "steps=2")
+    assert call("train", "mgt-dsn", "--corpus", corpus_folder, "--out", tmp_path / "run", *quick) == 0
+    text = capsys.readouterr()
+    assert "2 steps done" in text.out and "h of audio" in text.err
+    assert list(pandas.read_csv(tmp_path / "run" / "log.csv")["step"]) == [0, 1]
+    trained = weights.notes(tmp_path / "run" / "model.safetensors")["train"]
+    assert trained["steps"] == 2 and trained["ema"] == 0 and trained["loss"]["guide"]["metric"] == "snr_db"
+
+
 def test_train_guided_needs_labels(pool: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for metric, code in (("snr_db", 0), ("dnsmos_ovrl", 2)):
         loss = {"ratio": "guided", "ratio_weight": 1.0, "guide": {"metric": metric, "low": 0, "high": 5}}
@@ -419,6 +432,8 @@ def test_train_print_config(model: Path, tmp_path: Path, capsys: pytest.CaptureF
     settings = put_json(tmp_path / "config.json", small_train())
     assert call("train", "--config", settings, "--print-config") == 0
     assert json.loads(capsys.readouterr().out)["model"]["channels"] == [4, 4, 8]
+    assert call("train", "dsn", "--set", "steps=9", "--print-config") == 0
+    assert config.TrainConfig.from_dict(json.loads(capsys.readouterr().out)) == config.presets.dsn(9)
     assert call("train", "--print-config", model) == 0
     assert json.loads(capsys.readouterr().out)["steps"] == 7
     silent = tmp_path / "silent.safetensors"
@@ -427,27 +442,35 @@ def test_train_print_config(model: Path, tmp_path: Path, capsys: pytest.CaptureF
 
 
 def test_train_refuses(pool: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "--pool and --out" in refused(capsys, "train")
+    assert "name the model to train, one of ftfnet, dsn, mgt-dsn" in refused(capsys, "train")
+    assert "give --out" in refused(capsys, "train", "dsn")
+    assert "the nearest is 'steps'" in refused(capsys, "train", "dsn", "--out", tmp_path / "run", "--set", "step=3")
+    wrong = ("train", "dsn", "--out", tmp_path / "run", "--set")
+    assert "the nearest is 'data.snr_db_max'" in refused(capsys, *wrong, "data.snr_max=3")
+    assert "KEY=VALUE" in refused(capsys, *wrong, "steps")
+    assert "no effect on rendered mixtures" in refused(capsys, *wrong, "data.rumble=0", "--mixtures", pool)
+    both = put_json(tmp_path / "both.json", {})
+    assert "give one of them" in refused(capsys, "train", "dsn", "--config", both, "--out", tmp_path / "run")
 
     def why(values: object, *more: object) -> str:
         settings = put_json(tmp_path / "config.json", values)
-        return refused(capsys, "train", "--config", settings, "--pool", pool, "--out", tmp_path / "run", *more)
+        return refused(capsys, "train", "--config", settings, "--mixtures", pool, "--out", tmp_path / "run", *more)
 
-    assert "config.json: unknown Train setting ['epochs']" in why({"epochs": 3})
+    assert "config.json: unknown TrainConfig setting ['epochs']" in why({"epochs": 3})
     assert "config.json: unknown Stft setting" in why({"model": {"stft": {"hop": 3}}})
     assert "config.json: " in why({"steps": "many"}) and "config.json: " in why({"loss": "small"})
     assert "needs one object" in why([1, 2])
     (tmp_path / "broken.json").write_text("{")
     assert "no JSON file" in refused(capsys, "train", "--config", tmp_path / "broken.json")
     assert "absent.json" in refused(capsys, "train", "--config", tmp_path / "absent.json")
-    assert "holds no pool" in refused(capsys, "train", "--pool", tmp_path, "--out", tmp_path / "run")
+    assert "holds no pool" in refused(capsys, "train", "dsn", "--mixtures", tmp_path, "--out", tmp_path / "run")
     assert "device 'abacus' cannot be used" in why(small_train(), "--device", "abacus")
     assert "no model 'none'" in why(small_train(), "--start", "none")
     assert not (tmp_path / "run").exists()
 
 
 def test_train_with_a_teacher(pool: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    settings = put_json(tmp_path / "taught.json", small_train(loss={"teacher_weight": 0.5}))
+    settings = put_json(tmp_path / "distilled.json", small_train(loss={"teacher_weight": 0.5}))
     plain = put_json(tmp_path / "plain.json", small_train())
     for run in ("a", "b"):
         arguments = ("--config", settings, "--pool", pool, "--out", tmp_path / run, "--teacher", "ftfnet")
@@ -472,8 +495,8 @@ def test_mixtures_of_broken_hops_are_told_when_made_and_refused_by_train(
     settings = put_json(tmp_path / "config.json", small_train(loss={"teacher_weight": 0.5}))
     arguments = ("--config", settings, "--pool", tmp_path / "pool", "--out", tmp_path / "run", "--teacher", "ftfnet")
     text = refused(capsys, "train", *arguments)
-    assert "the mixtures have 4000 samples, no multiple of the hop of 256; make a pool with samples 4096" in text
-    assert not (tmp_path / "run").exists() and not list((tmp_path / "pool").glob("taught*"))
+    assert "the mixtures have 4000 samples, no multiple of the hop of 256; make mixtures with samples 4096" in text
+    assert not (tmp_path / "run").exists() and not list((tmp_path / "pool").glob("distilled*"))
 
 
 def test_train_refuses_a_run_of_another_config(pool: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -508,7 +531,7 @@ def test_data_pool(corpus_folder: Path, corpus: Corpus, tmp_path: Path, capsys: 
     settings = put_json(tmp_path / "data.json", {"samples": 31 * 256})
     arguments = ("data", "pool", tmp_path / "pool", "--corpus", corpus_folder, "--config", settings, "--seed", 5)
     assert call(*arguments, "--mixtures", 2) == 0
-    pool = Pool(tmp_path / "pool")
+    pool = RenderedMixtures(tmp_path / "pool")
     assert pool.recipes == [draw(corpus, "train", seed, QUICK) for seed in (5, 6)]
     assert call(*arguments, "--mixtures", 2, "--label", "si_sdr_db", "--label", "snr_db") == 0
     assert np.isfinite(pool.labels("si_sdr_db")).all()
@@ -523,7 +546,7 @@ def test_data_pool_refuses(corpus_folder: Path, tmp_path: Path, capsys: pytest.C
     assert "split is 'exam'" in refused(capsys, *arguments, "--split", "exam")
     assert "no corpus" in refused(capsys, *arguments[:3], "--corpus", tmp_path)
     unknown = put_json(tmp_path / "data.json", {"snr": 3})
-    assert "unknown Data setting ['snr']" in refused(capsys, *arguments, "--config", unknown)
+    assert "unknown DataConfig setting ['snr']" in refused(capsys, *arguments, "--config", unknown)
     assert not (tmp_path / "pool").exists()
     assert call("data", "pool", "--print-config") == 0
     assert config.DataConfig.from_dict(json.loads(capsys.readouterr().out)) == config.DataConfig()
@@ -605,22 +628,22 @@ def test_data_voicebank(tmp_path: Path, capsys: pytest.CaptureFixture[str], monk
     assert "the connection broke" in refused(capsys, "data", "voicebank", tmp_path)
 
 
-def test_routes_write_the_same_files(
+def test_backends_write_the_same_files(
     noisy: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = [name for name in routes.NAMES if not routes.missing(name)]
+    found = [name for name in backends.NAMES if not backends.missing(name)]
     for name in found:
-        assert call("enhance", noisy, tmp_path / name, "--model", model, "--route", name) == 0
+        assert call("enhance", noisy, tmp_path / name, "--model", model, "--backend", name) == 0
     for file in ("a.wav", "street/b.flac"):
         wavs = [soundfile.read(tmp_path / name / file)[0] for name in found]
         assert all(np.abs(wav - wavs[-1]).max() < 1e-4 for wav in wavs)
-    assert "invalid choice: 'numpy'" in refused(capsys, "enhance", noisy, tmp_path / "x", "--route", "numpy")
+    assert "invalid choice: 'numpy'" in refused(capsys, "enhance", noisy, tmp_path / "x", "--backend", "numpy")
 
 
 def test_missing_kernel_is_said(
     noisy: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(routes, "missing", lambda name: "no compiler" if name == "native" else "")
+    monkeypatch.setattr(backends, "missing", lambda name: "no compiler" if name == "native" else "")
     assert call("enhance", noisy, tmp_path / "out", "--model", model) == 0
     assert "note: running on torch, because native is missing: no compiler" in capsys.readouterr().err
-    assert "no compiler" in refused(capsys, "enhance", noisy, tmp_path / "o2", "--model", model, "--route", "native")
+    assert "no compiler" in refused(capsys, "enhance", noisy, tmp_path / "o2", "--model", model, "--backend", "native")

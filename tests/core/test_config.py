@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from dsn import config
+from dsn.commands.train import PRESETS
+from dsn.config import presets
 
 
 @pytest.mark.parametrize(
@@ -26,7 +28,7 @@ def test_round_trip_through_json(settings):
 def test_unknown_keys_are_refused_at_any_depth():
     values = config.TrainConfig().to_dict()
     values["model"]["policy"]["colour"] = 1
-    with pytest.raises(ValueError, match="unknown Policy setting.*colour"):
+    with pytest.raises(ValueError, match="unknown PolicyConfig setting.*colour"):
         config.TrainConfig.from_dict(values)
 
 
@@ -63,7 +65,7 @@ def test_unknown_keys_are_refused_at_any_depth():
             lambda: config.ModelConfig.from_dict({"static_share": 0.5, "slim": ["gru", "lstm"]}),
             "a kind is 'lstm'; choose one of",
         ),
-        (lambda: config.ModelConfig.from_dict({"slim": ["gru"]}), "unknown Model setting.*slim"),
+        (lambda: config.ModelConfig.from_dict({"slim": ["gru"]}), "unknown ModelConfig setting.*slim"),
         (lambda: config.ModelConfig.from_dict({"closed_state": "lost"}), "closed_state is 'lost'"),
         (lambda: config.Guide(low=3.0, high=2.0), "low 3.0"),
         (lambda: config.Guide(ratio_min=0.9, ratio_max=0.1), "ratio_min 0.9"),
@@ -165,3 +167,25 @@ def test_configs_saved_before_new_settings_load_with_todays_behaviour():
     some = config.ModelConfig(static_share=config.Share.only("gru", "fc", share=0.25))
     assert config.ModelConfig.from_dict(old | {"static_share": 0.25, "slim": ["gru", "fc"]}) == some
     assert config.ModelConfig().gate_names == config.BLOCKS and config.ModelConfig().gate_of_stage == (0, 1, 2, 3, 4)
+
+
+def test_presets_train_the_three_models_and_fit_their_length():
+    assert tuple(presets.PRESETS) == PRESETS
+    static, fixed, guided = (preset(4000) for preset in presets.PRESETS.values())
+    assert static.model == config.ModelConfig.ftfnet() and static.loss.ratio == "none" and static.policy_steps == 0
+    assert [(of.loss.ratio, of.loss.ratio_weight > 0, of.model.n_gates) for of in (fixed, guided)] == [
+        ("fixed", True, 3),
+        ("guided", True, 3),
+    ]
+    assert (guided.optimiser, guided.decay_from, presets.mgt_dsn(30_000).ema) == ("muon", 0.8, 0.999)
+    assert presets.mgt_dsn(200).ema == pytest.approx(0.9) and presets.ftfnet(1).warmup == 0
+
+
+def test_settings_are_changed_by_their_path():
+    changed = presets.mgt_dsn().changed({"steps": 7, "loss.guide.low": 1, "model.policy.hidden": 8})
+    assert (changed.steps, changed.loss.guide.low, changed.loss.guide.high) == (7, 1, presets.GUIDE.high)
+    assert changed.model.policy == config.PolicyConfig(hidden=8)
+    with pytest.raises(ValueError, match=r"no setting 'loss\.snr_wieght'; the nearest is 'loss\.snr_weight'"):
+        changed.changed({"loss.snr_wieght": 0})
+    with pytest.raises(ValueError, match=r"no setting 'steps\.more'; the nearest is 'steps'"):
+        changed.changed({"steps.more": 0})

@@ -23,14 +23,14 @@ from dsn.data import (
     mixing,
     read_recipes,
     render,
+    rendered,
+    sampling,
     write_recipes,
 )
-from dsn.data import rendered as pool
-from dsn.data import sampling as drawing
 from dsn.utils import audio, files
 from tests.corpora import make_corpus, speechlike, write_manifest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 DATA = config.DataConfig(samples=24000)
 PLAIN = dataclasses.replace(DATA, tilt=0, reverberation=0)
 
@@ -119,7 +119,7 @@ def test_a_file_shorter_than_its_manifest_is_named(tmp_path: Path) -> None:
 
 
 def test_default_data_is_found_or_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "__file__", str(tmp_path / "dsn" / "files.py"))
+    monkeypatch.setattr(files, "__file__", str(tmp_path / "dsn" / "utils" / "files.py"))
     with pytest.raises(FileNotFoundError, match="this copy of dsn has no data"):
         default_folder()
     make_corpus(tmp_path / "data")
@@ -148,7 +148,7 @@ def test_a_fixed_snr_changes_nothing_else(corpus: Corpus) -> None:
 def test_recipes_of_the_first_edition_stay_what_they_were(corpus: Corpus) -> None:
     data = config.DataConfig(samples=24000, rumble=0.4, reverberation=0.5)
     recipes = [draw(corpus, "train", seed, data) for seed in range(40)]
-    assert pool.key(recipes) == "4a83e4f7556435e1a6cddcc555f9f16a7f08f05dc14312881f3fd9f1a5e4ea6b"
+    assert rendered.key(recipes) == "4a83e4f7556435e1a6cddcc555f9f16a7f08f05dc14312881f3fd9f1a5e4ea6b"
     expected = [-0.005317540839314461, 0.000732883985619992, -0.014110011048614979, -0.00835832953453064]
     np.testing.assert_allclose(render(corpus, recipes[3]).noisy[::6000], expected, atol=1e-7)
     lines = (ROOT / "results" / "test_recipes.jsonl").read_text().splitlines()
@@ -238,7 +238,7 @@ def test_tracks_are_filled(corpus: Corpus) -> None:
         assert 0 <= speech[0].at <= DATA.samples // 4
         for first, second in itertools.pairwise(speech):
             pause = second.at - (first.at + first.stop - first.start)
-            assert drawing.PAUSE[0] * 16000 - 1 <= pause <= drawing.PAUSE[1] * 16000
+            assert sampling.PAUSE[0] * 16000 - 1 <= pause <= sampling.PAUSE[1] * 16000
         for noise in recipe.noises:
             if noise.kind in ("hiss", "hum"):
                 lengths = [piece.stop - piece.start for piece in noise.tracks[0]]

@@ -85,7 +85,7 @@ def test_another_process_renders_the_same_bits(mixtures: FreshMixtures) -> None:
         "mixtures = pickle.loads(sys.stdin.buffer.read())\n"
         "print(*(hashlib.sha256(numpy.stack(mixtures[k]).tobytes()).hexdigest() for k in range(12)))\n"
     )
-    root = Path(__file__).parent.parent
+    root = Path(__file__).parents[2]
     other = subprocess.run(
         [sys.executable, "-c", code], input=pickle.dumps(mixtures), capture_output=True, check=True, cwd=root
     )

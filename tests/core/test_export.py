@@ -11,7 +11,7 @@ import torch
 
 from dsn import __main__ as cli
 from dsn import config, weights
-from dsn.inference.backends.onnx import OnnxRoute, make_session
+from dsn.inference.backends.onnx import OnnxBackend, make_session
 from dsn.inference.onnx_export import build, export
 from dsn.inference.onnx_export.builder import OPSET
 from dsn.model import DSN
@@ -46,7 +46,7 @@ def check_frames(model: DSN) -> None:
     hop = model.config.stft.hop_length
     samples = (0.1 * np.random.default_rng(0).standard_normal(FRAMES * hop)).astype(np.float32)
     gates = patterns(model.config.n_gates)
-    session = OnnxRoute(model).open()
+    session = OnnxBackend(model).open()
     chosen = list(gates) if model.config.n_gates else [None] * FRAMES
     result = np.concatenate(
         [session.step(samples[None, k * hop : (k + 1) * hop], 0.0, chosen[k])[0] for k in range(FRAMES)], 1
@@ -72,7 +72,7 @@ def test_states_that_are_written_in_place() -> None:
     """The bound session equals one that gets new arrays in every frame."""
     torch.manual_seed(0)
     model = DSN(CONFIGS["blocks"]).eval()
-    session, network = make_session(build(model).SerializeToString()), OnnxRoute(model).open().networks[0]
+    session, network = make_session(build(model).SerializeToString()), OnnxBackend(model).open().networks[0]
     state = {node.name: np.zeros_like(network._arrays[node.name]) for node in session.get_inputs()[2:]}
     names = [node.name for node in session.get_outputs()]
     rng = np.random.default_rng(0)

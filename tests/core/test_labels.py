@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dsn import config
-from dsn.data import Corpus, Mixture, Pool, Recipe, draw, labels, render
+from dsn.data import Corpus, Mixture, Recipe, RenderedMixtures, draw, labels, render
 from dsn.evaluation import metrics
 from dsn.evaluation.metrics import Dnsmos
 
@@ -88,13 +88,13 @@ def test_other_metrics_join_the_same_table(corpus: Corpus, recipes: list[Recipe]
 @pytest.mark.slow
 def test_a_pool_and_processes_give_the_same_labels(corpus: Corpus, recipes: list[Recipe], tmp_path: Path) -> None:
     one = labels.label(corpus, recipes, "si_sdr_db", tmp_path / "one.csv")
-    pool = Pool.make(tmp_path / "pool", corpus, recipes)
+    pool = RenderedMixtures.make(tmp_path / "pool", corpus, recipes)
     two = labels.label(pool, recipes, "si_sdr_db", tmp_path / "two.csv", processes=2)
     assert two == pytest.approx(one, abs=2e-2)  # the pool holds 16-bit samples
     assert list(two) == list(one)
 
 
-class DeadlyPool(Pool):
+class DeadlyMixtures(RenderedMixtures):
     """Ends the process that it is sent to."""
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -103,9 +103,9 @@ class DeadlyPool(Pool):
 
 @pytest.mark.slow
 def test_a_dead_process_is_an_error(corpus: Corpus, recipes: list[Recipe], tmp_path: Path) -> None:
-    Pool.make(tmp_path / "pool", corpus, recipes)
+    RenderedMixtures.make(tmp_path / "pool", corpus, recipes)
     with pytest.raises(ChildProcessError, match="--processes 1"):
-        labels.label(DeadlyPool(tmp_path / "pool"), recipes, "si_sdr_db", tmp_path / "labels.csv", processes=2)
+        labels.label(DeadlyMixtures(tmp_path / "pool"), recipes, "si_sdr_db", tmp_path / "labels.csv", processes=2)
 
 
 @pytest.mark.slow

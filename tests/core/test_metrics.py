@@ -11,9 +11,8 @@ import pytest
 import torch
 from pandas.testing import assert_frame_equal
 
-from dsn.evaluation import dnsmos as mos
-from dsn.evaluation import metrics
-from tests.core.test_workers import Deadly
+from dsn.evaluation import dnsmos, metrics
+from tests.core.test_parallel import Deadly
 
 RATE = 16000
 
@@ -52,10 +51,10 @@ def test_dnsmos_equals_speechmos(seconds: float) -> None:
 
 
 def test_dnsmos_drops_the_windows_that_the_published_script_drops() -> None:
-    assert len(mos._windows(np.zeros(16 * RATE))) == 7
-    assert len(mos._windows(np.zeros(17 * RATE))) == 7
-    assert len(mos._windows(np.zeros(34 * RATE))) == 25 - 17
-    assert [len(window) for window in mos._windows(np.ones(1))] == [144160] * 7
+    assert len(dnsmos._windows(np.zeros(16 * RATE))) == 7
+    assert len(dnsmos._windows(np.zeros(17 * RATE))) == 7
+    assert len(dnsmos._windows(np.zeros(34 * RATE))) == 25 - 17
+    assert [len(window) for window in dnsmos._windows(np.ones(1))] == [144160] * 7
 
 
 def test_p808_features_equal_librosa() -> None:
@@ -66,7 +65,7 @@ def test_p808_features_equal_librosa() -> None:
         window = speech(9.01) + noise(144160, 0.001)
         power = librosa.feature.melspectrogram(y=window[:-160], sr=RATE, n_fft=321, hop_length=160, n_mels=120)
         expected = (librosa.power_to_db(power, ref=np.max) + 40) / 40
-    features = mos._p808_features(window)
+    features = dnsmos._p808_features(window)
     assert features.shape == (900, 120)
     assert np.abs(features - expected.T).max() < 1e-5
 

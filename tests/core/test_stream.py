@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from dsn import config, weights
-from dsn.inference import backends as routes
-from dsn.inference.stream import Enhancer
+from dsn.inference import backends
+from dsn.inference.stream import StreamingEnhancer
 from dsn.model import DSN
 
 SMALL = config.ModelConfig(
@@ -29,7 +29,7 @@ def speech(samples: int, seed: int = 0) -> np.ndarray:
     return level * rng.standard_normal(samples)
 
 
-def in_chunks(enhancer: Enhancer, samples: np.ndarray, sizes: list[int]) -> np.ndarray:
+def in_chunks(enhancer: StreamingEnhancer, samples: np.ndarray, sizes: list[int]) -> np.ndarray:
     """All results together, the chunks of the given sizes over and over, and the flush."""
     pieces, start, turn = [], 0, 0
     while start < samples.shape[-1]:
@@ -40,8 +40,8 @@ def in_chunks(enhancer: Enhancer, samples: np.ndarray, sizes: list[int]) -> np.n
 
 
 def available(name: str) -> str:
-    if reason := routes.missing(name):
-        pytest.skip(f"the route {name} is missing: {reason}")
+    if reason := backends.missing(name):
+        pytest.skip(f"the backend {name} is missing: {reason}")
     return name
 
 
@@ -49,7 +49,7 @@ def available(name: str) -> str:
 def test_stream_equals_whole_signal(sizes: list[int]) -> None:
     model, samples = make().double(), speech(3001)
     expected = model.enhance(torch.from_numpy(samples))
-    enhancer = Enhancer(model, "torch")
+    enhancer = StreamingEnhancer(model, "torch")
     result = in_chunks(enhancer, samples, sizes)
     assert result.dtype == np.float64 and len(result) == len(samples) + HOP
     np.testing.assert_allclose(result[HOP:], expected.wav.numpy(), atol=1e-11, rtol=0)
@@ -58,7 +58,7 @@ def test_stream_equals_whole_signal(sizes: list[int]) -> None:
 def test_gates_and_cost_are_those_of_the_whole_signal() -> None:
     model, samples = make().double(), speech(20 * HOP)
     expected = model.enhance(torch.from_numpy(samples)).gate[0].numpy()
-    enhancer = Enhancer(model, "torch")
+    enhancer = StreamingEnhancer(model, "torch")
     enhancer.push(samples)
     assert 0 < expected.mean() < 1
     np.testing.assert_array_equal(enhancer.gates, expected[:20])
@@ -72,17 +72,19 @@ def test_gates_and_cost_are_those_of_the_whole_signal() -> None:
 def test_streams_do_not_disturb_each_other() -> None:
     model = make().double()
     samples = np.stack([speech(2000, seed) for seed in range(3)])
-    together = Enhancer(model, "torch", streams=3)
+    together = StreamingEnhancer(model, "torch", streams=3)
     result = in_chunks(together, samples, [300])
     assert together.gates.shape[0] == 3 and together.macs.shape == together.gates.shape[:2]
     for k, alone in enumerate(samples):
-        np.testing.assert_allclose(result[k], in_chunks(Enhancer(model, "torch"), alone, [300]), atol=1e-11, rtol=0)
+        np.testing.assert_allclose(
+            result[k], in_chunks(StreamingEnhancer(model, "torch"), alone, [300]), atol=1e-11, rtol=0
+        )
 
 
-@pytest.mark.parametrize("backend", routes.NAMES)
+@pytest.mark.parametrize("backend", backends.NAMES)
 def test_reset_and_flush_begin_anew(backend: str) -> None:
     samples = speech(1500).astype(np.float32)
-    enhancer = Enhancer(make(), available(backend))
+    enhancer = StreamingEnhancer(make(), available(backend))
     assert math.isnan(enhancer.mmacs_per_s)
     first = in_chunks(enhancer, samples, [1000])
     assert enhancer.mmacs_per_s > 0
@@ -92,10 +94,10 @@ def test_reset_and_flush_begin_anew(backend: str) -> None:
     np.testing.assert_array_equal(in_chunks(enhancer, samples, [1000]), first)
 
 
-@pytest.mark.parametrize("backend", routes.NAMES)
+@pytest.mark.parametrize("backend", backends.NAMES)
 def test_dial_holds_from_the_next_frame(backend: str) -> None:
     model, samples = make(), speech(HOP * 4).astype(np.float32)
-    enhancer = Enhancer(model, available(backend), dial=math.inf)
+    enhancer = StreamingEnhancer(model, available(backend), dial=math.inf)
     enhancer.push(samples)
     assert enhancer.gates.all()
     np.testing.assert_allclose(enhancer.macs, model.macs().total())
@@ -107,51 +109,51 @@ def test_dial_holds_from_the_next_frame(backend: str) -> None:
 
 @pytest.mark.parametrize("backend", ["onnx", "native"])
 @pytest.mark.parametrize("name", ["ftfnet", "mgt-dsn"])
-def test_routes_agree_on_shipped_models(backend: str, name: str) -> None:
+def test_backends_agree_on_shipped_models(backend: str, name: str) -> None:
     model, samples = weights.load(name), speech(40 * HOP).astype(np.float32)
     expected = model.enhance(torch.from_numpy(samples))
-    enhancer = Enhancer(model, available(backend))
+    enhancer = StreamingEnhancer(model, available(backend))
     result = enhancer.push(samples)
     np.testing.assert_array_equal(enhancer.gates, expected.gate[0, :40])
     scale = float(expected.wav.abs().max())
     np.testing.assert_allclose(result[HOP:], expected.wav[:-HOP], atol=1e-5 * scale, rtol=0)
 
 
-@pytest.mark.parametrize("backend", routes.NAMES)
+@pytest.mark.parametrize("backend", backends.NAMES)
 def test_silence_and_full_scale(backend: str) -> None:
     model = make()
     square = np.sign(speech(20 * HOP)).astype(np.float32)
     for samples in (np.zeros(20 * HOP, np.float32), square):
-        enhancer = Enhancer(model, available(backend))
+        enhancer = StreamingEnhancer(model, available(backend))
         expected = model.double().enhance(torch.from_numpy(samples).double(), dial=0.0).wav.numpy()
         model.float()
         result = enhancer.push(samples)
         np.testing.assert_allclose(result[HOP:], expected[:-HOP], atol=1e-5 * max(abs(expected).max(), 1e-9), rtol=0)
-    assert abs(Enhancer(model, backend).push(np.zeros(10 * HOP, np.float32))).max() == 0
+    assert abs(StreamingEnhancer(model, backend).push(np.zeros(10 * HOP, np.float32))).max() == 0
 
 
 @pytest.mark.parametrize("backend", ["onnx", "native"])
-def test_streams_of_every_route(backend: str) -> None:
+def test_streams_of_every_backend(backend: str) -> None:
     model, samples = make(), np.stack([speech(4 * HOP, seed) for seed in range(2)]).astype(np.float32)
-    result = Enhancer(model, available(backend), streams=2).push(samples)
-    expected = Enhancer(model, "torch", streams=2).push(samples)
+    result = StreamingEnhancer(model, available(backend), streams=2).push(samples)
+    expected = StreamingEnhancer(model, "torch", streams=2).push(samples)
     np.testing.assert_allclose(result, expected, atol=1e-5 * abs(expected).max(), rtol=0)
 
 
 @pytest.mark.parametrize("backend", ["onnx", "native"])
-def test_routes_enhance_whole_signals(backend: str) -> None:
+def test_backends_enhance_whole_signals(backend: str) -> None:
     model, wav = make(), torch.from_numpy(np.stack([speech(2000, seed) for seed in range(2)])).float()
-    route = routes.make(available(backend), model)
-    expected, result = model.enhance(wav, dial=0.1), route.enhance(wav, dial=0.1)
-    assert route.gate_names == model.gate_names and route.macs() == model.macs() and route.config == model.config
+    ready = backends.make(available(backend), model)
+    expected, result = model.enhance(wav, dial=0.1), ready.enhance(wav, dial=0.1)
+    assert ready.gate_names == model.gate_names and ready.macs() == model.macs() and ready.config == model.config
     torch.testing.assert_close(result.gate.float(), expected.gate)
     torch.testing.assert_close(result.wav, expected.wav, atol=1e-5 * float(expected.wav.abs().max()), rtol=0)
-    torch.testing.assert_close(route.enhance(wav[0], dial=0.1).wav, result.wav[0])
+    torch.testing.assert_close(ready.enhance(wav[0], dial=0.1).wav, result.wav[0])
 
 
-@pytest.mark.parametrize("backend", routes.NAMES)
-def test_every_route_refuses_the_same_signals(backend: str) -> None:
-    route = routes.make(available(backend), make())
+@pytest.mark.parametrize("backend", backends.NAMES)
+def test_every_backend_refuses_the_same_signals(backend: str) -> None:
+    ready = backends.make(available(backend), make())
     for bad, message in (
         (torch.zeros(1000, dtype=torch.int16), "int16.*divide 16-bit integers by 32768"),
         (torch.zeros(1000, dtype=torch.complex64), "complex64"),
@@ -161,15 +163,15 @@ def test_every_route_refuses_the_same_signals(backend: str) -> None:
         (torch.full((1000,), torch.nan), "NaN"),
     ):
         with pytest.raises(ValueError, match=message):
-            route.enhance(bad)
+            ready.enhance(bad)
 
 
 def test_forced_gates_overrule_the_policy() -> None:
     hop = speech(HOP)[None].astype(np.float32)
-    for name in routes.NAMES:
-        if routes.missing(name):
+    for name in backends.NAMES:
+        if backends.missing(name):
             continue
-        session = routes.make(name, make()).open()
+        session = backends.make(name, make()).open()
         for forced in ([1, 0, 1, 0, 0], [0, 1, 0, 1, 1]):
             assert session.step(hop, 0.0, forced)[1].tolist() == [forced]
         with pytest.raises(ValueError, match="2 gates are forced; the model has 5"):
@@ -178,7 +180,7 @@ def test_forced_gates_overrule_the_policy() -> None:
 
 def test_bad_input_leaves_the_stream_as_it_was() -> None:
     model, samples = make(), speech(1000).astype(np.float32)
-    enhancer, untouched = Enhancer(model, "torch"), Enhancer(model, "torch")
+    enhancer, untouched = StreamingEnhancer(model, "torch"), StreamingEnhancer(model, "torch")
     enhancer.push(samples[:500])
     untouched.push(samples[:500])
     for bad, message in (
@@ -191,35 +193,35 @@ def test_bad_input_leaves_the_stream_as_it_was() -> None:
             enhancer.push(bad)
     np.testing.assert_array_equal(enhancer.push(samples[500:]), untouched.push(samples[500:]))
     with pytest.raises(ValueError, match=r"shape \(3, 5\).*\(2, n\)"):
-        Enhancer(model, "torch", streams=2).push(np.zeros((3, 5)))
+        StreamingEnhancer(model, "torch", streams=2).push(np.zeros((3, 5)))
 
 
 def test_bad_settings() -> None:
     model = make()
     with pytest.raises(ValueError, match="8000 Hz, the model 16000"):
-        Enhancer(model, "torch", sample_rate=8000)
+        StreamingEnhancer(model, "torch", sample_rate=8000)
     with pytest.raises(ValueError, match="streams is 0"):
-        Enhancer(model, "torch", streams=0)
+        StreamingEnhancer(model, "torch", streams=0)
     with pytest.raises(ValueError, match="dial is nan"):
-        Enhancer(model, "torch", dial=math.nan)
-    with pytest.raises(ValueError, match="route 'numpy' is unknown"):
-        Enhancer(model, "numpy")
+        StreamingEnhancer(model, "torch", dial=math.nan)
+    with pytest.raises(ValueError, match="backend 'numpy' is unknown"):
+        StreamingEnhancer(model, "numpy")
     with pytest.raises(ValueError, match="no model 'other'"):
-        Enhancer("other", "torch")
+        StreamingEnhancer("other", "torch")
 
 
 def test_auto_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     reasons = {"native": "no compiler", "onnx": "no runtime"}
-    monkeypatch.setattr(routes, "missing", lambda name: reasons.get(name, ""))
+    monkeypatch.setattr(backends, "missing", lambda name: reasons.get(name, ""))
     with pytest.warns(RuntimeWarning, match="running on torch.*native.*no compiler.*onnx.*no runtime"):
-        assert Enhancer(make()).route.name == "torch"
-    with pytest.raises(ValueError, match="native route cannot run here: no compiler"):
-        Enhancer(make(), "native")
+        assert StreamingEnhancer(make()).backend.name == "torch"
+    with pytest.raises(ValueError, match="native backend cannot run here: no compiler"):
+        StreamingEnhancer(make(), "native")
 
 
 def test_auto_is_native_without_a_word_where_it_is_here() -> None:
-    route, message = routes.choose("auto", make())
-    assert (available("native"), route.name, message) == ("native", "native", "")
+    backend, message = backends.choose("auto", make())
+    assert (available("native"), backend.name, message) == ("native", "native", "")
 
 
 REFUSED = {
@@ -229,56 +231,56 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_auto_takes_the_first_route_that_takes_the_model(name: str) -> None:
+def test_auto_takes_the_first_backend_that_takes_the_model(name: str) -> None:
     model, samples = make(REFUSED[name]), speech(4 * HOP).astype(np.float32)
     with pytest.warns(RuntimeWarning, match="running on torch, because native .*; onnx "):
-        enhancer = Enhancer(model)
-    assert enhancer.route.name == "torch"
+        enhancer = StreamingEnhancer(model)
+    assert enhancer.backend.name == "torch"
     expected = model.enhance(torch.from_numpy(samples)).wav.numpy()
     np.testing.assert_allclose(enhancer.push(samples)[HOP:], expected[:-HOP], atol=1e-5 * abs(expected).max())
     for backend in ("native", "onnx"):
         with pytest.raises(ValueError, match=r"cannot run here|crn|closed_state"):
-            Enhancer(model, backend)
+            StreamingEnhancer(model, backend)
 
 
-def test_a_model_that_no_route_takes_is_refused_with_every_reason() -> None:
+def test_a_model_that_no_backend_takes_is_refused_with_every_reason() -> None:
     model = make(REFUSED["running"]).train()
-    with pytest.raises(ValueError, match="no route runs this model: native .*; onnx .*; torch .*training mode"):
-        Enhancer(model)
+    with pytest.raises(ValueError, match="no backend runs this model: native .*; onnx .*; torch .*training mode"):
+        StreamingEnhancer(model)
 
 
 def test_a_model_in_training_is_refused_and_stays_in_training() -> None:
     model = make().train()
     with pytest.raises(ValueError, match=r"training mode.*call eval\(\) first"):
-        Enhancer(model, "torch")
+        StreamingEnhancer(model, "torch")
     assert model.training
-    enhancer = Enhancer(model.eval(), "torch")
+    enhancer = StreamingEnhancer(model.eval(), "torch")
     model.train()
-    for refused in (lambda: enhancer.push(np.zeros(HOP)), lambda: enhancer.route.enhance(torch.zeros(HOP))):
+    for refused in (lambda: enhancer.push(np.zeros(HOP)), lambda: enhancer.backend.enhance(torch.zeros(HOP))):
         with pytest.raises(ValueError, match="training mode"):
             refused()
     assert model.training
 
 
-def test_enhancers_may_share_a_route() -> None:
-    route, samples = routes.make("torch", make()), speech(1000).astype(np.float32)
-    one, other = Enhancer(route), Enhancer(route)
+def test_enhancers_may_share_a_backend() -> None:
+    backend, samples = backends.make("torch", make()), speech(1000).astype(np.float32)
+    one, other = StreamingEnhancer(backend), StreamingEnhancer(backend)
     first = one.push(samples)
     np.testing.assert_array_equal(other.push(samples), first)
-    assert one.route is other.route
+    assert one.backend is other.backend
 
 
-def test_routes_for_files(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_backends_for_files(monkeypatch: pytest.MonkeyPatch) -> None:
     model = make()
     refused = make(config.ModelConfig(channels=(4, 4, 8), groups=2, heads=2, closed_state="running"))
-    if not routes.missing("native"):
-        assert routes.for_files("auto", model)[0].name == "native"
-        route, message = routes.for_files("auto", refused)
-        assert route.name == "torch" and "closed_state" in message
+    if not backends.missing("native"):
+        assert backends.for_files("auto", model)[0].name == "native"
+        backend, message = backends.for_files("auto", refused)
+        assert backend.name == "torch" and "closed_state" in message
         with pytest.raises(ValueError, match="closed_state"):
-            routes.for_files("native", refused)
-    monkeypatch.setattr(routes, "missing", lambda name: "" if name != "native" else "no compiler")
-    route, message = routes.for_files("auto", model)
-    assert route.name == "torch" and "no compiler" in message
+            backends.for_files("native", refused)
+    monkeypatch.setattr(backends, "missing", lambda name: "" if name != "native" else "no compiler")
+    backend, message = backends.for_files("auto", model)
+    assert backend.name == "torch" and "no compiler" in message
     wav = torch.from_numpy(speech(1000)).float()
-    torch.testing.assert_close(route.enhance(wav, dial=0.3), model.enhance(wav, dial=0.3))
+    torch.testing.assert_close(backend.enhance(wav, dial=0.3), model.enhance(wav, dial=0.3))

@@ -29,7 +29,7 @@ class FakePool:
 
     def labels(self, metric, indices=None):
         assert metric == "dnsmos_ovrl"
-        return torch.linspace(1, 3, 10)
+        return torch.linspace(1, 3, 10)[slice(None) if indices is None else indices]
 
 
 GUIDED = config.TrainConfig(
@@ -100,7 +100,7 @@ def test_settings_of_averaging_that_make_no_sense_are_refused(changes):
 def test_mixtures_of_broken_hops_are_refused_before_the_policy_is_trained(tmp_path, monkeypatch):
     monkeypatch.setattr(FakePool, "batch", lambda self, indices: (torch.zeros(len(indices), 4000),) * 2)
     with pytest.raises(
-        ValueError, match=r"have 4000 samples, no multiple of the hop of 256; make a pool with samples 4096"
+        ValueError, match=r"have 4000 samples, no multiple of the hop of 256; make mixtures with samples 4096"
     ):
         train(MUON, FakePool(), tmp_path / "run", progress=False)
     assert not (tmp_path / "run").exists()
@@ -109,7 +109,7 @@ def test_mixtures_of_broken_hops_are_refused_before_the_policy_is_trained(tmp_pa
 def test_training_without_kernels_says_how_to_get_them(tmp_path, monkeypatch):
     monkeypatch.setattr(kernels, "available", lambda: False)
     monkeypatch.setattr(kernels, "problem", lambda: "not compiled; run: python -m dsn.kernels")
-    with pytest.warns(UserWarning, match=r"two to three times as long here: not compiled; run: python -m dsn\.native"):
+    with pytest.warns(UserWarning, match=r"two to three times as long here: not compiled; run: python -m dsn\.kernels"):
         log = train(replace(GUIDED, steps=1), FakePool(), tmp_path, progress=False)
     assert len(log) == 1
 
@@ -319,3 +319,39 @@ def test_a_torch_without_muon_says_what_to_do(monkeypatch):
     monkeypatch.delattr(torch.optim, "Muon")
     with pytest.raises(ValueError, match=r"no Muon; update to 2\.9"):
         optimisers(DSN(), MUON)
+
+
+class Endless(FakePool):
+    """Never two mixtures the same, and labels for some at a time only."""
+
+    def __init__(self, step: int = 10**6) -> None:
+        self.left = step + 1
+
+    def __len__(self) -> int:
+        return ENDLESS
+
+    def batch(self, indices):
+        if self.left == 0:
+            raise KilledError
+        self.left -= 1
+        return FakePool.batch(self, [int(k) % 10 for k in indices])
+
+    def labels(self, metric, indices=None):
+        assert indices is not None
+        return torch.tensor([1.0 + 0.2 * (int(k) % 10) for k in indices])
+
+
+@pytest.mark.parametrize("killed_at", [1, 4])
+def test_a_guided_run_on_endless_mixtures_asks_for_labels_batch_by_batch_and_resumes(tmp_path, killed_at):
+    settings = replace(MUON, seed=1)
+    whole = train(settings, Endless(), tmp_path / "whole", progress=False)
+    with pytest.raises(KilledError):
+        train(settings, Endless(killed_at), tmp_path / "broken", progress=False)
+    resumed = train(settings, Endless(), tmp_path / "broken", progress=False)
+    assert resumed.drop(columns="seconds").equals(whole.drop(columns="seconds"))
+
+
+def test_progress_tells_hours_of_audio_and_time_left(tmp_path, capsys):
+    train(replace(GUIDED, steps=2), FakePool(), tmp_path)
+    bar = capsys.readouterr().err
+    assert "training: 100%" in bar and "h of audio, loss" in bar and "<" in bar

@@ -6,13 +6,13 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import draw_test_set
 import evaluate
+import evaluate_second_draw
 import pandas
 import pytest
-import redraw
 import systems
 import tables
-import test_set
 import torch
 
 from dsn import config, weights
@@ -31,9 +31,9 @@ ROWS = {"ftfnet": config.ModelConfig.ftfnet(channels=(4, 4, 8)), "dsn": SLIM, "m
 def test_recipes_are_the_same_mixtures_at_six_snrs() -> None:
     recipes = read_recipes(results.folder() / TEST_RECIPES)
     assert len(recipes) >= 300 and len({recipe.id for recipe in recipes}) == len(recipes)
-    about = test_set.about(recipes)
-    assert {tuple(levels) for _, levels in about.groupby("group")["snr_db"]} == {test_set.SNRS_DB}
-    assert set(about.loc[about["seen"] == 0, "kind"]) == set(test_set.UNSEEN)
+    about = draw_test_set.about(recipes)
+    assert {tuple(levels) for _, levels in about.groupby("group")["snr_db"]} == {draw_test_set.SNRS_DB}
+    assert set(about.loc[about["seen"] == 0, "kind"]) == set(draw_test_set.UNSEEN)
     for group in range(0, len(recipes), 6):
         assert len({replace(recipe, snr_db=0.0) for recipe in recipes[group : group + 6]}) == 1
     assert {recipe.split for recipe in recipes} == {"test"}
@@ -212,17 +212,20 @@ def test_noisy_inputs_are_described(bench: evaluate.Bench) -> None:
 def test_a_second_draw_measures_each_model_once_and_compares_it_with_the_static_one(
     bench: evaluate.Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    paths = {name: redraw.located(name, bench.runs) for name in ("trunk", "ftfnet")}
+    paths = {name: evaluate_second_draw.located(name, bench.runs) for name in ("trunk", "ftfnet")}
     assert paths == {"trunk": bench.weights("trunk", 0), "ftfnet": weights.locate("ftfnet")}
-    tables = {name: redraw.measured(bench.weights(name, 0), bench.pool, tmp_path, 1) for name in ("ftfnet", "mgt-dsn")}
-    monkeypatch.setattr(redraw, "evaluate", None)
+    tables = {
+        name: evaluate_second_draw.measured(bench.weights(name, 0), bench.pool, tmp_path, 1)
+        for name in ("ftfnet", "mgt-dsn")
+    }
+    monkeypatch.setattr(evaluate_second_draw, "evaluate", None)
     pandas.testing.assert_frame_equal(
-        tables["ftfnet"], redraw.measured(bench.weights("ftfnet", 0), bench.pool, tmp_path, 1)
+        tables["ftfnet"], evaluate_second_draw.measured(bench.weights("ftfnet", 0), bench.pool, tmp_path, 1)
     )
     earlier = {name: table.assign(file="x" + table["file"], stoi=0 * table["stoi"]) for name, table in tables.items()}
-    row = redraw.row("mgt-dsn", tables, earlier)
+    row = evaluate_second_draw.row("mgt-dsn", tables, earlier)
     apart = tables["mgt-dsn"]["stoi"].mean() - tables["ftfnet"]["stoi"].mean()
     assert row["stoi_mean"] == pytest.approx(apart) and row["files"] == 6
     assert {"stoi_low", "stoi_high", "pesq_wb_mean", "percent_of_ftfnet"} <= set(row)
     assert row["stoi_both_mean"] == pytest.approx(apart / 2)
-    assert "stoi_mean" not in redraw.row("ftfnet", tables, earlier)
+    assert "stoi_mean" not in evaluate_second_draw.row("ftfnet", tables, earlier)

@@ -14,7 +14,7 @@ import torch
 
 from dsn import config, weights
 from dsn.data import labels
-from dsn.data.rendered import Pool
+from dsn.data.rendered import RenderedMixtures
 from dsn.losses import target_ratio
 from dsn.model import DSN
 from dsn.training.loop import warm_start
@@ -36,7 +36,7 @@ class Labelled:
 
 
 def plan(*metrics: str) -> dict[str, rows.Row]:
-    return rows.plan(cast(Pool, Labelled("dnsmos_ovrl", *metrics)))
+    return rows.plan(cast(RenderedMixtures, Labelled("dnsmos_ovrl", *metrics)))
 
 
 PLAN = plan()
@@ -79,13 +79,13 @@ def test_slim_rows_of_the_main_table_differ_in_their_loss_alone() -> None:
     assert [PLAN[name].train.loss.ratio for name in names] == ["fixed", "guided", "guided"]
 
 
-def test_taught_rows_differ_from_theirs_in_the_teacher_alone() -> None:
+def test_distilled_rows_differ_from_theirs_in_the_teacher_alone() -> None:
     weight = {name: row.train.loss.teacher_weight for name, row in PLAN.items()}
     pairs = {"ftfnet-taught": "ftfnet", "mgt-dsn-taught": "mgt-dsn"}
     assert {name for name, share in weight.items() if share} == set(pairs)
     for name, plain in pairs.items():
-        untaught = replace(PLAN[name].train, loss=replace(PLAN[name].train.loss, teacher_weight=0.0))
-        assert untaught == PLAN[plain].train and PLAN[name].start == PLAN[plain].start
+        plain_train = replace(PLAN[name].train, loss=replace(PLAN[name].train.loss, teacher_weight=0.0))
+        assert plain_train == PLAN[plain].train and PLAN[name].start == PLAN[plain].start
     assert PLAN[rows.TEACHER].train.model == config.ModelConfig.ftfnet()
 
 
@@ -153,7 +153,7 @@ def test_the_labels_that_come_with_the_plan_give_the_maps_of_the_trained_rows(tm
     trained = results.manifest()["training"]
     for name, ratio in (("mgt-dsn", rows.RATIOS[""]), ("mgt-dsn-60", rows.RATIOS["-60"])):
         made = trained[name]["0"]["training"]["train"]["loss"]["guide"]
-        again = rows.guide(cast(Pool, Kept()), ratio)
+        again = rows.guide(cast(RenderedMixtures, Kept()), ratio)
         for key in ("low", "high", "ratio_min", "ratio_max"):
             assert getattr(again, key) == pytest.approx(made[key], rel=1e-4)
     assert {frozenset(label) for label in table.values()} == {frozenset(labels.COLUMNS)}

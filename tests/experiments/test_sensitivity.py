@@ -10,7 +10,7 @@ import sensitivity
 import torch
 
 from dsn import config
-from dsn.data import Corpus, Pool, draw
+from dsn.data import Corpus, RenderedMixtures, draw
 from dsn.model import DSN
 from tests.corpora import make_corpus
 
@@ -33,15 +33,15 @@ def test_a_stage_closes_alone() -> None:
 
 
 @pytest.fixture
-def pool(tmp_path: Path) -> Pool:
+def pool(tmp_path: Path) -> RenderedMixtures:
     """Two mixtures of 1.5 seconds."""
     corpus = Corpus(make_corpus(tmp_path / "corpus"))
-    return Pool.make(
+    return RenderedMixtures.make(
         tmp_path / "pool", corpus, [draw(corpus, "train", k, config.DataConfig(samples=24064)) for k in (0, 1)]
     )
 
 
-def test_one_line_of_the_table(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_line_of_the_table(pool: RenderedMixtures, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("STEPS", 1), ("FILES", 2), ("BATCH", 2)):
         monkeypatch.setattr(sensitivity, name, value)
     monkeypatch.setattr(sensitivity, "BRANCH", replace(sensitivity.BRANCH, optimiser="adamw"))

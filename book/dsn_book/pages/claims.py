@@ -166,7 +166,7 @@ CHOICES = (
         "Target of the training",
         "the clean signal alone, for static and slim rows alike",
         "D",
-        "the abstract names no teacher; taught rows share the target with a trained FTF-Net's output",
+        "the abstract names no teacher; distilled rows share the target with a trained FTF-Net's output",
         ("ftfnet-taught", "mgt-dsn-taught"),
     ),
     Choice("What counts as a MAC", "one product and its sum; no biases, norms, activations, STFT", "D", "exact"),

@@ -21,7 +21,7 @@ FAMILIES: dict[Family, tuple[str, str]] = {
     "static": ("D", INK),
     "metric-guided": ("o", SERIES[0]),
     "fixed ratio": ("s", SERIES[1]),
-    "taught": ("*", SERIES[4]),
+    "distilled": ("*", SERIES[4]),
     "control": ("x", SERIES[3]),
     "short schedule": ("^", SERIES[2]),
     "other backbones": ("v", SERIES[4]),

@@ -17,7 +17,7 @@ from .spectrograms import block_name
 from .style import DYNAMIC, GREY, INK, KINDS, STATIC, new_figure
 
 ROUTES = {"torch": "PyTorch, frame by frame", "onnx": "ONNX Runtime", "native": "C kernel"}
-"""Routes as the book calls them, slowest first."""
+"""Backends as the book calls them, slowest first."""
 
 BACK_TO_BACK, PACED = "back-to-back", "paced"
 UNGATED = "ungated"
@@ -86,7 +86,7 @@ def factors_text(systems: pandas.DataFrame) -> str:
 
 
 def time_against_cost(systems: pandas.DataFrame, lines: pandas.DataFrame) -> tuple[Figure, str]:
-    """One panel per route: microseconds per frame over MMAC/s, back to back, with the fitted line."""
+    """One panel per backend: microseconds per frame over MMAC/s, back to back, with the fitted line."""
     fitted = records(lines, pace=BACK_TO_BACK)
     figure, panels = new_figure(1.9 * len(fitted) + 0.6, rows=len(fitted), sharex=True)
     for ax, line in zip(panels, fitted, strict=True):
@@ -114,11 +114,11 @@ def time_against_cost_text(lines: pandas.DataFrame) -> str:
         f"{ROUTES[line['route']]} {line['fixed_us']:.0f} µs plus {line['us_per_mmac']:.1f} µs per MMAC"
         for line in records(lines, pace=BACK_TO_BACK)
     ]
-    return f"Time per frame over cost, with a fitted line on each route: {'; '.join(said)}."
+    return f"Time per frame over cost, with a fitted line on each backend: {'; '.join(said)}."
 
 
 def worth(parts: pandas.DataFrame) -> tuple[Figure, str]:
-    """One panel per route: microseconds per million MACs behind each gate and in each kind of layer."""
+    """One panel per backend: microseconds per million MACs behind each gate and in each kind of layer."""
     routes = [route for route in ROUTES if records(parts, route=route)]
     figure, panels = new_figure(3.4, columns=len(routes), sharey=True)
     for ax, route in zip(panels, routes, strict=True):
@@ -182,7 +182,7 @@ def lines_table(lines: pandas.DataFrame) -> pandas.DataFrame:
 
 
 def shares_table(parts: pandas.DataFrame) -> pandas.DataFrame:
-    """Per cent of each gate in the number of gates, in their MACs, and in their time on each route."""
+    """Per cent of each gate in the number of gates, in their MACs, and in their time on each backend."""
     routes = [route for route in ROUTES if records(parts, route=route)]
     gates = {route: records(parts, route=route, by="gate") for route in routes}
     any_route = gates[routes[0]]
@@ -217,7 +217,7 @@ def weighted_text(weighted: pandas.DataFrame) -> str:
 
 
 def frame_seconds(systems: pandas.DataFrame, slim: str, percent: float = 73.0) -> dict[tuple[str, str], float]:
-    """Seconds per hop of the slim model at the setting nearest to a cost in per cent, by route and pace."""
+    """Seconds per hop of the slim model at the setting nearest to a cost in per cent, by backend and pace."""
     found: dict[tuple[str, str], Record] = {}
     for row in records(systems, system=slim):
         key = row["route"], row["pace"]

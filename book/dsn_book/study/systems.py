@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Family = Literal["", "static", "metric-guided", "fixed ratio", "taught", "control", "short schedule", "other backbones"]
+Family = Literal[
+    "", "static", "metric-guided", "fixed ratio", "distilled", "control", "short schedule", "other backbones"
+]
 Control = Literal["", "closed", "open", "random", "frozen", "periodic", "shuffled"]
 
 NOISY = "noisy"
@@ -94,7 +96,7 @@ CONTROLS_OF_ATTENTION = (f"{ATTENTION}-closed", f"{ATTENTION}-random")
 SYSTEMS = (
     System(NOISY, "noisy", "", table="main"),
     System(BASELINE, "FTF-Net", "static", table="main", shipped=True),
-    System("ftfnet-taught", "FTF-Net, taught", "taught", table="further", question=TEACHER),
+    System("ftfnet-taught", "FTF-Net, distilled", "distilled", table="further", question=TEACHER),
     System(NARROW, "FTF-Net, narrow (73\u00a0%)", "static", table="main", shipped=True),
     System("ftfnet-narrow-82", "FTF-Net, narrow (82\u00a0%)", "static", table="further"),
     System("ftfnet-narrow-60", "FTF-Net, narrow (60\u00a0%)", "static"),
@@ -154,8 +156,8 @@ SYSTEMS = (
     ),
     System(
         "mgt-dsn-taught",
-        "MGT-DSN, taught",
-        "taught",
+        "MGT-DSN, distilled",
+        "distilled",
         "mgt-dsn",
         table="further",
         target=73.0,

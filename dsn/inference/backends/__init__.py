@@ -14,8 +14,8 @@ import importlib.util
 from collections.abc import Sequence
 
 from ...model import DSN
+from .base import Backend as Backend
 from .base import Forced as Forced
-from .base import Route as Route
 from .base import Session as Session
 
 NAMES = ("native", "onnx", "torch")
@@ -23,7 +23,7 @@ NAMES = ("native", "onnx", "torch")
 
 
 def missing(name: str) -> str:
-    """Why a route cannot run here and what to do about it; empty if it can. Raises ValueError for an unknown name."""
+    """Why a backend cannot run here and what to do about it; empty if it can. Raises ValueError for an unknown name."""
     if name == "onnx":
         absent = [package for package in ("onnx", "onnxruntime") if importlib.util.find_spec(package) is None]
         return f'it needs {" and ".join(absent)}; install them with pip install "dsn[onnx]"' if absent else ""
@@ -32,32 +32,32 @@ def missing(name: str) -> str:
 
         return "" if kernels.available() else kernels.problem()
     if name != "torch":
-        raise ValueError(f"route {name!r} is unknown; choose one of {', '.join(NAMES)} or auto")
+        raise ValueError(f"backend {name!r} is unknown; choose one of {', '.join(NAMES)} or auto")
     return ""
 
 
-def make(name: str, model: DSN) -> Route:
-    """The model on a route by its name.
+def make(name: str, model: DSN) -> Backend:
+    """The model on a backend by its name.
 
-    Raises ValueError for a route that is unknown or cannot run here, and for a model that it cannot take.
+    Raises ValueError for a backend that is unknown or cannot run here, and for a model that it cannot take.
     """
     if reason := missing(name):
-        raise ValueError(f"the {name} route cannot run here: {reason}")
+        raise ValueError(f"the {name} backend cannot run here: {reason}")
     if name == "torch":
-        from .torch import TorchRoute
+        from .torch import TorchBackend
 
-        return TorchRoute(model)
+        return TorchBackend(model)
     if name == "onnx":
-        from .onnx import OnnxRoute
+        from .onnx import OnnxBackend
 
-        return OnnxRoute(model)
-    from .native import NativeRoute
+        return OnnxBackend(model)
+    from .native import NativeBackend
 
-    return NativeRoute(model)
+    return NativeBackend(model)
 
 
-def choose(name: str, model: DSN, order: Sequence[str] = NAMES) -> tuple[Route, str]:
-    """The model on a route by its name; on the first of `order` that is here and takes it if the name is "auto".
+def choose(name: str, model: DSN, order: Sequence[str] = NAMES) -> tuple[Backend, str]:
+    """The model on a backend by its name; on the first of `order` that is here and takes it if the name is "auto".
 
     Beside it a sentence about those of `order` that were passed over, empty if none was. Raises as `make`.
     """
@@ -69,14 +69,14 @@ def choose(name: str, model: DSN, order: Sequence[str] = NAMES) -> tuple[Route, 
             reasons.append(f"{candidate} is missing: {reason}")
             continue
         try:
-            route = make(candidate, model)
+            backend = make(candidate, model)
         except ValueError as error:
             reasons.append(f"{candidate} does not take this model ({error})")
         else:
-            return route, f"running on {candidate}, because {'; '.join(reasons)}" if reasons else ""
-    raise ValueError(f"no route runs this model: {'; '.join(reasons)}")
+            return backend, f"running on {candidate}, because {'; '.join(reasons)}" if reasons else ""
+    raise ValueError(f"no backend runs this model: {'; '.join(reasons)}")
 
 
-def for_files(name: str, model: DSN) -> tuple[Route, str]:
+def for_files(name: str, model: DSN) -> tuple[Backend, str]:
     """As `choose`, for whole signals: "auto" is native, or else torch, which there is faster than frame by frame."""
     return choose(name, model, ("native", "torch"))

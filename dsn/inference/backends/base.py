@@ -31,7 +31,7 @@ class Session(Protocol):
         ...
 
 
-class Route:
+class Backend:
     """A model made ready to run one way. It enhances whole signals as `DSN` does, and opens sessions for streams."""
 
     name: ClassVar[str]

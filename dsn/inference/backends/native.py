@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ...kernels.streaming import Kernel, Stream
 from ...model import DSN, Enhanced
-from .base import Array, Forced, Route, check_forced
+from .base import Array, Backend, Forced, check_forced
 
 
 class NativeSession:
@@ -32,7 +32,7 @@ class NativeSession:
             stream.reset()
 
 
-class NativeRoute(Route):
+class NativeBackend(Backend):
     """The kernel in the fastest variant that this processor has."""
 
     name = "native"

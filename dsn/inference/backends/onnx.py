@@ -13,7 +13,7 @@ import onnxruntime
 
 from ...model import DSN
 from ..onnx_export import build
-from .base import Array, Forced, Route, check_forced
+from .base import Array, Backend, Forced, check_forced
 
 KINDS = {"tensor(float)": np.float32, "tensor(int64)": np.int64}
 
@@ -115,7 +115,7 @@ class OnnxSession:
             network.reset()
 
 
-class OnnxRoute(Route):
+class OnnxBackend(Backend):
     """The exported network, its gates branches that the runtime really skips."""
 
     name = "onnx"

@@ -1,4 +1,4 @@
-"""The PyTorch module itself, frame by frame: what every other route is checked against."""
+"""The PyTorch module itself, frame by frame: what every other backend is checked against."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ...model import DSN, Enhanced, State
-from .base import Array, Forced, Route, check_forced
+from .base import Array, Backend, Forced, check_forced
 
 
 class TorchSession:
@@ -33,7 +33,7 @@ class TorchSession:
         self.state = None
 
 
-class TorchRoute(Route):
+class TorchBackend(Backend):
     """The module on the CPU in the precision of its weights. Raises ValueError for one in training mode."""
 
     name = "torch"

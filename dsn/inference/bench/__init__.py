@@ -1,6 +1,6 @@
-"""`python -m dsn bench`: real-time factors of every system on every route, measured side by side in one run.
+"""`python -m dsn bench`: real-time factors of every system on every backend, measured side by side in one run.
 
-Everything runs in one thread. A row is a system on a route at a setting of the dial; a hop is timed from samples to
+Everything runs in one thread. A row is a system on a backend at a setting of the dial; a hop is timed from samples to
 samples, Fourier transforms included, as one call of `dsn.inference.backends.Session.step`, Python's part of it too.
 """
 
@@ -19,7 +19,7 @@ from ... import config, weights
 from .hardware import describe
 from .parts import Part, by_gate, by_kind
 from .peers import installed
-from .systems import BASELINE, Row, open_routes, rows, sound
+from .systems import BASELINE, Row, open_backends, rows, sound
 from .timing import Contestant, Times, measure
 
 COLUMNS = [
@@ -75,7 +75,7 @@ def _plain(row: dict[Any, Any]) -> dict[str, Any]:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """One thread in torch within; the other routes have one anyway."""
+    """One thread in torch within; the other backends have one anyway."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -92,7 +92,7 @@ def collect(slim: str = "mgt-dsn", seconds: float = 4.0, part_seconds: float | N
     if weights.load(slim).policy is None:
         raise ValueError(f"{slim} has no gates; name a slim model")
     part_seconds = seconds / 2 if part_seconds is None else part_seconds
-    names, missing = open_routes()
+    names, missing = open_backends()
     with one_thread():
         hardware = describe() | {"seconds": seconds, "missing": missing}
         hops = sound(max(seconds, 1.0))
@@ -132,17 +132,17 @@ def _record(row: Row, times: Times, pace: str) -> dict[str, Any]:
 
 
 def part_table(parts: list[Part]) -> pandas.DataFrame:
-    """One row per route and gate or kind of layer."""
+    """One row per backend and gate or kind of layer."""
     columns = ["route", "by", "name", "macs", "microseconds", "us_per_mmac"]
     return pandas.DataFrame([(*part, part.us_per_mmac) for part in parts], columns=columns)
 
 
 def lines(systems: pandas.DataFrame, slim: str) -> pandas.DataFrame:
-    """Time of the slim model as a line over its cost, for each route and pace.
+    """Time of the slim model as a line over its cost, for each backend and pace.
 
     Columns: route, pace, fixed_us and us_per_mmac of the fitted line (least squares over the dial's settings), r2 of
     the fit, and time_saved_over_macs_saved: how much of the MACs that the setting nearest to `OPERATING_POINT` saves is
-    saved in time, both against the ungated network on the same route.
+    saved in time, both against the ungated network on the same backend.
     """
     found = []
     for route, pace in dict.fromkeys(zip(systems["route"].tolist(), systems["pace"].tolist(), strict=True)):

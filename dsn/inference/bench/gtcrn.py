@@ -160,6 +160,6 @@ def build() -> tuple[onnx.ModelProto, int]:
 
 
 def stepper(proto: onnx.ModelProto, hops: Array) -> Callable[[int], object]:
-    """Runs hop k of (n, 256) through the graph, with window, Fourier transform and overlap-add as in our ONNX route."""
+    """Runs hop k of (n, 256) through the graph; window, Fourier transform and overlap-add as in our ONNX backend."""
     session = OnnxSession([Network(make_session(proto.SerializeToString()))], 512)
     return lambda k: session.step(hops[k % len(hops)][None])

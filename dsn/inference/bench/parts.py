@@ -16,7 +16,7 @@ import torch
 
 from ... import config
 from ...model import DSN
-from .. import backends as routes
+from .. import backends
 from .systems import stepper
 from .timing import Contestant, measure
 
@@ -26,7 +26,7 @@ KINDS: tuple[config.Kind, ...] = ("conv", "fc", "gru", "attention")
 
 
 class Part(NamedTuple):
-    """Microseconds that a part of the network takes per frame on one route, beside its MACs per frame."""
+    """Microseconds that a part of the network takes per frame on one backend, beside its MACs per frame."""
 
     route: str
     by: str
@@ -49,10 +49,10 @@ def patterns(n_gates: int) -> dict[tuple[float, ...], str]:
 
 
 def by_gate(model: DSN, names: Sequence[str], hops: Array, seconds: float) -> list[Part]:
-    """Time behind each gate on each route."""
+    """Time behind each gate on each backend."""
     keys = list(patterns(model.config.n_gates))
     contestants = [
-        Contestant(f"{name} {key}", stepper(routes.make(name, model), hops, forced=key))
+        Contestant(f"{name} {key}", stepper(backends.make(name, model), hops, forced=key))
         for name in names
         for key in keys
     ]
@@ -74,10 +74,10 @@ def by_gate(model: DSN, names: Sequence[str], hops: Array, seconds: float) -> li
 
 
 def by_kind(names: Sequence[str], hops: Array, seconds: float) -> list[Part]:
-    """Time of the dynamic half of each kind of layer on each route; random weights, all gates open or closed."""
+    """Time of the dynamic half of each kind of layer on each backend; random weights, all gates open or closed."""
     torch.manual_seed(0)
     models = {kind: DSN(config.ModelConfig(static_share=config.Share.only(kind))).eval() for kind in KINDS}
-    made = {(name, kind): routes.make(name, models[kind]) for name in names for kind in KINDS}
+    made = {(name, kind): backends.make(name, models[kind]) for name in names for kind in KINDS}
     keys = [(name, kind, gate) for name, kind in made for gate in (0.0, 1.0)]
     contestants = []
     for name, kind, gate in keys:

@@ -75,11 +75,11 @@ def gtcrn() -> Peer:
 
 
 PEERS: tuple[tuple[str, Callable[[], Peer]], ...] = (("onnx", gtcrn), ("native", rnnoise), ("native", webrtc))
-"""Route and maker of every peer."""
+"""Backend and maker of every peer."""
 
 
 def installed() -> list[tuple[str, Peer]]:
-    """The peers that can run here, each with its route."""
+    """The peers that can run here, each with its backend."""
     found = []
     for route, make in PEERS:
         try:

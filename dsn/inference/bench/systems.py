@@ -1,4 +1,4 @@
-"""The systems to time: FTF-Net and a slim model on every route, at several settings of the dial."""
+"""The systems to time: FTF-Net and a slim model on every backend, at several settings of the dial."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ... import config, weights
 from ...data import TEST_RECIPES, Corpus, default_folder, read_recipes, render, test_pairs
 from ...dial import open_margin
 from ...model import DSN
-from .. import backends as routes
-from ..backends import Forced, Route
+from .. import backends
+from ..backends import Backend, Forced
 from .timing import Contestant
 
 Array = np.ndarray
@@ -25,7 +25,7 @@ TARGETS = (60.0, 73.0, 85.0)
 
 
 class Row(NamedTuple):
-    """One system on one route: the gates it runs on the hops of the benchmark, and what that costs."""
+    """One system on one backend: the gates it runs on the hops of the benchmark, and what that costs."""
 
     route: str
     system: str
@@ -67,9 +67,9 @@ def dials(model: DSN, hops: Array, targets: Sequence[float] = TARGETS) -> list[f
     return sorted({-math.inf, 0.0, math.inf, *within})
 
 
-def stepper(route: Route, hops: Array, dial: float = 0.0, forced: Forced = None) -> Callable[[int], object]:
+def stepper(backend: Backend, hops: Array, dial: float = 0.0, forced: Forced = None) -> Callable[[int], object]:
     """Enhances hop k on a session of its own; the hops begin again when they are through."""
-    session = route.open()
+    session = backend.open()
 
     def step(k: int) -> object:
         return session.step(hops[k % len(hops)][None], dial, forced)
@@ -86,13 +86,13 @@ def mean_macs(model: DSN, hops: Array, dial: float) -> float:
 
 
 def rows(slim: str, names: Sequence[str], hops: Array) -> list[Row]:
-    """Every system to time on the named routes; PyTorch, which is slow, at three settings only."""
+    """Every system to time on the named backends; PyTorch, which is slow, at three settings only."""
     model, static = weights.load(slim), weights.load(BASELINE)
     settings = dials(model, hops)
     found = []
     for name in names:
-        free = routes.make(name, ungated(model))
-        gated, base = routes.make(name, model), routes.make(name, static)
+        free = backends.make(name, ungated(model))
+        gated, base = backends.make(name, model), backends.make(name, static)
         chosen = settings if name != "torch" else [-math.inf, 0.0, math.inf]
         plans = [(BASELINE, base, 0.0), (f"{slim} ungated", free, 0.0), *((slim, gated, dial) for dial in chosen)]
         for system, route, dial in plans:
@@ -101,7 +101,7 @@ def rows(slim: str, names: Sequence[str], hops: Array) -> list[Row]:
     return found
 
 
-def open_routes() -> tuple[list[str], dict[str, str]]:
-    """Names of the routes that can run here, slowest first, and why the others cannot."""
-    reasons = {name: routes.missing(name) for name in reversed(routes.NAMES)}
+def open_backends() -> tuple[list[str], dict[str, str]]:
+    """Names of the backends that can run here, slowest first, and why the others cannot."""
+    reasons = {name: backends.missing(name) for name in reversed(backends.NAMES)}
     return [name for name, reason in reasons.items() if not reason], {n: r for n, r in reasons.items() if r}

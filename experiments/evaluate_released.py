@@ -1,7 +1,7 @@
 """Measure the shipped models on the default data set, file by file: what a reader's own run is compared with.
 
 Example:
-    python experiments/shipped.py      # writes results/default.csv, and default.json, which says what made it
+    python experiments/evaluate_released.py      # writes results/default.csv, and default.json, which says what made it
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def main() -> None:
     whole = pandas.concat(tables, ignore_index=True).reindex(columns=columns)
     write_csv(rounded(whole), arguments.results / "default.csv")
     about: dict[str, object] = {
-        **made("python experiments/shipped.py"),
+        **made("python experiments/evaluate_released.py"),
         "device": f"{platform.machine()} CPU, one thread",
         "minutes": round((time.monotonic() - started) / 60, 2),
         "weights": {name: sha256(weights.locate(name)) for name in weights.names()},

@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from dsn import config, weights
-from dsn.data import Corpus, Pool, draw
-from dsn.losses import quality_loss
+from dsn.data import Corpus, RenderedMixtures, draw
+from dsn.losses import level_gain, quality_loss
 from dsn.model import DSN
 from dsn.training import distillation as teacher
-from dsn.training.distillation import Taught
+from dsn.training.distillation import Distilled
 from dsn.training.loop import Batch, batch_loss, train
 
 DATA = config.DataConfig(samples=4096)
@@ -32,9 +32,9 @@ GUIDED = config.LossConfig(teacher_weight=0.75, ratio="guided", guide=config.Gui
 
 
 @pytest.fixture(scope="module")
-def pool(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Pool:
+def pool(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> RenderedMixtures:
     recipes = [draw(corpus, "train", seed, DATA) for seed in range(4)]
-    return Pool.make(tmp_path_factory.mktemp("taught") / "pool", corpus, recipes)
+    return RenderedMixtures.make(tmp_path_factory.mktemp("distilled") / "pool", corpus, recipes)
 
 
 @pytest.fixture(scope="module")
@@ -59,84 +59,84 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 
 def test_mixtures_have_the_output_of_the_teacher_in_time_with_the_clean_signal(
-    pool: Pool, master: Path, tmp_path: Path
+    pool: RenderedMixtures, master: Path, tmp_path: Path
 ) -> None:
-    mixtures = Taught(pool, master, tmp_path, progress=False)
+    mixtures = Distilled(pool, master, tmp_path, progress=False)
     noisy, clean = mixtures.batch(np.array([3, 1]))
     np.testing.assert_array_equal(clean, pool.batch([3, 1])[1])
     expected = weights.load(master).enhance(torch.as_tensor(noisy)).wav.numpy()
-    given = mixtures.taught(np.array([3, 1]))
+    given = mixtures.distilled(np.array([3, 1]))
     assert len(mixtures) == 4 and given.dtype == np.float32 and given.shape == clean.shape
     np.testing.assert_allclose(given, expected, atol=1e-3 * float(np.abs(expected).max()))
 
 
-def test_a_teacher_may_be_a_network_that_the_kernel_does_not_run(pool: Pool, tmp_path: Path) -> None:
+def test_a_teacher_may_be_a_network_that_the_kernel_does_not_run(pool: RenderedMixtures, tmp_path: Path) -> None:
     path, other = tmp_path / "crn.safetensors", config.ModelConfig.ftfnet(backbone="crn")
     torch.manual_seed(0)
     weights.save(DSN(other), path)
     expected = weights.load(path).enhance(torch.as_tensor(pool[0][0])).wav.numpy()
-    given = Taught(pool, path, tmp_path / "taught", progress=False).taught(np.array([0]))
+    given = Distilled(pool, path, tmp_path / "distilled", progress=False).distilled(np.array([0]))
     np.testing.assert_allclose(given[0], expected, atol=1e-3 * float(np.abs(expected).max()))
 
 
 def test_the_output_is_rendered_once_for_a_teacher_and_a_pool(
-    pool: Pool, master: Path, tmp_path: Path, counted: list[Path]
+    pool: RenderedMixtures, master: Path, tmp_path: Path, counted: list[Path]
 ) -> None:
-    first = Taught(pool, master, tmp_path / "kept", progress=False).taught(np.arange(4))
-    again = Taught(pool, master, tmp_path / "kept", progress=False).taught(np.arange(4))
+    first = Distilled(pool, master, tmp_path / "kept", progress=False).distilled(np.arange(4))
+    again = Distilled(pool, master, tmp_path / "kept", progress=False).distilled(np.arange(4))
     np.testing.assert_array_equal(first, again)
     assert len(counted) == 1
     other = tmp_path / "other.safetensors"
     torch.manual_seed(2)
     weights.save(DSN(config.ModelConfig.ftfnet()), other)
-    assert not np.array_equal(Taught(pool, other, tmp_path / "kept", progress=False).taught(np.arange(4)), first)
+    assert not np.array_equal(Distilled(pool, other, tmp_path / "kept", progress=False).distilled(np.arange(4)), first)
     assert len(counted) == 2
 
 
 @pytest.mark.parametrize("damage", ["short", "unreadable", "interrupted"])
 def test_a_damaged_output_is_rendered_again(
-    pool: Pool, master: Path, tmp_path: Path, counted: list[Path], damage: str
+    pool: RenderedMixtures, master: Path, tmp_path: Path, counted: list[Path], damage: str
 ) -> None:
-    whole = Taught(pool, master, tmp_path, progress=False).taught(np.arange(4))
+    whole = Distilled(pool, master, tmp_path, progress=False).distilled(np.arange(4))
     if damage == "short":
         (tmp_path / teacher.SAMPLES).write_bytes(b"\0" * 100)
     elif damage == "unreadable":
         (tmp_path / teacher.ABOUT).write_text("{")
     else:
         (tmp_path / teacher.ABOUT).unlink()
-    np.testing.assert_array_equal(Taught(pool, master, tmp_path, progress=False).taught(np.arange(4)), whole)
+    np.testing.assert_array_equal(Distilled(pool, master, tmp_path, progress=False).distilled(np.arange(4)), whole)
     assert len(counted) == 2 and json.loads((tmp_path / teacher.ABOUT).read_text())["pool"]
 
 
 def test_the_loss_mixes_the_distances_to_both_targets() -> None:
     torch.manual_seed(0)
     model, hop = DSN(TRAIN.model).train(), TRAIN.model.stft.hop_length
-    noisy, clean, taught = 0.1 * torch.randn(3, 2, 4096)
-    on_time = model(noisy)[0].wav.detach()[:, hop:]
-    near, far = (float(quality_loss(on_time, wav[:, :-hop], TRAIN.loss)) for wav in (taught, clean))
-    loss, log = batch_loss(model, Batch(noisy, clean, taught=taught), 0, TRAIN)
+    noisy, clean, distilled = 0.1 * torch.randn(3, 2, 4096)
+    on_time, gain = model(noisy)[0].wav.detach()[:, hop:], level_gain(noisy)
+    near, far = (float(quality_loss(gain * on_time, gain * wav[:, :-hop], TRAIN.loss)) for wav in (distilled, clean))
+    loss, log = batch_loss(model, Batch(noisy, clean, distilled=distilled), 0, TRAIN)
     assert float(loss.detach()) == pytest.approx(0.25 * far + 0.75 * near, rel=1e-5)
     assert log == pytest.approx({"quality_loss": far, "teacher_loss": near}, rel=1e-5)
     alone, _ = batch_loss(model, Batch(noisy, clean), 0, TRAIN)
     assert float(alone.detach()) == pytest.approx(far, rel=1e-5)
 
 
-def test_training_reads_the_teacher_of_the_drawn_mixtures(pool: Pool, master: Path, tmp_path: Path) -> None:
-    mixtures = Taught(pool, master, tmp_path / "taught", progress=False)
+def test_training_reads_the_teacher_of_the_drawn_mixtures(pool: RenderedMixtures, master: Path, tmp_path: Path) -> None:
+    mixtures = Distilled(pool, master, tmp_path / "distilled", progress=False)
     whole = replace(TRAIN, loss=replace(TRAIN.loss, teacher_weight=1.0))
     log = train(whole, mixtures, tmp_path / "run", start=weights.load(master), progress=False)
     assert log.teacher_loss.iloc[0] < 1e-4 < log.quality_loss.iloc[0]  # it starts as its own teacher
     assert log.loss.tolist() == pytest.approx(log.teacher_loss.tolist())
 
 
-def test_a_run_does_not_go_on_with_another_teacher(pool: Pool, master: Path, tmp_path: Path) -> None:
-    train(TRAIN, Taught(pool, master, tmp_path / "taught", progress=False), tmp_path / "run", progress=False)
+def test_a_run_does_not_go_on_with_another_teacher(pool: RenderedMixtures, master: Path, tmp_path: Path) -> None:
+    train(TRAIN, Distilled(pool, master, tmp_path / "distilled", progress=False), tmp_path / "run", progress=False)
     with pytest.raises(ValueError, match="another teacher"):
-        train(TRAIN, Taught(pool, "ftfnet", tmp_path / "other", progress=False), tmp_path / "run", progress=False)
+        train(TRAIN, Distilled(pool, "ftfnet", tmp_path / "other", progress=False), tmp_path / "run", progress=False)
 
 
-def test_a_pool_without_a_teacher_is_refused(pool: Pool, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"teacher_weight is 0\.75; give the pool a teacher"):
+def test_a_pool_without_a_teacher_is_refused(pool: RenderedMixtures, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"teacher_weight is 0\.75; give the mixtures a teacher"):
         train(
             replace(TRAIN, model=config.ModelConfig(), policy_steps=10**6, loss=GUIDED), pool, tmp_path, progress=False
         )

@@ -7,8 +7,8 @@ together, and redrawn.json, which says what made it. A model is measured once: w
 and mixtures is read again.
 
 Examples:
-    python experiments/redraw.py --corpus CORPUS --runs RUNS
-    python experiments/redraw.py --corpus CORPUS --runs RUNS --models ftfnet ftfnet-narrow mgt-dsn
+    python experiments/evaluate_second_draw.py --corpus CORPUS --runs RUNS
+    python experiments/evaluate_second_draw.py --corpus CORPUS --runs RUNS --models ftfnet ftfnet-narrow mgt-dsn
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from typing import Any
 
 import pandas
 import torch
+from draw_test_set import about, mixture_items, recipes
 from record import made, write
-from ship import SEED
+from release_weights import SEED
 from tables import full_cost, rounded
-from test_set import about, mixture_items, recipes
 from training import folder
 
 from dsn import weights
-from dsn.data import Corpus, Pool
+from dsn.data import Corpus, RenderedMixtures
 from dsn.data.rendered import key
 from dsn.evaluation.evaluate import evaluate, write_csv
 from dsn.training.loop import MODEL
@@ -47,7 +47,7 @@ def located(name: str, runs: Path) -> Path:
     return weights.locate(name) if name in weights.names() else folder(runs, name, SEED) / MODEL
 
 
-def measured(path: Path, pool: Pool, cache: Path, processes: int) -> Table:
+def measured(path: Path, pool: RenderedMixtures, cache: Path, processes: int) -> Table:
     """One row per mixture; from the cache if these weights were measured on these mixtures."""
     place = cache / f"{sha256(path)[:16]}-{key(pool.recipes)[:16]}.csv"
     if not place.is_file():
@@ -94,7 +94,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     cache, corpus = arguments.runs / "redrawn", Corpus(arguments.corpus)
-    pool = Pool.make(cache / "mixtures", corpus, recipes(corpus, FIRST_SEED))
+    pool = RenderedMixtures.make(cache / "mixtures", corpus, recipes(corpus, FIRST_SEED))
     names = sorted({BASELINE, *arguments.models}, key=place_of)
     paths = {name: located(name, arguments.runs) for name in names}
     tables = {name: measured(path, pool, cache, arguments.processes) for name, path in paths.items()}
@@ -102,7 +102,7 @@ def main() -> None:
     rows = [row(name, tables, earlier) for name in names]
     write_csv(rounded(pandas.DataFrame(rows)), arguments.results / "redrawn.csv")
     said: dict[str, Any] = {
-        **made(f"python experiments/redraw.py --corpus CORPUS --runs RUNS --models {' '.join(names)}"),
+        **made(f"python experiments/evaluate_second_draw.py --corpus CORPUS --runs RUNS --models {' '.join(names)}"),
         "device": f"{platform.machine()} CPU, one thread",
         "mixtures": key(pool.recipes),
         "weights": {name: sha256(path) for name, path in paths.items()},

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.shown import shown
-from tools import paper
+from tools import print_check
 from tools.chapters import ROOT
 
 ASSETS = ROOT / "book" / "assets"
@@ -25,7 +25,7 @@ PAGE = """<!doctype html><html lang="en" data-theme="dark"><title>t</title>
 
 def found(folder, text, style="", script=""):
     with shown(PAGE.format(style=style, script=script, text=text), folder) as browser:
-        lines = paper.faults(browser)
+        lines = print_check.faults(browser)
         height = browser.value("document.querySelector('.dsn-display')?.offsetHeight ?? 0")
         solution = browser.value("document.querySelector('#solution')?.checkVisibility() ?? null")
         return lines, height, solution, browser.value("document.documentElement.dataset.theme")

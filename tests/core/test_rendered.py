@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 
 from dsn import config
-from dsn.data import Corpus, Pool, Recipe, draw, labels, render
-from dsn.data import rendered as pool
+from dsn.data import Corpus, Recipe, RenderedMixtures, draw, labels, render, rendered
 from dsn.utils import audio
 
 DATA = config.DataConfig(samples=4000)
@@ -28,7 +27,7 @@ def recipes(corpus: Corpus) -> list[Recipe]:
 @pytest.fixture(scope="module")
 def made(corpus: Corpus, recipes: list[Recipe], tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("made") / "pool"
-    Pool.make(folder, corpus, recipes)
+    RenderedMixtures.make(folder, corpus, recipes)
     return folder
 
 
@@ -42,7 +41,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_pool_holds_the_rendered_mixtures(made: Path, corpus: Corpus, recipes: list[Recipe]) -> None:
-    stored = Pool(made)
+    stored = RenderedMixtures(made)
     assert len(stored) == 6
     assert stored.recipes == recipes
     for index, recipe in enumerate(recipes):
@@ -55,7 +54,7 @@ def test_a_pool_holds_the_rendered_mixtures(made: Path, corpus: Corpus, recipes:
 
 
 def test_batches_stack_mixtures(made: Path) -> None:
-    stored = Pool(made)
+    stored = RenderedMixtures(made)
     noisy, clean = stored.batch(np.array([4, 1]))
     assert noisy.shape == clean.shape == (2, 4000)
     np.testing.assert_array_equal(noisy[0], stored[4].noisy)
@@ -64,20 +63,20 @@ def test_batches_stack_mixtures(made: Path) -> None:
 
 def test_a_mixture_of_another_pool_is_refused(made: Path, corpus: Corpus) -> None:
     with pytest.raises(ValueError, match="has no recipe"):
-        Pool(made).mixture(draw(corpus, "train", 99, DATA))
+        RenderedMixtures(made).mixture(draw(corpus, "train", 99, DATA))
 
 
 def test_a_pool_travels_to_processes_by_its_folder(made: Path) -> None:
-    data = pickle.dumps(Pool(made))
+    data = pickle.dumps(RenderedMixtures(made))
     assert len(data) < 1000
-    np.testing.assert_array_equal(pickle.loads(data)[2].noisy, Pool(made)[2].noisy)
+    np.testing.assert_array_equal(pickle.loads(data)[2].noisy, RenderedMixtures(made)[2].noisy)
 
 
 def test_making_a_finished_pool_renders_nothing(
     folder: Path, corpus: Corpus, recipes: list[Recipe], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "render", None)
-    assert len(Pool.make(folder, corpus, recipes)) == 6
+    monkeypatch.setattr(rendered, "render", None)
+    assert len(RenderedMixtures.make(folder, corpus, recipes)) == 6
 
 
 @pytest.mark.parametrize("killed_after", [0, 1, 3])
@@ -93,16 +92,16 @@ def test_a_killed_pool_goes_on_where_it_stopped(
         calls.append(recipe.id)
         return render(corpus, recipe)
 
-    monkeypatch.setattr(pool, "render", until_killed)
+    monkeypatch.setattr(rendered, "render", until_killed)
     with pytest.raises(KeyboardInterrupt):
-        Pool.make(tmp_path, corpus, recipes)
+        RenderedMixtures.make(tmp_path, corpus, recipes)
     with pytest.raises(ValueError, match="unfinished"):
-        Pool(tmp_path)
+        RenderedMixtures(tmp_path)
     if torn:
         with open(tmp_path / "mixtures.i16.part", "ab") as stream:
             stream.write(b"half a row")
-    monkeypatch.setattr(pool, "render", render)
-    Pool.make(tmp_path, corpus, recipes)
+    monkeypatch.setattr(rendered, "render", render)
+    RenderedMixtures.make(tmp_path, corpus, recipes)
     assert content(tmp_path) == content(made)
 
 
@@ -110,7 +109,7 @@ def test_a_killed_pool_goes_on_where_it_stopped(
 def test_several_processes_make_the_same_pool(
     tmp_path: Path, made: Path, corpus: Corpus, recipes: list[Recipe]
 ) -> None:
-    Pool.make(tmp_path, corpus, recipes, processes=2)
+    RenderedMixtures.make(tmp_path, corpus, recipes, processes=2)
     assert content(tmp_path) == content(made)
 
 
@@ -126,28 +125,28 @@ def test_a_dead_process_is_an_error_and_the_pool_goes_on_later(
     tmp_path: Path, made: Path, corpus: Corpus, recipes: list[Recipe]
 ) -> None:
     with pytest.raises(ChildProcessError, match="--processes 1"):
-        Pool.make(tmp_path, DeadlyCorpus(corpus.folder), recipes, processes=2)
-    Pool.make(tmp_path, corpus, recipes)
+        RenderedMixtures.make(tmp_path, DeadlyCorpus(corpus.folder), recipes, processes=2)
+    RenderedMixtures.make(tmp_path, corpus, recipes)
     assert content(tmp_path) == content(made)
 
 
 def test_a_pool_of_other_recipes_is_refused(folder: Path, corpus: Corpus, recipes: list[Recipe]) -> None:
     before = content(folder)
     with pytest.raises(ValueError, match="pool of other recipes; choose another folder"):
-        Pool.make(folder, corpus, recipes[:-1])
+        RenderedMixtures.make(folder, corpus, recipes[:-1])
     assert content(folder) == before
 
 
 def test_recipes_of_unequal_length_are_refused(tmp_path: Path, corpus: Corpus, recipes: list[Recipe]) -> None:
     with pytest.raises(ValueError, match=r"lengths \[3000, 4000\]"):
-        Pool.make(tmp_path, corpus, [*recipes, dataclasses.replace(recipes[0], samples=3000)])
+        RenderedMixtures.make(tmp_path, corpus, [*recipes, dataclasses.replace(recipes[0], samples=3000)])
     with pytest.raises(ValueError, match=r"lengths \[\]"):
-        Pool.make(tmp_path, corpus, [])
+        RenderedMixtures.make(tmp_path, corpus, [])
 
 
 def test_a_folder_without_a_pool_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="holds no pool"):
-        Pool(tmp_path)
+        RenderedMixtures(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -167,14 +166,14 @@ def test_a_folder_without_a_pool_is_named(tmp_path: Path) -> None:
 def test_a_damaged_pool_is_refused(folder: Path, name: str, damage: Any, message: str) -> None:
     (folder / name).write_bytes(damage((folder / name).read_bytes()))
     with pytest.raises(ValueError, match=message):
-        Pool(folder)
+        RenderedMixtures(folder)
 
 
 def test_a_flipped_bit_is_found_when_the_mixture_is_read(folder: Path) -> None:
     data = bytearray((folder / "mixtures.i16").read_bytes())
     data[2 * 16000 + 77] ^= 1
     (folder / "mixtures.i16").write_bytes(data)
-    damaged = Pool(folder)
+    damaged = RenderedMixtures(folder)
     assert damaged[1].noisy.shape == (4000,)
     with pytest.raises(ValueError, match="mixture 2 of .* is damaged"):
         damaged.batch([0, 2])
@@ -209,26 +208,26 @@ def test_a_full_disk_is_named_and_the_pool_goes_on_later(
         stream = real(path, *rest, **options)
         return FullAfter(stream) if str(path).endswith(".part") else stream
 
-    monkeypatch.setattr(pool, "open", open_part, raising=False)
+    monkeypatch.setattr(rendered, "open", open_part, raising=False)
     with pytest.raises(OSError, match="disk is full while writing .*part"):
-        Pool.make(tmp_path, corpus, recipes)
+        RenderedMixtures.make(tmp_path, corpus, recipes)
     monkeypatch.undo()
-    Pool.make(tmp_path, corpus, recipes)
+    RenderedMixtures.make(tmp_path, corpus, recipes)
     assert content(tmp_path) == content(made)
 
 
 def test_labels_come_from_the_folder(folder: Path, recipes: list[Recipe]) -> None:
-    stored = Pool(folder)
+    stored = RenderedMixtures(folder)
     np.testing.assert_allclose(stored.labels("snr_db"), [recipe.snr_db for recipe in recipes], rtol=1e-6)
     with pytest.raises(ValueError, match="lacks dnsmos_ovrl of 6 of 6"):
         stored.labels("dnsmos_ovrl")
     table = {recipe.id: {"dnsmos_ovrl": 1 + index / 4} for index, recipe in enumerate(recipes)}
-    labels.write_labels(folder / pool.LABELS, table)
+    labels.write_labels(folder / rendered.LABELS, table)
     found = stored.labels("dnsmos_ovrl")
     assert found.dtype == np.float32
     np.testing.assert_array_equal(found, 1 + np.arange(6) / 4)
     np.testing.assert_array_equal(stored.labels("dnsmos_ovrl", [4, 0]), [2.0, 1.0])
     del table[recipes[3].id]
-    labels.write_labels(folder / pool.LABELS, table)
-    with pytest.raises(ValueError, match=f"lacks dnsmos_ovrl of 1 of 6 mixtures, {recipes[3].id}"):
+    labels.write_labels(folder / rendered.LABELS, table)
+    with pytest.raises(ValueError, match=f"lacks dnsmos_ovrl of 1 of 6 mixtures, such as {recipes[3].id}"):
         stored.labels("dnsmos_ovrl")

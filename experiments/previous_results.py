@@ -20,7 +20,7 @@ SHARED = ("device", "versions")
 
 
 @dataclass(frozen=True)
-class Earlier:
+class PreviousResults:
     """A folder of results as it was; empty where there is none, or where it is of other test mixtures."""
 
     results: Path

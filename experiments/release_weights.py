@@ -3,7 +3,7 @@
 Seed 0 is shipped because it is the first, not because it is the best; the tables have all seeds.
 
 Example:
-    python experiments/ship.py --pool POOL --runs RUNS
+    python experiments/release_weights.py --pool POOL --runs RUNS
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rows import Row, plan
 from training import folder
 
 from dsn import weights
-from dsn.data.rendered import Pool, key
+from dsn.data.rendered import RenderedMixtures, key
 from dsn.training.loop import MODEL
 from dsn.utils.audio import SAMPLE_RATE
 from dsn_book.study.systems import shipped
@@ -31,7 +31,7 @@ def lineage(rows: dict[str, Row], name: str, runs: Path) -> list[dict[str, Any]]
     return [] if start is None else [*lineage(rows, start, runs), weights.notes(folder(runs, start, SEED) / MODEL)]
 
 
-def ship(rows: dict[str, Row], name: str, pool: Pool, runs: Path) -> None:
+def release(rows: dict[str, Row], name: str, pool: RenderedMixtures, runs: Path) -> None:
     """Copy one model."""
     path = folder(runs, name, SEED) / MODEL
     model = weights.load(path)
@@ -51,12 +51,12 @@ def main() -> None:
     parser.add_argument("--pool", type=Path, required=True, help="folder of the training mixtures")
     parser.add_argument("--runs", type=Path, required=True, help="folder of the runs")
     arguments = parser.parse_args()
-    pool = Pool(arguments.pool)
+    pool = RenderedMixtures(arguments.pool)
     rows = plan(pool)
     for name in shipped():
         trained = (folder(arguments.runs, name, SEED) / MODEL).is_file()
         if trained:
-            ship(rows, name, pool, arguments.runs)
+            release(rows, name, pool, arguments.runs)
         print(f"{name}: {'copied' if trained else 'not trained yet, left as it is'}")
 
 

@@ -5,7 +5,7 @@ Writes results/test_recipes.jsonl, the mixtures by recipe; the audio stays in th
 tilt and rooms vary as in training; each mixture has one source of noise.
 
 Example:
-    python experiments/test_set.py --corpus CORPUS
+    python experiments/draw_test_set.py --corpus CORPUS
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import pandas
 from tqdm.auto import tqdm
 
 from dsn import config
-from dsn.data import TEST_RECIPES, Corpus, Pool, Recipe, draw, write_recipes
+from dsn.data import TEST_RECIPES, Corpus, Recipe, RenderedMixtures, draw, write_recipes
 from dsn.data.sampling import SYNTHETIC
 from dsn.evaluation.evaluate import Item, items
 
@@ -45,7 +45,7 @@ def recipes(corpus: Corpus, first_seed: int = FIRST_SEED) -> list[Recipe]:
     return [replace(recipe, snr_db=snr_db) for recipe in drawn for snr_db in SNRS_DB]
 
 
-def mixture_items(pool: Pool) -> list[Item]:
+def mixture_items(pool: RenderedMixtures) -> list[Item]:
     """The mixtures as `dsn.evaluation.evaluate` takes them, by recipe id."""
     return [Item(r.id, r.snr_db, partial(pool.__getitem__, k)) for k, r in enumerate(pool.recipes)]
 

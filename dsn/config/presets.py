@@ -1,0 +1,68 @@
+"""Settings that train each of the three models from nothing, as functions: take one and change what you like.
+
+All three share the protocol of the study, scaled to the length of the run: Muon at a constant learning rate, a
+cool-down over the last fifth, averaged weights. Networks with gates first train their policy alone, for a short time.
+
+>>> from dsn.config import presets
+>>> presets.mgt_dsn(steps=2000).loss.guide.metric
+'dnsmos_ovrl'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from .model import ModelConfig, Share
+from .training import Guide, LossConfig, TrainConfig
+
+STEPS = 6000
+"""Default length: 30 hours of audio at 4 mixtures of 4.5 s a step."""
+
+RATIO = 0.43
+"""Mean activation ratio of the networks with gates, about 73 % of FTF-Net's MACs."""
+
+LOSS = LossConfig(snr_weight=0.002)
+GATED = ModelConfig(static_share=Share(gru=0.5, attention=0.25, conv=1.0, fc=1.0))
+"""Slim GRUs and attention: of the kinds of layers those that lose least per MAC saved."""
+
+GUIDE = Guide(metric="dnsmos_ovrl", low=1.1, high=2.8, ratio_min=0.09, ratio_max=0.77)
+"""A target of 0.43 on average over wide mixtures of the default data."""
+
+
+def ftfnet(steps: int = STEPS) -> TrainConfig:
+    """The static network."""
+    return TrainConfig(
+        model=ModelConfig.ftfnet(),
+        loss=LOSS,
+        steps=steps,
+        batch=4,
+        optimiser="muon",
+        learning_rate=3e-3,
+        warmup=min(100, steps // 10),
+        decay_from=0.8,
+        ema=averaging(steps),
+    )
+
+
+def dsn(steps: int = STEPS) -> TrainConfig:
+    """The dynamic network with one activation ratio for every input."""
+    return _gated(steps, replace(LOSS, ratio="fixed", ratio_weight=5.0, target_ratio=RATIO))
+
+
+def mgt_dsn(steps: int = STEPS) -> TrainConfig:
+    """The dynamic network with metric-guided training: the worse the input sounds, the more may run."""
+    return _gated(steps, replace(LOSS, ratio="guided", ratio_weight=5.0, guide=GUIDE))
+
+
+def averaging(steps: int) -> float:
+    """Decay of the averaged weights: about a twentieth of the run counts, at most the last thousand steps."""
+    return max(0.0, min(0.999, 1 - 20 / steps))
+
+
+def _gated(steps: int, loss: LossConfig) -> TrainConfig:
+    return replace(ftfnet(steps), model=GATED, loss=loss, policy_steps=min(100, steps // 20))
+
+
+PRESETS: dict[str, Callable[[int], TrainConfig]] = {"ftfnet": ftfnet, "dsn": dsn, "mgt-dsn": mgt_dsn}
+"""The presets by the name that the command line takes."""
