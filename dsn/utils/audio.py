@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import soundfile
@@ -67,9 +68,9 @@ class _Reader(soundfile.SoundFile):
         return False
 
 
-def _name(path: Path) -> str | bytes:
-    """The path for libsndfile, in bytes where names need not be UTF-8."""
-    return str(path) if sys.platform == "win32" else os.fsencode(path)
+def _name(path: Path) -> str:
+    """The path for libsndfile, in bytes where names need not be UTF-8, which soundfile takes but does not declare."""
+    return str(path) if sys.platform == "win32" else cast(str, os.fsencode(path))
 
 
 def _open(path: Path) -> soundfile.SoundFile:

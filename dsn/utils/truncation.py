@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -39,17 +40,15 @@ def check_whole(path: Path) -> None:
 
 def _chunks(stream: BinaryIO, start: int, sizes: int, order: Order) -> Iterator[tuple[bytes, int]]:
     """Name and size of each chunk, the stream standing at its content; `sizes` are the bytes of a size."""
-    place = start
+    place, whole = start, os.fstat(stream.fileno()).st_size
     for _ in range(CHUNKS):
-        stream.seek(place)
+        stream.seek(min(place, whole))
         head = stream.read(4 + sizes)
         if len(head) < 4 + sizes:
             return
         size = int.from_bytes(head[4:], order)
         yield head[:4], size
         place += 4 + sizes + size + (size % 2 if sizes == 4 else 0)
-        if place >= 2**63:
-            return
 
 
 def _known(start: int, size: int) -> int | None:
@@ -82,9 +81,9 @@ def _rf64(stream: BinaryIO) -> int | None:
 
 def _w64(stream: BinaryIO) -> int | None:
     """Chunks have names of 16 bytes, sizes that count their heads, and begin at multiples of 8."""
-    place = 40
+    place, whole = 40, os.fstat(stream.fileno()).st_size
     for _ in range(CHUNKS):
-        stream.seek(place)
+        stream.seek(min(place, whole))
         head = stream.read(24)
         size = int.from_bytes(head[16:], "little")
         if len(head) < 24 or not 24 <= size < 2**62:
