@@ -153,9 +153,27 @@ def originals(seed: int) -> dict[str, bytes]:
             wav = 0.1 * rng.standard_normal((rate // 4, channels))
             soundfile.write(Path(folder, name), wav, rate, subtype, format=container)
             data[name] = Path(folder, name).read_bytes()
+            data[name] = renumber(data[name]) if container == "OGG" else data[name]
     flac = data["16bit.flac"]
     data["unknown length.flac"] = flac[:21] + bytes([flac[21] & 0xF0]) + bytes(4) + flac[26:]
     return data
+
+
+def renumber(ogg: bytes) -> bytes:
+    """An Ogg file whose stream has the number 0, where libsndfile draws one from the clock; checksums made anew."""
+    pages = [b"OggS" + rest for rest in ogg.split(b"OggS")[1:]]
+    cleared = [page[:14] + bytes(4) + page[18:22] + bytes(4) + page[26:] for page in pages]
+    return b"".join(page[:22] + checksum(page).to_bytes(4, "little") + page[26:] for page in cleared)
+
+
+def checksum(page: bytes) -> int:
+    """The CRC-32 of Ogg."""
+    value = 0
+    for byte in page:
+        value ^= byte << 24
+        for _ in range(8):
+            value = (value << 1 ^ (0x04C11DB7 if value & 0x80000000 else 0)) & 0xFFFFFFFF
+    return value
 
 
 def make(number: int, seed: int, files: dict[str, bytes]) -> tuple[Case, bytes]:
@@ -213,14 +231,14 @@ def enhance(model: object, source: Path, target: Path) -> Outcome:
 class Worker:
     """A process that enhances files, started again after a crash or a hang."""
 
-    def __init__(self, limit: float) -> None:
-        self.limit = limit
+    def __init__(self, limit: float, serve: Callable[[Connection], None] = serve) -> None:
+        self.limit, self.serve = limit, serve
         self._start()
 
     def _start(self) -> None:
         context = get_context("spawn")
         self.connection, other = context.Pipe()
-        self.process = context.Process(target=serve, args=(other,), daemon=True)
+        self.process = context.Process(target=self.serve, args=(other,), daemon=True)
         self.process.start()
         other.close()
         self.connection.recv()

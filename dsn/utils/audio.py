@@ -36,6 +36,9 @@ CONTAINERS = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "NIST", "FLAC"
 LIMITS = {".wav": (1024, 4_000_000), ".flac": (8, 655_350), ".ogg": (255, 200_000)}
 """Most channels and highest rate in Hz of a kind of file; libsndfile crashes on Vorbis with more."""
 
+FLAC_STEP = 10
+"""Rates of FLAC above 65,535 Hz are multiples of this, as its header counts them."""
+
 LOWEST_RATE = 1000
 """Lowest sample rate in Hz that is taken for one; below it a header is damaged."""
 
@@ -276,6 +279,8 @@ def check_writable(path: Path, channels: int, sample_rate: int) -> None:
         raise ValueError(f"cannot write {path}: {extension} takes at most {most} channels, not {channels}; use .wav")
     if not 0 < sample_rate <= highest:
         raise ValueError(f"cannot write {path}: {extension} takes at most {highest} Hz, not {sample_rate}; resample it")
+    if extension == ".flac" and sample_rate > 65_535 and sample_rate % FLAC_STEP:
+        raise ValueError(f"cannot write {path}: above 65535 Hz .flac takes multiples of {FLAC_STEP}, not {sample_rate}")
 
 
 def to_int16(wav: Wav) -> NDArray[np.int16]:
