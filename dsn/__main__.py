@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 done except for some files, 2 not done (one line on stderr
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -54,8 +55,18 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _prepare_output() -> None:
+    """Let the output take any text: nothing is lost where it is closed, and names that it cannot show are escaped."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    _prepare_output()
     args = parser().parse_args(arguments)
     try:
         code = args.run(args)

@@ -55,8 +55,8 @@ def residual_db(enhanced: Wav, noisy: Wav) -> float:
 
 def gain_db(enhanced: Wav, clean: Wav) -> float:
     """Gain of the clean signal within the output, dB; at least -100."""
-    clean = clean.astype(np.float64)
-    return 20 * math.log10(max(1e-5, abs(float(enhanced @ clean) / float(clean @ clean))))
+    target = clean.astype(np.float64)
+    return 20 * math.log10(max(1e-5, abs(float(enhanced @ target) / float(target @ target))))
 
 
 def hard_row(enhance: Enhance, mixture: Mixture) -> Row:

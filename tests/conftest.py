@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import soundfile
 import torch
 
 from dsn.data import Corpus
+from dsn.utils import audio
 from tests.corpora import make_corpus
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,3 +44,20 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
     subprocess.run(build, check=True, cwd=ROOT, capture_output=True)
     return next(folder.glob("*.whl"))
+
+
+@pytest.fixture
+def fill_disk(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Makes the disk full for audio: libsndfile gives a number of its own, the system the reason."""
+
+    def fill() -> None:
+        def failing(_sound: soundfile.SoundFile, _data: object) -> None:
+            raise soundfile.LibsndfileError(2)
+
+        def full(_path: Path) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(soundfile.SoundFile, "write", failing)
+        monkeypatch.setattr(audio, "require_space", full)
+
+    return fill

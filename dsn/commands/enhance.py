@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 ABOUT = """Enhance noisy speech in files and folders.
 
-Takes .wav, .flac and .ogg of any sample rate and number of channels. A file keeps its name, sample rate, channels,
-length and level; folders keep their structure. Above 8 kHz the result is empty, because the models work at 16 kHz.
+Takes .wav, .flac, .ogg, .mp3, .aiff, .au, .caf, .opus and .w64 of any sample rate and number of channels. A file keeps
+its name, sample rate, channels, length and level, and folders keep their structure; .wav, .flac and .ogg keep their
+format, everything else becomes .wav. Above 8 kHz the result is empty, because the models work at 16 kHz.
 Prints for each file the activation ratio (share of open gates) and the cost in MMAC/s (million multiply-accumulates
 per second of audio and channel, STFT not counted). A file that cannot be enhanced is listed at the end, with exit
 code 1; the others are done all the same."""
@@ -28,14 +29,16 @@ enhance recordings interview.flac enhanced --model dsn
 enhance recordings enhanced_more --dial 2
 """
 
+LOST = "note: {source} comes back empty above {khz:g} kHz, which the model does not hear; so do others of its rate"
+
 HEADER = f"{'seconds':>9} {'channels':>8} {'activation':>10} {'MMAC/s':>8}  file"
 
 
 def add(commands: Any) -> None:
     """Describe the command."""
     parser = add_command(commands, "enhance", run, "enhance audio files and folders", ABOUT, EXAMPLES)
-    parser.add_argument("sources", metavar="IN", type=Path, nargs="+", help="noisy files and folders")
-    parser.add_argument("folder", metavar="OUT_FOLDER", type=Path, help="folder to write to; made if it is not there")
+    parser.add_argument("sources", metavar="IN", type=path, nargs="+", help="noisy files and folders")
+    parser.add_argument("folder", metavar="OUT_FOLDER", type=path, help="folder to write to; made if it is not there")
     add_model(parser)
     add_dial(parser)
     add_backend(parser)
@@ -55,15 +58,32 @@ def run(args: argparse.Namespace) -> int:
     print(HEADER)
     for source, target in tqdm(jobs, desc="Enhancing", unit="file"):
         try:
-            reports.append(enhance_file(model, source, target, args.dial))
-            tqdm.write(row(reports[-1], str(source)))
-        except (ValueError, OSError) as error:
+            report = enhance_file(model, source, target, args.dial)
+        except Exception as error:  # whatever is wrong with one file, the others are done
             if getattr(error, "errno", None) == errno.ENOSPC:
                 raise
-            failed[source] = reason(error)
+            failed[source] = _why(error)
             tqdm.write(f"{'failed':>9} {'':>28}  {source}")
+            continue
+        if math.isfinite(report.lost_above) and all(math.isinf(earlier.lost_above) for earlier in reports):
+            tqdm.write(LOST.format(source=source, khz=report.lost_above / 1000), file=sys.stderr)
+        reports.append(report)
+        tqdm.write(row(report, str(source)))
     _finish(reports, failed, args.folder)
     return 1 if failed else 0
+
+
+def path(text: str) -> Path:
+    """An argument that names a file or folder. Raises ArgumentTypeError if it is empty, as an unset variable is."""
+    if not text:
+        raise argparse.ArgumentTypeError("the name is empty; write . for the current folder")
+    return Path(text)
+
+
+def _why(error: Exception) -> str:
+    """What went wrong with a file, in one line; what nobody expected with the kind of its error."""
+    text = reason(error)
+    return text if text and isinstance(error, (ValueError, OSError)) else f"{type(error).__name__}: {text}"
 
 
 def row(report: Report, name: str) -> str:

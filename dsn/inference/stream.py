@@ -15,6 +15,9 @@ from .backends import Backend
 
 Array = np.ndarray
 
+LOUDEST = 1e4
+"""Largest magnitude of a sample, as in `dsn.utils.audio`: far larger ones overflow and stay in the state."""
+
 
 class StreamingEnhancer:
     """A model on a stream, or on several in step; each frame decides for itself which gates open.
@@ -97,8 +100,8 @@ class StreamingEnhancer:
     def push(self, samples: Array) -> Array:
         """Enhance what came in; the result has 0 or more whole hops, float32 (with torch, as precise as its weights).
 
-        Raises: ValueError for another shape, for integers, and for NaN or infinite samples; the stream then stands
-        where it stood.
+        Raises: ValueError for another shape, for integers, and for NaN, infinite or huge samples; the stream then
+        stands where it stood.
         """
         if self._ended:
             self.reset()
@@ -134,7 +137,10 @@ class StreamingEnhancer:
             raise ValueError(f"samples have shape {samples.shape}; {self.streams} streams take {wanted}")
         if not np.isfinite(samples).all():
             raise ValueError("samples have NaN or infinite values; leave them out or replace them")
-        return samples.reshape(self.streams, -1).astype(self.backend.dtype, copy=False)
+        samples = samples.reshape(self.streams, -1).astype(self.backend.dtype, copy=False)
+        if not np.abs(samples).max(initial=0) <= LOUDEST:
+            raise ValueError(f"samples are beyond {LOUDEST:g} times full scale; scale them to [-1, 1]")
+        return samples
 
     def _run(self, samples: Array) -> Array:
         if self._waiting.shape[1]:

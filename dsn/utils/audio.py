@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import errno
-import io
 import math
 import os
+import sys
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from .files import replacing
+from .files import replacing, require_space
 from .torchaudio_cpu import functional
+from .truncation import check_whole
 
 Wav = NDArray[np.float32]
 
@@ -24,11 +27,29 @@ SAMPLE_RATE = 16000
 EXTENSIONS = (".wav", ".flac", ".ogg")
 """Kinds of file that `audio_files` finds and `write` writes."""
 
+READABLE = (*EXTENSIONS, ".aif", ".aiff", ".au", ".caf", ".mp3", ".oga", ".opus", ".rf64", ".snd", ".w64")
+"""Kinds of file that `read` reads."""
+
+CONTAINERS = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "NIST", "FLAC", "OGG", "MP3")
+"""Formats of libsndfile behind these, and the NIST of TIMIT; the others have no mark by which to tell a whole file."""
+
+LIMITS = {".wav": (1024, 4_000_000), ".flac": (8, 655_350), ".ogg": (255, 200_000)}
+"""Most channels and highest rate in Hz of a kind of file; libsndfile crashes on Vorbis with more."""
+
+FLAC_STEP = 10
+"""Rates of FLAC above 65,535 Hz are multiples of this, as its header counts them."""
+
+LOWEST_RATE = 1000
+"""Lowest sample rate in Hz that is taken for one; below it a header is damaged."""
+
+LOUDEST = 1e4
+"""Largest magnitude of a sample, where full scale is 1."""
+
+LONGEST = 2**31
+"""Most samples of all channels of a file, 8 GiB in memory: 37 hours of 16 kHz."""
+
 MAX_FILTER = 50_000_000
 """Most taps of a resampling filter, about 0.4 GB while it is made; odd rates such as 44,101 Hz would take more."""
-
-PIPED = 0x7FFFF000
-"""Least size that a WAV header announces where its writer, piped, could not know it: SoX, arecord (2 GiB), ffmpeg."""
 
 FLOATS = ("FLOAT", "DOUBLE")
 """Sample formats that hold more than [-1, 1]."""
@@ -36,70 +57,110 @@ FLOATS = ("FLOAT", "DOUBLE")
 BLOCK = SAMPLE_RATE
 """Samples per channel that are encoded at once: libsndfile overflows its stack on long pieces of Ogg Vorbis."""
 
+READ_BLOCK = 2**20
+"""Samples of all channels that are decoded at once: memory grows with what a file holds, not with its header."""
+
+UNKNOWN = 2**63 - 1
+"""Samples that libsndfile gives a FLAC file whose encoder, piped, could not know their number."""
+
+
+class _Reader(soundfile.SoundFile):
+    """A file read from front to back: without a seek after each block, which fails where the length is not known."""
+
+    def seekable(self) -> bool:
+        return False
+
+
+def _name(path: Path) -> str:
+    """The path for libsndfile, in bytes where names need not be UTF-8, which soundfile takes but does not declare."""
+    return str(path) if sys.platform == "win32" else cast(str, os.fsencode(path))
+
 
 def _open(path: Path) -> soundfile.SoundFile:
     if not path.is_file():
+        if path.exists():
+            raise ValueError(f"{path} is no regular file; give the name of an audio file")
         raise FileNotFoundError(errno.ENOENT, f"no such audio file: {path}; check the path or the manifest")
     if path.stat().st_size == 0:
         raise ValueError(f"{path} is an empty file; record or download it again")
+    check_whole(path)
     try:
-        return soundfile.SoundFile(str(path))
-    except soundfile.LibsndfileError as error:
-        kinds = ", ".join(EXTENSIONS)
-        raise ValueError(f"{path} cannot be read as audio ({error}); convert it to one of {kinds}") from error
+        sound = _Reader(_name(path))
+    except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
+        text = str(error).rpartition("': ")[2]
+        kinds = ", ".join(READABLE)
+        raise ValueError(
+            f"{path} cannot be read as audio ({text or 'damaged'}); convert it to one of {kinds}"
+        ) from error
+    try:
+        _check_header(sound, path)
+    except ValueError:
+        sound.close()
+        raise
+    return sound
+
+
+def _check_header(sound: soundfile.SoundFile, path: Path) -> None:
+    """Raises ValueError for what a header may not promise."""
+    if sound.format not in CONTAINERS:
+        kinds = ", ".join(READABLE)
+        raise ValueError(f"{path} cannot be read as audio: it looks like {sound.format}; convert it to one of {kinds}")
+    if sound.samplerate < LOWEST_RATE:
+        raise ValueError(f"{path} has a sample rate of {sound.samplerate} Hz; below {LOWEST_RATE} Hz it is damaged")
 
 
 def _frames(sound: soundfile.SoundFile, start: int, stop: int | None, path: Path) -> Wav:
+    """Samples `start:stop`, shape (channels, L), decoded block by block."""
     total = int(sound.frames or 0)
-    stop = total if stop is None else stop
     if total == 0:
         raise ValueError(f"{path} holds no samples; record or download it again")
-    if not 0 <= start < stop <= total:
-        raise ValueError(f"{path} has {total} samples per channel; {start}:{stop} does not lie within")
+    wanted = total if stop is None else stop
+    if not 0 <= start < wanted <= total:
+        raise ValueError(f"{path} has {total} samples per channel; {start}:{wanted} does not lie within")
+    blocks: list[Wav] = []
+    got = 0
+    while start + got < wanted and (block := _block(sound, start, got, wanted, path)).size:
+        blocks.append(block)
+        got += len(block)
+        if got * sound.channels > LONGEST:
+            raise ValueError(f"{path} has more than {LONGEST} samples; cut it into parts")
+    if start + got < wanted and not (wanted == UNKNOWN and got):
+        promised = "an unknown number of" if total == UNKNOWN else str(total)
+        raise ValueError(f"{path} ends after {start + got} of {promised} samples; it is truncated")
+    return np.concatenate([block.T for block in blocks], axis=1)
+
+
+def _block(sound: soundfile.SoundFile, start: int, got: int, wanted: int, path: Path) -> Wav:
+    """The next samples (L, channels) after `got` from `start`; none at the end of the file."""
     try:
-        sound.seek(start)
-        wav = np.asarray(sound.read(stop - start, dtype="float32", always_2d=True), dtype=np.float32).T
+        if start and not got:
+            sound.seek(start)
+        size = min(max(READ_BLOCK // sound.channels, 1), wanted - start - got)
+        return np.asarray(sound.read(size, dtype="float32", always_2d=True), dtype=np.float32)
     except (soundfile.LibsndfileError, RuntimeError) as error:
-        raise ValueError(f"{path} is damaged near sample {start} ({error}); restore it from its source") from error
-    if wav.shape[1] != stop - start:
-        raise ValueError(f"{path} ends after {start + wav.shape[1]} of {total} samples; it is truncated")
-    return wav
+        text = str(error) or "its data cannot be decoded"
+        raise ValueError(f"{path} is damaged near sample {start + got} ({text}); restore it from its source") from error
 
 
-def _declared_bytes(path: Path) -> int | None:
-    """Size of the file, up to the end of its samples, that a WAV header announces; None where it announces none."""
-    with open(path, "rb") as stream:
-        if stream.read(4) != b"RIFF":
-            return None
-        stream.seek(12)
-        while len(head := stream.read(8)) == 8:
-            size = int.from_bytes(head[4:], "little")
-            if head[:4] == b"data":
-                return stream.tell() + size
-            stream.seek(size + size % 2, os.SEEK_CUR)
-    return None
-
-
-def _check_whole(path: Path) -> None:
-    """Catches the truncated WAV that libsndfile shortens without a word; its header still tells."""
-    declared = _declared_bytes(path) if path.suffix.lower() == ".wav" else None
-    streamed = declared is not None and declared >= PIPED
-    if declared is not None and not streamed and declared > path.stat().st_size:
-        raise ValueError(f"{path} is truncated: {path.stat().st_size} of {declared} bytes; restore it from its source")
+def check_samples(wav: Wav, name: str | Path) -> None:
+    """Raises ValueError for NaN, infinite or huge samples, which no recording has; `name` says whose they are."""
+    peak = max(float(wav.max(initial=0)), -float(wav.min(initial=0)))
+    if not math.isfinite(peak):
+        raise ValueError(f"{name} has NaN or infinite samples; export it again")
+    if peak > LOUDEST:
+        raise ValueError(f"{name} has samples of up to {peak:.1e}; scale it to [-1, 1], which is full scale")
 
 
 def read(path: str | Path, start: int = 0, stop: int | None = None) -> tuple[Wav, int]:
     """Samples `start:stop` of a file, shape (channels, L), and its sample rate in Hz.
 
-    Raises FileNotFoundError, or ValueError for a file that is empty, truncated, no audio or not finite,
-    and for a stretch outside the file.
+    Raises FileNotFoundError, or ValueError for a file that is empty, truncated, no audio, not finite, of a rate below
+    1 kHz or with samples of more than 10,000 times full scale, and for a stretch outside the file.
     """
     path = Path(path)
     with _open(path) as sound:
-        _check_whole(path)
         wav, sample_rate = _frames(sound, start, stop, path), sound.samplerate
-    if not np.isfinite(wav).all():
-        raise ValueError(f"{path} has NaN or infinite samples; export it again")
+    check_samples(wav, path)
     return np.ascontiguousarray(wav), sample_rate
 
 
@@ -128,9 +189,17 @@ def _resampled(path: Path, _modified: int) -> Wav:
 
 
 def length(path: str | Path) -> int:
-    """Samples per channel that `read_mono` gives for a whole file, from its header alone. Raises as `read`."""
+    """Samples per channel that `read_mono` gives for a whole file, from its header if that knows. Raises as `read`."""
+    path = Path(path)
+    with _open(path) as sound:
+        frames = _frames(sound, 0, None, path).shape[1] if sound.frames == UNKNOWN else sound.frames
+        return -(-frames * SAMPLE_RATE // sound.samplerate)
+
+
+def subtype(path: str | Path) -> str:
+    """The sample format of a file as libsndfile names it, such as "PCM_16". Raises as `read`."""
     with _open(Path(path)) as sound:
-        return -(-sound.frames * SAMPLE_RATE // sound.samplerate)
+        return sound.subtype
 
 
 def resample(wav: Wav, sample_rate: int, new_rate: int) -> Wav:
@@ -158,34 +227,60 @@ def resample(wav: Wav, sample_rate: int, new_rate: int) -> Wav:
 def write(path: str | Path, wav: Wav, sample_rate: int = SAMPLE_RATE) -> None:
     """Writes `wav`, shape (L,) or (channels, L), as 16-bit .wav or .flac, or as .ogg; whole or not at all.
 
-    Samples beyond [-1, 1] are clipped. Raises ValueError for no samples, NaN, a wrong shape or extension, and OSError
-    for a full disk.
+    Samples beyond [-1, 1] are clipped. Raises as `encode`.
     """
     path = Path(path)
+    encode(path, wav, sample_rate, "VORBIS" if path.suffix.lower() == ".ogg" else "PCM_16")
+
+
+def encode(path: Path, wav: Wav, sample_rate: int, sample_format: str) -> None:
+    """Writes `wav`, shape (L,) or (channels, L), in a sample format of libsndfile, such as "PCM_24".
+
+    Samples beyond [-1, 1] are clipped, except in "FLOAT" and "DOUBLE". libsndfile writes to the temporary file by
+    itself: through a Python stream it would swallow a Ctrl-C and go on with a hole. Raises ValueError for no samples,
+    NaN, a wrong shape, an extension that is none of ours, and a rate or channels that it cannot have, and OSError for
+    a full disk.
+    """
+    if wav.ndim not in (1, 2) or wav.size == 0:
+        raise ValueError(f"cannot write {path}: shape {wav.shape} is not (L,) or (channels, L) with samples")
+    wav = np.atleast_2d(wav)
+    check_writable(path, len(wav), sample_rate)
+    if not np.isfinite(wav).all():
+        raise ValueError(f"cannot write {path}: the signal has NaN or infinite samples")
+    with replacing(path) as temporary:
+        try:
+            _encode(temporary, wav, sample_rate, path.suffix[1:].upper(), sample_format)
+            with soundfile.SoundFile(_name(temporary)) as sound:
+                written = sound.frames, sound.channels
+        except (soundfile.LibsndfileError, AssertionError) as error:
+            require_space(temporary)
+            raise OSError(errno.EIO, f"{path} could not be written ({str(error) or 'incomplete'})") from error
+        if written != wav.T.shape:
+            require_space(temporary)
+            raise OSError(errno.EIO, f"{path} could not be written: {written} of {wav.T.shape} samples arrived")
+
+
+def _encode(path: Path, wav: Wav, sample_rate: int, kind: str, sample_format: str) -> None:
+    with soundfile.SoundFile(_name(path), "w", sample_rate, len(wav), sample_format, format=kind) as sound:
+        for start in range(0, wav.shape[1], BLOCK):
+            piece = wav[:, start : start + BLOCK]
+            if sample_format not in FLOATS:
+                piece = to_int16(piece) if sample_format == "PCM_16" else np.clip(piece, -1, 1)
+            sound.write(piece.T)
+
+
+def check_writable(path: Path, channels: int, sample_rate: int) -> None:
+    """Raises ValueError for an extension that is none of .wav, .flac and .ogg, and for what such a file cannot have."""
     extension = path.suffix.lower()
     if extension not in EXTENSIONS:
         raise ValueError(f"cannot write {path}: choose one of {', '.join(EXTENSIONS)}")
-    if wav.ndim not in (1, 2) or wav.size == 0:
-        raise ValueError(f"cannot write {path}: shape {wav.shape} is not (L,) or (channels, L) with samples")
-    if not np.isfinite(wav).all():
-        raise ValueError(f"cannot write {path}: the signal has NaN or infinite samples")
-    data = encode(np.atleast_2d(wav), sample_rate, extension, "VORBIS" if extension == ".ogg" else "PCM_16")
-    with replacing(path) as temporary:
-        temporary.write_bytes(data)
-
-
-def encode(wav: Wav, sample_rate: int, extension: str, subtype: str) -> memoryview:
-    """The bytes of a file with `wav`, shape (channels, L), in a sample format of libsndfile, such as "PCM_24".
-
-    Samples beyond [-1, 1] are clipped, except in "FLOAT" and "DOUBLE". Encoding in memory keeps a full disk an OSError
-    of ours, not an error code of libsndfile.
-    """
-    samples = to_int16(wav) if subtype == "PCM_16" else wav if subtype in FLOATS else np.clip(wav, -1, 1)
-    stream = io.BytesIO()
-    with soundfile.SoundFile(stream, "w", sample_rate, len(wav), subtype, format=extension[1:].upper()) as sound:
-        for start in range(0, wav.shape[1], BLOCK):
-            sound.write(samples[:, start : start + BLOCK].T)
-    return stream.getbuffer()
+    most, highest = LIMITS[extension]
+    if channels > most:
+        raise ValueError(f"cannot write {path}: {extension} takes at most {most} channels, not {channels}; use .wav")
+    if not 0 < sample_rate <= highest:
+        raise ValueError(f"cannot write {path}: {extension} takes at most {highest} Hz, not {sample_rate}; resample it")
+    if extension == ".flac" and sample_rate > 65_535 and sample_rate % FLAC_STEP:
+        raise ValueError(f"cannot write {path}: above 65535 Hz .flac takes multiples of {FLAC_STEP}, not {sample_rate}")
 
 
 def to_int16(wav: Wav) -> NDArray[np.int16]:
@@ -198,8 +293,8 @@ def from_int16(samples: NDArray[np.int16]) -> Wav:
     return samples.astype(np.float32) / np.float32(32768)
 
 
-def audio_files(folder: str | Path) -> list[Path]:
-    """All .wav, .flac and .ogg files below `folder`, sorted, without hidden ones.
+def audio_files(folder: str | Path, extensions: Sequence[str] = EXTENSIONS) -> list[Path]:
+    """All .wav, .flac and .ogg files below `folder`, or those with other extensions, sorted, without hidden ones.
 
     Hidden is what has a name, or lies in a folder with a name, that begins with a dot: macOS leaves such companions
     (`._a.wav`), and an interrupted `write` such temporaries. Raises ValueError if `folder` is no folder or has none.
@@ -207,8 +302,8 @@ def audio_files(folder: str | Path) -> list[Path]:
     folder = Path(folder)
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a folder")
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS and path.is_file())
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in extensions and path.is_file())
     found = [path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
     if not found:
-        raise ValueError(f"{folder} has no audio files ({', '.join(EXTENSIONS)})")
+        raise ValueError(f"{folder} has no audio files ({', '.join(extensions)})")
     return found

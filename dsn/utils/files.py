@@ -10,16 +10,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+NAME_MAX = 255
+"""Longest name of a file, in bytes, that common file systems take."""
+
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
     """A temporary neighbour of `path` to write to; it takes the name `path` once the block succeeds.
 
-    Raises OSError with a remedy when the disk is full; the file that stood at `path` is then unchanged.
+    Raises FileExistsError for a device, a pipe, a folder or anything else at `path` that is no regular file, and
+    OSError with a remedy when the disk is full; what stood at `path` is then unchanged.
     """
     path = Path(path)
+    check_replaceable(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}-{path.name}")
+    temporary = _temporary(path)
     try:
         yield temporary
         os.replace(temporary, path)
@@ -31,6 +36,28 @@ def replacing(path: str | Path) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_replaceable(path: Path) -> None:
+    """Raises FileExistsError if what is at `path` is no regular file, which a new file would put out of use."""
+    if os.path.lexists(path) and path.exists() and not path.is_file():
+        raise FileExistsError(errno.EEXIST, "exists and is no regular file; choose another name", str(path))
+
+
+def _temporary(path: Path) -> Path:
+    """A hidden neighbour with the extension of `path`, whose name is short enough wherever that of `path` is."""
+    name = f".{os.getpid()}-{path.name}"
+    if len(os.fsencode(name)) > NAME_MAX:
+        name = f".{os.getpid()}-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}{path.suffix[:8]}"
+    return path.with_name(name)
+
+
+def require_space(path: Path) -> None:
+    """Raises the OSError of the system if the file at `path` cannot grow, as on a full disk: libsndfile hides it."""
+    with open(path, "ab") as stream:
+        stream.write(b"\0" * 65536)
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def append(stream: BinaryIO, data: bytes) -> None:

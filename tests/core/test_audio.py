@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 import errno
+import os
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +14,7 @@ import pytest
 import soundfile
 import torch
 
-from dsn.utils import audio
+from dsn.utils import audio, files
 from dsn.utils.torchaudio_cpu import functional
 
 
@@ -37,16 +41,16 @@ def test_ogg_is_written_and_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_long_ogg_is_written_without_a_crash() -> None:
+def test_a_long_ogg_is_written_without_a_crash(tmp_path: Path) -> None:
     """In a process of its own: libsndfile overflows its stack on one long piece of Ogg Vorbis."""
     code = """
-import io, numpy, soundfile
-from dsn import audio
-data = audio.encode(numpy.zeros((2, 3_000_000), numpy.float32), 48000, ".ogg", "VORBIS")
-info = soundfile.info(io.BytesIO(data))
+import pathlib, sys, numpy, soundfile
+from dsn.utils import audio
+audio.encode(pathlib.Path(sys.argv[1]), numpy.zeros((2, 3_000_000), numpy.float32), 48000, "VORBIS")
+info = soundfile.info(sys.argv[1])
 assert (info.frames, info.channels, info.samplerate, info.subtype) == (3_000_000, 2, 48000, "VORBIS"), info
 """
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.ogg")], check=True, timeout=120)
 
 
 def test_write_clips_without_wrapping(tmp_path: Path) -> None:
@@ -159,17 +163,174 @@ def test_bad_files_are_named(tmp_path: Path) -> None:
         audio.read_mono(tmp_path / "nan.wav")
 
 
-@pytest.mark.parametrize("extension", [".wav", ".flac", ".ogg"])
-def test_truncated_files_are_refused(tmp_path: Path, extension: str) -> None:
-    path = tmp_path / f"cut{extension}"
-    audio.write(path, (np.random.default_rng(0).standard_normal(48000) * 0.1).astype(np.float32))
-    data = path.read_bytes()
-    path.write_bytes(data[: len(data) // 2])
-    with pytest.raises(ValueError, match=r"truncated|damaged|does not lie within|cannot be read"):
-        audio.read(path, 0, 48000)
-    if extension != ".ogg":  # an Ogg stream has no length of its own
-        with pytest.raises(ValueError, match=r"truncated|damaged"):
-            audio.read(path)
+CONTAINERS = {
+    "a.wav": ("WAV", "PCM_16"),
+    "extensible.wav": ("WAVEX", "PCM_24"),
+    "big.wav": ("RF64", "PCM_16"),
+    "a.rf64": ("RF64", "FLOAT"),
+    "a.w64": ("W64", "PCM_16"),
+    "a.aiff": ("AIFF", "PCM_16"),
+    "a.au": ("AU", "PCM_16"),
+    "a.caf": ("CAF", "PCM_16"),
+    "alac.caf": ("CAF", "ALAC_16"),
+    "sphere.wav": ("NIST", "PCM_16"),
+    "a.flac": ("FLAC", "PCM_16"),
+    "a.ogg": ("OGG", "VORBIS"),
+    "a.opus": ("OGG", "OPUS"),
+    "a.mp3": ("MP3", "MPEG_LAYER_III"),
+}
+
+
+def put(path: Path, samples: int = 48000, sample_rate: int = 16000, channels: int = 1) -> bytes:
+    """A file of noise in the container of its name; its bytes."""
+    kind, subtype = CONTAINERS[path.name]
+    wav = 0.1 * np.random.default_rng(0).standard_normal((samples, channels))
+    soundfile.write(path, wav, sample_rate, subtype, format=kind)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_truncated_files_are_refused(tmp_path: Path, name: str) -> None:
+    data = put(tmp_path / name)
+    assert audio.read(tmp_path / name)[0].shape == (1, 48000)
+    for size in (len(data) - 1, len(data) - 1000, len(data) // 2, 100):
+        (tmp_path / name).write_bytes(data[:size])
+        with pytest.raises(ValueError, match=r"truncated|damaged|does not lie within|cannot be read|no samples"):
+            audio.read(tmp_path / name)
+
+
+@pytest.mark.parametrize(("name", "at", "width"), [("a.au", 8, 4), ("a.aiff", 42, 4), ("big.wav", 28, 8)])
+def test_sizes_that_a_writer_could_not_know_are_no_truncation(tmp_path: Path, name: str, at: int, width: int) -> None:
+    data = bytearray(put(tmp_path / name))
+    assert int.from_bytes(data[at : at + width], "little" if name == "big.wav" else "big") in (96000, 96008)
+    data[at : at + width] = b"\xff" * 4 if name == "a.au" else b"\x7f" + b"\xff" * (width - 1)
+    (tmp_path / name).write_bytes(data)
+    assert audio.read(tmp_path / name)[0].shape[1] >= 47990
+
+
+def test_headers_that_run_in_circles_come_to_an_end(tmp_path: Path) -> None:
+    for magic in (b"RIFF", b"RF64", b"riff", b"FORM", b"caff", b"NIST", b".snd", b"OggS", b"fLaC"):
+        (tmp_path / "a.wav").write_bytes(magic + bytes(2_000_000))
+        with pytest.raises(ValueError, match="cannot be read|truncated|no samples"):
+            audio.read(tmp_path / "a.wav")
+
+
+def count_of(data: bytearray, samples: int) -> bytearray:
+    """FLAC with another number of samples in its header, 0 for unknown."""
+    packed = int.from_bytes(data[18:26], "big") >> 36 << 36 | samples
+    return data[:18] + packed.to_bytes(8, "big") + data[26:]
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_flac_of_unknown_length_is_read_to_its_end(tmp_path: Path, channels: int) -> None:
+    path = tmp_path / "a.flac"
+    data = put(path, 2_500_000, channels=channels)
+    whole = audio.read(path)[0]
+    path.write_bytes(count_of(bytearray(data), 0))
+    np.testing.assert_array_equal(audio.read(path)[0], whole)
+    np.testing.assert_array_equal(audio.read(path, 100_000, 2_000_000)[0], whole[:, 100_000:2_000_000])
+    assert audio.length(path) == 2_500_000
+    path.write_bytes(count_of(bytearray(data[: len(data) // 2]), 0))
+    with pytest.raises(ValueError, match="damaged|truncated"):
+        audio.read(path)
+
+
+def test_memory_follows_the_file_and_not_its_header(tmp_path: Path) -> None:
+    path = tmp_path / "a.flac"
+    path.write_bytes(count_of(bytearray(put(path)), 2**36 - 1))  # 256 GiB
+    with pytest.raises(ValueError, match="ends after 48000 of 68719476735 samples|damaged"):
+        audio.read(path)
+
+
+def test_rates_below_1_khz_are_damage(tmp_path: Path) -> None:
+    for sample_rate in (1, 999):
+        put(tmp_path / "a.wav", 100, sample_rate)
+        for reader in (audio.read, audio.read_mono, audio.length):
+            with pytest.raises(ValueError, match=f"sample rate of {sample_rate} Hz"):
+                reader(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize(("peak", "subtype"), [(1e38, "FLOAT"), (-2e4, "FLOAT"), (1e300, "DOUBLE")])
+def test_huge_samples_are_refused(tmp_path: Path, peak: float, subtype: str) -> None:
+    soundfile.write(tmp_path / "a.wav", np.array([0.0, peak]), 16000, subtype)
+    with pytest.raises(ValueError, match=r"scale it to \[-1, 1\]|infinite"):
+        audio.read(tmp_path / "a.wav")
+    soundfile.write(tmp_path / "a.wav", np.array([0.0, 9e3]), 16000, "FLOAT")
+    assert audio.read(tmp_path / "a.wav")[0].max() == 9e3
+
+
+@pytest.mark.parametrize(
+    ("name", "sample_rate", "channels"),
+    [
+        ("a.ogg", 384_000, 1),
+        ("a.ogg", 48000, 256),
+        ("a.flac", 768_000, 1),
+        ("a.flac", 65_537, 1),
+        ("a.flac", 48000, 9),
+        ("a.wav", 8000, 1025),
+    ],
+)
+def test_formats_have_limits(tmp_path: Path, name: str, sample_rate: int, channels: int) -> None:
+    """In Ogg they are what libsndfile crashes on."""
+    with pytest.raises(ValueError, match="takes at most|takes multiples"):
+        audio.write(tmp_path / name, np.zeros((channels, 1000), np.float32), sample_rate)
+    assert not list(tmp_path.iterdir())
+
+
+def test_names_may_be_long_and_of_any_bytes(tmp_path: Path) -> None:
+    for name in ("x" * 251 + ".wav", "ü" * 123 + ".flac", os.fsdecode(b"caf\xe9.ogg")):
+        audio.write(tmp_path / name, tone())
+        assert audio.length(tmp_path / name) == 8000
+        assert [path.name for path in tmp_path.iterdir()] == [name]
+        (tmp_path / name).unlink()
+
+
+def test_only_regular_files_are_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo.wav")
+    (tmp_path / "link.wav").symlink_to("/dev/null")
+    (tmp_path / "folder.wav").mkdir()
+    for name in ("fifo.wav", "link.wav", "folder.wav"):
+        with pytest.raises(FileExistsError, match="no regular file"):
+            audio.write(tmp_path / name, tone())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fifo.wav", "folder.wav", "link.wav"]
+    with pytest.raises(ValueError, match="no regular file"):
+        audio.read(tmp_path / "fifo.wav")
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg"])
+def test_interrupts_never_publish_a_damaged_file(tmp_path: Path, name: str) -> None:
+    """Ctrl-C at any moment of encoding is an interrupt, and what stands at the name is whole or not there."""
+    wav = (0.1 * np.random.default_rng(0).standard_normal((2, 300_000))).astype(np.float32)
+    start = time.perf_counter()
+    audio.write(tmp_path / name, wav)
+    took = time.perf_counter() - start
+    interrupts = 0
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        for moment in np.random.default_rng(1).uniform(0.01, 0.9, 20):
+            (tmp_path / name).unlink(missing_ok=True)
+            signal.setitimer(signal.ITIMER_REAL, moment * took)
+            try:
+                audio.write(tmp_path / name, wav)
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            except KeyboardInterrupt:
+                interrupts += 1
+            assert [path.name for path in tmp_path.iterdir()] in ([], [name])
+            assert not (tmp_path / name).exists() or audio.read(tmp_path / name)[0].shape == wav.shape
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert interrupts >= 3
+
+
+def test_what_did_not_arrive_is_not_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The length is read back: whatever libsndfile keeps to itself, a file with a hole gets no name."""
+    write = soundfile.SoundFile.write
+    monkeypatch.setattr(soundfile.SoundFile, "write", lambda sound, data: write(sound, data[:-7]))
+    for name in ("a.wav", "a.flac", "a.ogg"):
+        with pytest.raises(OSError, match="could not be written"):
+            audio.write(tmp_path / name, tone())
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_wav_with_other_chunks_is_whole(tmp_path: Path) -> None:
@@ -205,18 +366,39 @@ def test_write_refuses_what_it_cannot_write(tmp_path: Path, wav: audio.Wav, name
     assert not list(tmp_path.iterdir())
 
 
-def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_the_old_file(tmp_path: Path, fill_disk: Callable[[], None]) -> None:
     audio.write(tmp_path / "a.wav", tone())
     before = (tmp_path / "a.wav").read_bytes()
-
-    def full(self: Path, data: bytes) -> int:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(Path, "write_bytes", full)
+    fill_disk()
     with pytest.raises(OSError, match="disk is full"):
         audio.write(tmp_path / "a.wav", tone(0.1))
     assert (tmp_path / "a.wav").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
+
+
+@pytest.mark.slow
+def test_a_limit_of_the_system_is_an_error(tmp_path: Path) -> None:
+    """As on a full disk libsndfile only tells that something went wrong; the system is asked for the reason."""
+    code = """
+import pathlib, resource, signal, sys, numpy
+from dsn.utils import audio
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+for name in ("a.wav", "a.flac", "a.ogg"):
+    try:
+        audio.write(pathlib.Path(sys.argv[1]) / name, 0.1 * numpy.random.randn(500_000).astype("float32"))
+    except OSError as error:
+        print(error)
+"""
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert result.stdout == 3 * "[Errno 27] File too large\n" and not list(tmp_path.iterdir())
+
+
+def test_a_full_device_is_told() -> None:
+    with pytest.raises(OSError, match="No space left") as caught:
+        files.require_space(Path("/dev/full"))
+    assert caught.value.errno == errno.ENOSPC
 
 
 def test_hidden_files_are_no_audio_files(tmp_path: Path) -> None:

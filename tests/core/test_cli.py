@@ -1,8 +1,10 @@
 import errno
 import json
 import math
+import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from dsn.evaluation import metrics
 from dsn.inference import backends
 from dsn.model import DSN
 from dsn.utils import audio
+from tests.conftest import ROOT
 from tests.core.test_parallel import Deadly
 from tests.corpora import speechlike
 
@@ -238,14 +241,82 @@ def test_enhance_overwrites_only_when_told(
 
 
 def test_enhance_stops_when_the_disk_is_full(
-    noisy: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    noisy: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], fill_disk: Callable[[], None]
 ) -> None:
-    def full(_path: Path, _data: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(Path, "write_bytes", full)
+    fill_disk()
     assert "the disk is full" in refused(capsys, "enhance", noisy, tmp_path / "out", "--model", model)
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_enhance_takes_any_error_for_that_of_the_file(
+    noisy: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = audio.read
+    raised: list[BaseException] = [MemoryError(), KeyError("odd"), RuntimeError("not enough\n memory")]
+
+    def failing(path: Path) -> Any:
+        if path.name == "a.wav":
+            raise raised[0]
+        return read(path)
+
+    monkeypatch.setattr(audio, "read", failing)
+    for line in ("MemoryError:", "KeyError: 'odd'", "RuntimeError: not enough memory"):
+        out = tmp_path / raised[0].__class__.__name__
+        assert call("enhance", noisy, out, "--model", model) == 1
+        assert capsys.readouterr().err.splitlines()[-1].startswith(f"  {noisy / 'a.wav'}: {line}")
+        assert [path.name for path in out.rglob("*.*")] == ["b.flac"]
+        raised.pop(0)
+    raised = [KeyboardInterrupt()]
+    assert call("enhance", noisy, tmp_path / "out", "--model", model) == 130
+
+
+def test_enhance_says_once_what_is_lost(
+    noisy: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("enhance", noisy, tmp_path / "out", "--model", model) == 0
+    assert "empty above" not in capsys.readouterr().err
+    for name in ("c.wav", "d.flac"):
+        soundfile.write(noisy / name, np.full(4000, 0.1), 48000)
+    assert call("enhance", noisy, tmp_path / "all", "--model", model) == 0
+    assert capsys.readouterr().err.count("c.wav comes back empty above 8 kHz") == 1
+
+
+def test_enhance_refuses_an_empty_name(
+    noisy: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of an unset variable; it would be the current folder with all that is in it."""
+    monkeypatch.chdir(noisy)
+    assert "name is empty" in refused(capsys, "enhance", "", tmp_path / "out", "--model", model)
+    assert "name is empty" in refused(capsys, "enhance", noisy, "", "--model", model)
+    assert not (tmp_path / "out").exists()
+
+
+def test_enhance_keeps_devices(noisy: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "out").mkdir()
+    os.mkfifo(tmp_path / "out" / "a.wav")
+    arguments = ("enhance", noisy, tmp_path / "out", "--model", model, "--overwrite")
+    assert "is no regular file" in refused(capsys, *arguments)
+    assert (tmp_path / "out" / "a.wav").is_fifo() and len(list((tmp_path / "out").iterdir())) == 1
+
+
+@pytest.mark.slow
+def test_enhance_with_outputs_that_show_little(noisy: Path, model: Path, tmp_path: Path) -> None:
+    """Names that stdout cannot show or that are no UTF-8, a stdout that is closed and one that nobody reads."""
+    (noisy / "a.wav").rename(noisy / "größe.wav")
+    (noisy / "street" / "b.flac").rename(noisy / "street" / os.fsdecode(b"caf\xe9.flac"))
+    command = f"exec {sys.executable} -m dsn enhance {noisy} {tmp_path}/$0 --model {model}"
+    ways = {"shown": "", "closed": ">&-", "all": ">&- 2>&-"}
+    for out, way in ways.items():
+        environment = os.environ | {"PYTHONIOENCODING": "ascii:strict"}
+        run = ["bash", "-c", f"{command} {way}", out]
+        result = subprocess.run(run, capture_output=True, env=environment, cwd=ROOT, timeout=120, check=False)
+        assert result.returncode == 0 and b"Traceback" not in result.stderr, result.stderr
+        assert len(list((tmp_path / out).rglob("*.*"))) == 2
+        assert (b"gr\\xf6\\xdfe.wav" in result.stdout) == (b"caf\\udce9.flac" in result.stdout) == (out == "shown")
+    unread = subprocess.run(
+        ["bash", "-c", f"({command}; echo $? >&2) | true", "unread"], capture_output=True, cwd=ROOT, check=False
+    )
+    assert b"Traceback" not in unread.stderr and b"Exception ignored" not in unread.stderr, unread.stderr
 
 
 # evaluate

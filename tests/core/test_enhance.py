@@ -1,5 +1,7 @@
 import errno
 import math
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -166,7 +168,7 @@ def bad_files(folder: Path) -> dict[str, Path]:
     put(folder / "no samples.wav", np.zeros((1, 0), np.float32))
     put(folder / "nan.wav", nan, subtype="FLOAT")
     put(folder / "odd rate.wav", tone(100), 44101)
-    put(folder / "a.aiff", tone(100))
+    put(folder / "a.voc", tone(100))
     (folder / "whole.wav").unlink()
     return {path.name: path for path in folder.iterdir()}
 
@@ -180,7 +182,7 @@ def bad_files(folder: Path) -> dict[str, Path]:
         ("no samples.wav", "no samples"),
         ("nan.wav", "NaN"),
         ("odd rate.wav", "44101 to 16000 Hz"),
-        ("a.aiff", "convert"),
+        ("a.voc", "convert"),
     ],
 )
 def test_bad_files(model: DSN, tmp_path: Path, name: str, message: str) -> None:
@@ -190,18 +192,110 @@ def test_bad_files(model: DSN, tmp_path: Path, name: str, message: str) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_full_disk_leaves_the_old_file(model: DSN, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_leaves_the_old_file(model: DSN, tmp_path: Path, fill_disk: Callable[[], None]) -> None:
     source = put(tmp_path / "a.wav", tone(4000))
     (tmp_path / "b.wav").write_text("old")
-
-    def full(_path: Path, _data: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(Path, "write_bytes", full)
+    fill_disk()
     with pytest.raises(OSError, match="the disk is full") as caught:
         enhance_file(model, source, tmp_path / "b.wav")
     assert caught.value.errno == errno.ENOSPC
     assert (tmp_path / "b.wav").read_text() == "old" and len(list(tmp_path.iterdir())) == 2
+
+
+class Broken(Passing):
+    """Gives NaN or infinity where the network would, as with damaged weights."""
+
+    value = math.nan
+
+    def enhance(self, wav: torch.Tensor, dial: float = 0.0, skip: bool = False, chunk: int = 1024) -> Enhanced:
+        enhanced = super().enhance(wav, dial, skip, chunk)
+        enhanced.wav[0, 7] = self.value
+        return enhanced
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_result_with_nan_is_no_silence(model: DSN, tmp_path: Path, value: float) -> None:
+    broken = Broken(model.config).eval()
+    broken.value = value
+    with pytest.raises(ValueError, match="result has NaN or infinite samples; check its weights"):
+        enhance_file(broken, put(tmp_path / "a.wav", tone(4000)), tmp_path / "b.wav")
+    assert not (tmp_path / "b.wav").exists()
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, 1e38])
+def test_signals_of_no_recording_are_refused(model: DSN, value: float) -> None:
+    wav = tone(4000)
+    wav[0, 7] = value
+    with pytest.raises(ValueError, match="NaN or infinite|scale it"):
+        enhance_wav(model, wav, 16000)
+
+
+@pytest.mark.parametrize("sample_rate, hz", [(8000, math.inf), (16000, math.inf), (48000, 8000)])
+def test_what_is_lost_is_reported(model: DSN, sample_rate: int, hz: float) -> None:
+    assert enhance_wav(model, tone(4000), sample_rate)[1].lost_above == hz
+
+
+@pytest.mark.parametrize(
+    "name, kind, given, kept",
+    [
+        ("a.aiff", "AIFF", "PCM_24", "PCM_24"),
+        ("a.au", "AU", "PCM_16", "PCM_16"),
+        ("a.caf", "CAF", "FLOAT", "FLOAT"),
+        ("a.w64", "W64", "PCM_32", "PCM_32"),
+        ("a.mp3", "MP3", "MPEG_LAYER_III", "PCM_16"),
+        ("a.opus", "OGG", "OPUS", "PCM_16"),
+    ],
+)
+def test_what_is_only_read_becomes_wav(
+    passing: DSN, tmp_path: Path, name: str, kind: str, given: str, kept: str
+) -> None:
+    (tmp_path / "in").mkdir()
+    soundfile.write(tmp_path / "in" / name, tone(9600, 48000, 2).T, 48000, given, format=kind)
+    (job,) = plan([tmp_path / "in"], tmp_path / "out")
+    assert job == Job(tmp_path / "in" / name, tmp_path / "out" / "a.wav")
+    enhance_file(passing, *job)
+    info = soundfile.info(job.target)
+    assert (info.format, info.subtype, info.samplerate, info.channels) == ("WAV", kept, 48000, 2)
+    assert np.abs(audio.read(job.target)[0] - tone(9600, 48000, 2)).max() < 0.05 and info.frames == 9600
+
+
+@pytest.mark.parametrize("sample_rate, channels", [(384_000, 1), (16000, 256)])
+def test_a_wav_that_is_named_ogg_cannot_crash(model: DSN, tmp_path: Path, sample_rate: int, channels: int) -> None:
+    wav = tone(1000, sample_rate, channels)
+    soundfile.write(tmp_path / "a.ogg", wav.T, sample_rate, "PCM_16", format="WAV")
+    with pytest.raises(ValueError, match="takes at most"):
+        enhance_file(model, tmp_path / "a.ogg", tmp_path / "out" / "a.ogg")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_plan_refuses_what_is_no_regular_file(tmp_path: Path, overwrite: bool) -> None:
+    source = put(tmp_path / "a.wav", tone(10))
+    (tmp_path / "out").mkdir()
+    os.mkfifo(tmp_path / "out" / "a.wav")
+    with pytest.raises(FileExistsError, match="no regular file"):
+        plan([source], tmp_path / "out", overwrite)
+    (tmp_path / "out" / "a.wav").unlink()
+    (tmp_path / "out" / "a.wav").symlink_to("/dev/null")
+    with pytest.raises(FileExistsError, match="no regular file"):
+        plan([source], tmp_path / "out", overwrite)
+
+
+def test_plan_refuses_an_empty_name(tmp_path: Path) -> None:
+    for sources, folder in (([""], tmp_path), ([tmp_path], "")):
+        with pytest.raises(ValueError, match="is empty"):
+            plan(sources, folder)
+
+
+def test_plan_with_links_in_a_circle(tmp_path: Path) -> None:
+    """They are no files of a folder, and an error where they are asked for."""
+    source = put(tmp_path / "in" / "a.wav", tone(10))
+    (tmp_path / "in" / "around").symlink_to(tmp_path / "in")
+    (tmp_path / "in" / "loop.wav").symlink_to(tmp_path / "in" / "loop.wav")
+    assert plan([tmp_path / "in"], tmp_path / "out") == [Job(source, tmp_path / "out" / "a.wav")]
+    for sources, folder in (([tmp_path / "in" / "loop.wav"], "out"), ([tmp_path / "in"], "in/loop.wav")):
+        with pytest.raises(OSError, match="circle|no such file"):
+            plan(sources, tmp_path / folder)
 
 
 def test_plan_keeps_structure(tmp_path: Path) -> None:
