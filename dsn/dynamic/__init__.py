@@ -5,8 +5,8 @@ made of its static inputs and static outputs, and its dynamic outputs are 0. `ga
 a layer without a gate is an ordinary layer. Which groups, heads and channels are static is our choice; the paper
 states that the four structures exist.
 
-Every layer has two executions of the same weights: dense (`skip=False`) computes everything and masks, for training;
-`skip=True` computes only what the gates ask for.
+Every layer has two executions of the same weights: dense (the default) computes everything and masks, for training;
+`skip_closed=True` computes only what the gates ask for.
 
 A gate's gradient in frame t is what opening does to that frame: the output with the gate open minus the output with it
 closed, whichever it is now. In dense execution that derivative is exact for every layer alone, for GRU and fully

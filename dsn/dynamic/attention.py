@@ -51,17 +51,17 @@ class DynamicAttention(nn.Module):
         self.running = running and axis == "time"
 
     def forward(
-        self, x: Tensor, state: AttentionState | None = None, gate: Tensor | None = None, skip: bool = False
+        self, x: Tensor, state: AttentionState | None = None, gate: Tensor | None = None, skip_closed: bool = False
     ) -> tuple[Tensor, AttentionState | None]:
         """Attend along the layer's axis."""
         check_gate(gate, *x.shape[:2])
         if self.axis == "time":
-            return self._along_time(x, state, gate, skip)
-        return self._along_frequency(x, gate, skip), None
+            return self._along_time(x, state, gate, skip_closed)
+        return self._along_frequency(x, gate, skip_closed), None
 
-    def _project(self, x: Tensor, gate: Tensor | None, skip: bool) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries, keys and values (N, F, C) of frames x (N, F, C); with `skip` 0 for closed dynamic heads."""
-        if gate is None or not skip:
+    def _project(self, x: Tensor, gate: Tensor | None, skip_closed: bool) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values (N, F, C) of frames x (N, F, C); with `skip_closed` 0 for closed dynamic heads."""
+        if gate is None or not skip_closed:
             q, k, v = self.qkv(x).chunk(3, dim=-1)
             return q, k, v
         y = run_by_gate(x, gate, self._qkv_by_part, self._qkv_static, -2)
@@ -80,9 +80,9 @@ class DynamicAttention(nn.Module):
         parts = nn.functional.linear(x, weight, bias).split(sizes, dim=-1)
         return torch.stack([pad_to(part, self.out.in_features, -1) for part in parts], dim=-1)
 
-    def _join(self, y: Tensor, gate: Tensor | None, skip: bool) -> Tensor:
-        """Output projection; with `skip` closed frames read the static heads only."""
-        if gate is None or not skip:
+    def _join(self, y: Tensor, gate: Tensor | None, skip_closed: bool) -> Tensor:
+        """Output projection; with `skip_closed` closed frames read the static heads only."""
+        if gate is None or not skip_closed:
             return self.out(y)
         return run_by_gate(y, gate, self.out, self._out_static, -1)
 
@@ -101,19 +101,19 @@ class DynamicAttention(nn.Module):
         y = nn.functional.scaled_dot_product_attention(self._heads(q), self._heads(k), self._heads(v), attn_mask=mask)
         return y.transpose(-2, -3).flatten(-2)
 
-    def _along_frequency(self, x: Tensor, gate: Tensor | None, skip: bool) -> Tensor:
-        if not skip and fused.serves(x, self.head_size):
+    def _along_frequency(self, x: Tensor, gate: Tensor | None, skip_closed: bool) -> Tensor:
+        if not skip_closed and fused.serves(x, self.head_size):
             y = fused.attention(self.qkv(x), self.heads)
             return self.out(y if gate is None else self._mask(y, gate[..., None, None]))
         each, rows = x.flatten(0, 1), None if gate is None else gate.flatten()
-        q, k, v = self._project(each, rows, skip)
+        q, k, v = self._project(each, rows, skip_closed)
         if rows is None:
             y = self._attend(q, k, v)
-        elif skip:
+        elif skip_closed:
             y = run_by_gate(torch.stack([q, k, v], dim=1), rows, self._attend_all, self._attend_static, -1)
         else:
             y = self._mask(self._attend(q, k, v), rows[:, None, None])
-        return self._join(y, rows, skip).unflatten(0, x.shape[:2])
+        return self._join(y, rows, skip_closed).unflatten(0, x.shape[:2])
 
     def _attend_all(self, qkv: Tensor) -> Tensor:
         return self._attend(qkv[:, 0], qkv[:, 1], qkv[:, 2])
@@ -128,13 +128,13 @@ class DynamicAttention(nn.Module):
         return AttentionState(nothing, nothing, x.new_zeros(batch, self.past), x.new_zeros(batch, self.past))
 
     def _along_time(
-        self, x: Tensor, state: AttentionState | None, gate: Tensor | None, skip: bool
+        self, x: Tensor, state: AttentionState | None, gate: Tensor | None, skip_closed: bool
     ) -> tuple[Tensor, AttentionState]:
         size = x.shape[:2]
-        if state is None and not skip and fused.serves(x, self.head_size):
+        if state is None and not skip_closed and fused.serves(x, self.head_size):
             return self._fused_along_time(x, gate)
         state = self.empty_state(x) if state is None else state
-        q, k, v = self._project(x.flatten(0, 1), None if gate is None else gate.flatten(), skip)
+        q, k, v = self._project(x.flatten(0, 1), None if gate is None else gate.flatten(), skip_closed)
         ones = x.new_ones(size)
         left = ones if gate is None or self.running else gate.detach()
         seen = AttentionState(
@@ -144,8 +144,8 @@ class DynamicAttention(nn.Module):
             torch.cat([state.open, left], dim=1),
         )
         q = q.unflatten(0, size)
-        y = self._by_window(q, seen, gate) if skip else self._by_chunk(q, seen, gate)
-        y = self._join(y.flatten(0, 1), None if gate is None else gate.flatten(), skip).unflatten(0, size)
+        y = self._by_window(q, seen, gate) if skip_closed else self._by_chunk(q, seen, gate)
+        y = self._join(y.flatten(0, 1), None if gate is None else gate.flatten(), skip_closed).unflatten(0, size)
         return y, self._last(seen)
 
     def _fused_along_time(self, x: Tensor, gate: Tensor | None) -> tuple[Tensor, AttentionState]:

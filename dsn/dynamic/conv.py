@@ -47,14 +47,14 @@ class DynamicConv(nn.Module):
         return nn.Conv2d(inputs, self.outputs, (1, self.kernel[1]), (1, self.stride))
 
     def forward(
-        self, x: Tensor, state: Tensor | None = None, gate: Tensor | None = None, skip: bool = False
+        self, x: Tensor, state: Tensor | None = None, gate: Tensor | None = None, skip_closed: bool = False
     ) -> tuple[Tensor, Tensor]:
         """Convolve every frame with its past."""
         check_gate(gate, x.shape[0], x.shape[2])
-        if state is None and gate is None and not skip and self._fits and fused.serves(x, 1):
+        if state is None and gate is None and not skip_closed and self._fits and fused.serves(x, 1):
             return self._fused(x), x[:, :, 1 - self.kernel[0] :]
         joined = self._joined(x, state)
-        y = self._skip(joined, gate) if skip else self._dense(joined, gate)
+        y = self._skip(joined, gate) if skip_closed else self._dense(joined, gate)
         return y, joined[:, :, x.shape[2] :]
 
     def branches(self, left: Tensor, now: Branches, state: Tensor | None = None) -> tuple[Branches, Tensor]:
@@ -207,12 +207,12 @@ class DynamicDepthwise(nn.Module):
         self.conv = nn.Conv2d(channels, channels, 1, groups=channels)
         self.channels, self.static = channels, static
 
-    def forward(self, x: Tensor, gate: Tensor | None = None, skip: bool = False) -> Tensor:
+    def forward(self, x: Tensor, gate: Tensor | None = None, skip_closed: bool = False) -> Tensor:
         """Scale every channel."""
         check_gate(gate, x.shape[0], x.shape[2])
         if gate is None:
-            return self.conv(x) if skip else self._scale(x)
-        if skip:
+            return self.conv(x) if skip_closed else self._scale(x)
+        if skip_closed:
             each = x.transpose(1, 2).flatten(0, 1)[:, :, None]
             y = run_by_gate(each, gate.flatten(), self.conv, self._static, 1)
             return y[:, :, 0].unflatten(0, gate.shape).transpose(1, 2)

@@ -18,8 +18,9 @@ from tqdm.auto import tqdm
 from .. import config, kernels, weights
 from ..losses import level_gain, quality_loss, ratio_loss, target_ratio
 from ..model import DSN, Enhanced
-from ..policy import activation_ratio, hard_gate, random_gate, slimmable_gate
+from ..policy import activation_ratio, hard_gate
 from ..utils.files import replacing
+from .blind_gates import random_gate, slimmable_gate
 from .distillation import Taught
 from .optim import Mixtures, batch_indices, gumbel_noise, optimisers, update
 from .policy_training import pretrain, set_dial_unit

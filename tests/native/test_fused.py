@@ -134,7 +134,7 @@ def test_everything_else_stays_with_torch(reason, calls, monkeypatch):
         monkeypatch.setattr(kernels, "available", lambda: False)
     with torch.set_grad_enabled(reason != "no gradient"):
         for layer in (gru, attention):
-            layer(x, gate=gate, skip=reason == "skip")
+            layer(x, gate=gate, skip_closed=reason == "skip")
     assert calls == []
 
 
