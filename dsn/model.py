@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from . import config
-from .backbones import NetworkState, build
+from .ftfnet import NetworkState
 from .macs import MacRow, MacTable
+from .other_backbones import build
 from .policy import Policy, hard_gate, sample_gate
 from .stft import analyse, as_batch, compress, synthesise
 
@@ -73,7 +74,7 @@ class DSN(nn.Module):
         state: State | None = None,
         gate: Tensor | None = None,
         dial: float = 0.0,
-        skip: bool = False,
+        skip_closed: bool = False,
         tau: float = 1.0,
         noise: float = 1.0,
     ) -> tuple[Enhanced, State]:
@@ -87,18 +88,18 @@ class DSN(nn.Module):
             gate = self._given(gate, wav)
         else:
             gate = sample_gate(logits, tau, noise) if self.training else hard_gate(logits, dial)
-        feats, network = self.network(self._features(spec), network, self._stage_gates(gate), skip)
+        feats, network = self.network(self._features(spec), network, self._stage_gates(gate), skip_closed)
         enhanced, synthesis = synthesise(compress(self._masked(feats, spec), 1 / exponent), n_fft, synthesis)
         return Enhanced(enhanced, gate, logits), State(analysis, policy, network, synthesis)
 
     def enhance(
-        self, wav: Tensor, dial: float = 0.0, skip: bool = False, chunk: int = 1024, gate: Gates | None = None
+        self, wav: Tensor, dial: float = 0.0, skip_closed: bool = False, chunk: int = 1024, gate: Gates | None = None
     ) -> Enhanced:
         """Whole signals (B, L) or (L,), latency trimmed, `chunk` frames at a time.
 
         The gates have one frame more than the signal has hops, since the last hop comes out one frame late. A given
         `gate` overrules the policy: (B, T, n_gates), or a function from that shape to the gates, such as
-        `functools.partial(dsn.policy.random_gate, ratio=0.4)`.
+        `functools.partial(dsn.training.blind_gates.random_gate, ratio=0.4)`.
         Raises: ValueError in training mode, for a signal of integers, of another shape, empty, or with NaN or infinite
         samples, and for gates of another shape.
         """
@@ -111,7 +112,7 @@ class DSN(nn.Module):
         pieces, state = [], None
         with torch.no_grad():
             for part, given in zip(parts, gates, strict=True):
-                piece, state = self(part, state, given, dial, skip)
+                piece, state = self(part, state, given, dial, skip_closed)
                 pieces.append(piece)
         whole = Enhanced(*(torch.cat(parts, dim=1) for parts in zip(*pieces, strict=True)))
         enhanced = whole.wav[:, hop : hop + samples]

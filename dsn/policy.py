@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -105,93 +104,3 @@ def standardise(policy: Policy, magnitude: Tensor) -> None:
 def activation_ratio(gate: Tensor) -> Tensor:
     """Mean of the gates over frames: (B, T, n_gates) -> (B, n_gates)."""
     return gate.mean(dim=1)
-
-
-Ratio = float | Sequence[float] | Tensor
-"""An activation ratio in [0, 1] for all gates, or one per gate, or anything that broadcasts to (B, T, n_gates)."""
-
-
-def _ratio(ratio: Ratio) -> Tensor:
-    values = torch.as_tensor(ratio, dtype=torch.float64)
-    if not ((values >= 0) & (values <= 1)).all():
-        raise ValueError(f"ratio is {values.tolist()}; it must lie in [0, 1]")
-    return values
-
-
-def random_gate(shape: Sequence[int], ratio: Ratio, generator: torch.Generator | None = None) -> Tensor:
-    """Gates that know nothing of the input: each open by itself with the chance `ratio`; shape (B, T, n_gates).
-
-    What a policy must beat at the same ratio. Training draws new gates at every step; a generator repeats them.
-    """
-    return (torch.rand(tuple(shape), generator=generator, dtype=torch.float64) < _ratio(ratio)).float()
-
-
-def slimmable_gate(shape: Sequence[int], hold: int = 16) -> Tensor:
-    """Gates that make every part of a network useful with and without the others; shape (B, T, n_gates).
-
-    Each signal draws its ratio, nearly a quarter of them 1 and a tenth 0; each gate is drawn anew every `hold` frames
-    on average. The idea is that of slimmable networks (arXiv:1812.08928), the distribution our choice.
-    """
-    ratio = (1.5 * torch.rand(shape[0], 1, 1) - 0.15).clamp(0, 1)
-    drawn = (torch.rand(tuple(shape)) < ratio).float()
-    again = torch.rand(tuple(shape)) < 1 / hold
-    latest = torch.where(again, torch.arange(shape[1])[:, None], 0).cummax(dim=1).values
-    return drawn.gather(1, latest)
-
-
-def run_length_gate(shape: Sequence[int], generator: torch.Generator | None = None, longest: int = 64) -> Tensor:
-    """Input-independent gates for slim training, in segments of every length; shape (B, T, n_gates).
-
-    Segment lengths are log-uniform from 1 to `longest` frames; each segment is open with the probability that its
-    signal draws uniformly from [0, 1], for all of its gates. Gates are independent given that probability, and
-    neighbouring segments may be alike.
-    """
-    batch, frames, n_gates = shape
-
-    def uniform(*size: int) -> Tensor:
-        return torch.rand(size, generator=generator, dtype=torch.float64)
-
-    lengths = ((longest + 1) ** uniform(batch, n_gates, frames)).floor()
-    is_open = uniform(batch, n_gates, frames) < uniform(batch, 1, 1)
-    now = torch.arange(frames, dtype=torch.float64).expand(batch, n_gates, frames)
-    segment = torch.searchsorted(lengths.cumsum(dim=-1), now.contiguous(), right=True)
-    return is_open.gather(-1, segment).transpose(1, 2).float()
-
-
-def segments_like(gate: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """The runs of given gates (B, T, n_gates) in random order: same ratios, same run lengths, other moments.
-
-    A control for a policy: what its gates are worth if they open as much and as long, but at random. Open and closed
-    runs of each gate are shuffled among themselves and still take turns; gates are shuffled independently.
-    """
-    rows = [_shuffled(row, generator) for row in gate.transpose(1, 2).flatten(0, 1)]
-    return torch.stack(rows).unflatten(0, (gate.shape[0], gate.shape[2])).transpose(1, 2).to(gate)
-
-
-def _shuffled(row: Tensor, generator: torch.Generator | None) -> Tensor:
-    """One gate (T,) with its runs in random order."""
-    states, lengths = torch.unique_consecutive((row > 0.5).cpu(), return_counts=True)
-    runs = [lengths[~states], lengths[states]]
-    runs = [part[torch.randperm(len(part), generator=generator)] for part in runs]
-    either = int(torch.randint(2, (), generator=generator))
-    first = either if len(runs[0]) == len(runs[1]) else int(len(runs[1]) > len(runs[0]))
-    lengths[::2], lengths[1::2] = runs[first], runs[1 - first]
-    return ((torch.arange(len(lengths)) + first) % 2).repeat_interleave(lengths)
-
-
-def constant_gate(shape: Sequence[int], ratio: Ratio) -> Tensor:
-    """Each gate open in all frames where its `ratio` is above 0.5, else in none; shape (B, T, n_gates).
-
-    At a policy's mean ratios this is the static network that its gates amount to.
-    """
-    return (_ratio(ratio) > 0.5).float().expand(*shape).clone()
-
-
-def periodic_gate(shape: Sequence[int], ratio: Ratio) -> Tensor:
-    """Gates frozen at their means: evenly spread open frames at the rate `ratio`; shape (B, T, n_gates).
-
-    The running mean stays within one frame of the ratio (error diffusion), whatever the input.
-    """
-    frames = torch.arange(shape[1] + 1, dtype=torch.float64)[:, None]
-    due = torch.floor(_ratio(ratio) * frames + 0.5)
-    return due.diff(dim=-2).float().expand(*shape).clone()

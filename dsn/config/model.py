@@ -121,7 +121,7 @@ class Share(Settings):
 
 @dataclass(frozen=True)
 class ModelConfig(Settings):
-    """The slim network; without a policy it is static: FTF-Net, or what `backbone` names (see `dsn.backbones`).
+    """The slim network; without a policy it is static: FTF-Net, or what `backbone` names (see `dsn.other_backbones`).
 
     `static_share`: which part of each layer every frame runs. `closed_state`: what a closed gate does to memory along
     time (our choice). "held" computes nothing: GRU states stand still, attention gets no key and no value. "running",

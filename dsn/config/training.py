@@ -42,7 +42,7 @@ class LossConfig(Settings):
     """Multi-resolution compressed loss (arXiv:2608.30739) and the loss on the activation ratio.
 
     "random" gates are drawn at `target_ratio` without a look at the input, the control of a policy; "slimmable" ones at
-    all ratios, before there is a policy (`dsn.policy.slimmable_gate`).
+    all ratios, before there is a policy (`dsn.training.blind_gates.slimmable_gate`).
     `snr_weight` adds the waveform's error, in units of loss per dB of output SNR (our choice; 0 is the papers' loss).
     `teacher_weight` is the share of the distance to a teacher's output in the loss, beside that to the clean signal
     (see `dsn.training.distillation`; our choice).

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 
 from .. import macs
-from ..kernels import training as fused
 from .gating import Branches, check_gate, check_split, pad_to, run_by_gate, spread
 
 
@@ -42,19 +41,21 @@ class DynamicConv(nn.Module):
         self.static_inputs, self.static_outputs = static_inputs, static_outputs
         self.kernel, self.stride, self.output_padding = kernel, stride, output_padding
         self.conv = self._make(kernel[0] * inputs)
+        self.convolve = convolve  # see `dsn.dynamic` for what replaces it
 
     def _make(self, inputs: int) -> nn.Conv2d | nn.ConvTranspose2d:
         return nn.Conv2d(inputs, self.outputs, (1, self.kernel[1]), (1, self.stride))
 
     def forward(
-        self, x: Tensor, state: Tensor | None = None, gate: Tensor | None = None, skip: bool = False
+        self, x: Tensor, state: Tensor | None = None, gate: Tensor | None = None, skip_closed: bool = False
     ) -> tuple[Tensor, Tensor]:
         """Convolve every frame with its past."""
         check_gate(gate, x.shape[0], x.shape[2])
-        if state is None and gate is None and not skip and self._fits and fused.serves(x, 1):
-            return self._fused(x), x[:, :, 1 - self.kernel[0] :]
-        joined = self._joined(x, state)
-        y = self._skip(joined, gate) if skip else self._dense(joined, gate)
+        if gate is None and not skip_closed:
+            recent = x[:, :, max(0, x.shape[2] - self.kernel[0] + 1) :]
+            return self.convolve(self, x, state), self.joined(recent, state)[:, :, recent.shape[2] :]
+        joined = self.joined(x, state)
+        y = self._skip(joined, gate) if skip_closed else self.dense(joined, gate)
         return y, joined[:, :, x.shape[2] :]
 
     def branches(self, left: Tensor, now: Branches, state: Tensor | None = None) -> tuple[Branches, Tensor]:
@@ -62,33 +63,19 @@ class DynamicConv(nn.Module):
 
         Shapes: left (B, C_in, T, F), what each frame leaves to later ones: `now.chosen(gate)` -> as `forward`.
         """
-        joined = self._joined(left, state)
+        joined = self.joined(left, state)
         past = [joined[:, :, k : k + left.shape[2]] for k in range(self.kernel[0] - 1)]
         closed, opened = (torch.stack([*past, x], dim=1) for x in now)
         static = pad_to(self._static(closed), self.outputs, 1)
         return Branches(static, self._whole(opened)), joined[:, :, left.shape[2] :]
 
-    def _joined(self, x: Tensor, state: Tensor | None) -> Tensor:
+    def joined(self, x: Tensor, state: Tensor | None) -> Tensor:
         """The frames of x behind the k - 1 before them."""
         if state is None:
             state = x.new_zeros(x.shape[0], x.shape[1], self.kernel[0] - 1, x.shape[3])
         return torch.cat([state, x], dim=2)
 
-    @property
-    def _fits(self) -> bool:
-        """Whether the kernels of training compute this kernel size."""
-        return self.kernel == (2, 3) and self.stride == 2
-
-    def _fused(self, x: Tensor) -> Tensor:
-        weight = self.conv.weight[:, :, 0].unflatten(1, (self.kernel[0], self.inputs))
-        return fused.conv(x, weight.permute(1, 3, 2, 0), self._bias)
-
-    @property
-    def _bias(self) -> Tensor:
-        assert self.conv.bias is not None
-        return self.conv.bias
-
-    def _dense(self, joined: Tensor, gate: Tensor | None) -> Tensor:
+    def dense(self, joined: Tensor, gate: Tensor | None = None) -> Tensor:
         """All frames at once: two ordinary convolutions, of static and of dynamic inputs, joined by the gate."""
         if gate is None:
             return self._convolve(joined, self._weight(slice(None)), self.conv.bias)
@@ -144,6 +131,11 @@ class DynamicConv(nn.Module):
         return macs.split(static, macs.conv2d(self.inputs, self.outputs, taps, positions))
 
 
+def convolve(layer: DynamicConv, x: Tensor, state: Tensor | None) -> Tensor:
+    """The whole layer in every frame of x (B, C_in, T, F), after the past frames in its state."""
+    return layer.dense(layer.joined(x, state))
+
+
 class DynamicConvTranspose(DynamicConv):
     r"""Causal transposed convolution with static and dynamic channels; the mirror of `DynamicConv`.
 
@@ -163,10 +155,6 @@ class DynamicConvTranspose(DynamicConv):
     def _weight(self, inputs: slice) -> Tensor:
         """The weights of some inputs, unfolded: (C_in, C_out, k, K), past last."""
         return self.conv.weight[:, :, 0].unflatten(0, (self.kernel[0], self.inputs)).flip(0).permute(1, 2, 0, 3)[inputs]
-
-    def _fused(self, x: Tensor) -> Tensor:
-        weight = self.conv.weight[:, :, 0].unflatten(0, (self.kernel[0], self.inputs))
-        return fused.conv_transpose(x, weight.permute(0, 3, 1, 2), self._bias, self.output_bins(x.shape[-1]))
 
     def _convolve(self, joined: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """Frames behind their k - 1 past ones (B, C_in, k - 1 + T, F) -> (B, C_out, T, F')."""
@@ -207,12 +195,12 @@ class DynamicDepthwise(nn.Module):
         self.conv = nn.Conv2d(channels, channels, 1, groups=channels)
         self.channels, self.static = channels, static
 
-    def forward(self, x: Tensor, gate: Tensor | None = None, skip: bool = False) -> Tensor:
+    def forward(self, x: Tensor, gate: Tensor | None = None, skip_closed: bool = False) -> Tensor:
         """Scale every channel."""
         check_gate(gate, x.shape[0], x.shape[2])
         if gate is None:
-            return self.conv(x) if skip else self._scale(x)
-        if skip:
+            return self.conv(x) if skip_closed else self._scale(x)
+        if skip_closed:
             each = x.transpose(1, 2).flatten(0, 1)[:, :, None]
             y = run_by_gate(each, gate.flatten(), self.conv, self._static, 1)
             return y[:, :, 0].unflatten(0, gate.shape).transpose(1, 2)

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from .. import macs
-from ..kernels import training as fused
 from .gating import Axis, check_gate, check_split, spread, wants_gradient
 
 
@@ -33,6 +32,7 @@ class DynamicGRU(nn.Module):
         check_split("static_groups", static_groups, groups)
         self.width, self.static_groups, self.axis = channels // groups, static_groups, axis
         self.running = running and axis == "time"
+        self.run = run  # see `dsn.dynamic` for what replaces it
         self.groups = nn.ModuleList(
             nn.GRU(self.width, self.width, batch_first=True, bidirectional=axis == "frequency") for _ in range(groups)
         )
@@ -42,7 +42,7 @@ class DynamicGRU(nn.Module):
         x: Tensor,
         state: Tensor | None = None,
         gate: Tensor | None = None,
-        skip: bool = False,
+        skip_closed: bool = False,
         masked: bool = True,
     ) -> tuple[Tensor, Tensor | None]:
         """Run every group along its axis.
@@ -52,65 +52,60 @@ class DynamicGRU(nn.Module):
         """
         check_gate(gate, *x.shape[:2])
         if self.axis == "time":
-            y, state = self._along_time(x, state, gate, skip)
+            y, state = self._along_time(x, state, gate)
         else:
-            y, state = self._along_frequency(x, gate, skip), None
+            y, state = self._along_frequency(x, gate, skip_closed), None
         if masked and gate is not None:
             split = y.shape[-1] * self.static_groups // len(self.groups)
             y = y * spread(gate, split, y.shape[-1])[:, :, None]
         return y, state
 
-    def _run(self, x: Tensor, groups: slice, state: Tensor | None = None, skip: bool = False) -> Tensor:
+    def _run(self, x: Tensor, groups: slice, state: Tensor | None = None) -> Tensor:
         """Groups side by side over sequences x (N, S, G w), along time from state (N, G w); None is zeros."""
-        layers = self.groups[groups]
         state = None if state is None else state.unflatten(-1, (-1, self.width)).transpose(0, 1).contiguous()
-        if not skip and fused.serves(x, self.width):
-            return fused.gru(layers, x, state)
-        states = [None] * len(layers) if state is None else state.split(1)
-        parts = zip(layers, x.split(self.width, dim=-1), states, strict=True)
-        return torch.cat([gru(part, start)[0] for gru, part, start in parts], dim=-1)
+        return self.run(self.groups[groups], x, state)
 
-    def _along_frequency(self, x: Tensor, gate: Tensor | None, skip: bool) -> Tensor:
+    def _along_frequency(self, x: Tensor, gate: Tensor | None, skip_closed: bool) -> Tensor:
         size, each = x.shape[:2], x.flatten(0, 1)
         if gate is None:
-            return self._run(each, slice(None), skip=skip).unflatten(0, size)
+            return self._run(each, slice(None)).unflatten(0, size)
         split = self.static_groups * self.width
-        static = self._run(each[..., :split], slice(self.static_groups), skip=skip)
+        static = self._run(each[..., :split], slice(self.static_groups))
         if self.static_groups == len(self.groups):
             return static.unflatten(0, size)
         each, dynamic = each[..., split:], slice(self.static_groups, None)
-        if skip:
+        if skip_closed:
             is_open = gate.flatten() > 0.5
             extra = static.new_zeros(*static.shape[:2], 2 * each.shape[-1])
             if is_open.any():
-                extra[is_open] = self._run(each[is_open], dynamic, skip=skip)
+                extra[is_open] = self._run(each[is_open], dynamic)
         else:
             extra = self._run(each, dynamic)
         return torch.cat([static, extra], dim=-1).unflatten(0, size)
 
-    def _along_time(self, x: Tensor, state: Tensor | None, gate: Tensor | None, skip: bool) -> tuple[Tensor, Tensor]:
+    def _along_time(self, x: Tensor, state: Tensor | None, gate: Tensor | None) -> tuple[Tensor, Tensor]:
         batch, _, bins, channels = x.shape
         rows = x.transpose(1, 2).flatten(0, 1)  # (B F, T, C)
         start = x.new_zeros(batch * bins, channels) if state is None else state.transpose(0, 1).flatten(1)
         split = channels if gate is None else self.static_groups * self.width
-        y = self._run(rows[..., :split], slice(split // self.width), start[:, :split], skip)
+        y = self._run(rows[..., :split], slice(split // self.width), start[:, :split])
         last = y[:, -1]
         if gate is not None and split < channels:
             row_gate = gate.repeat_interleave(bins, dim=0)
-            extra, rest = self._gated(rows[..., split:], start[:, split:], row_gate, skip)
+            extra, rest = self._gated(rows[..., split:], start[:, split:], row_gate)
             y, last = torch.cat([y, extra], dim=-1), torch.cat([last, rest], dim=-1)
         states = last.unflatten(-1, (-1, self.width)).transpose(0, 1)
         return y.unflatten(0, (batch, bins)).transpose(1, 2), states
 
-    def _gated(self, rows: Tensor, state: Tensor, gate: Tensor, skip: bool) -> tuple[Tensor, Tensor]:
+    def _gated(self, rows: Tensor, state: Tensor, gate: Tensor) -> tuple[Tensor, Tensor]:
         """Dynamic groups along time: rows (N, T, C), state (N, C), gate (N, T) -> outputs, unmasked, and the state."""
 
-        def run(x: Tensor, start: Tensor) -> Tensor:
-            return self._run(x, slice(self.static_groups, None), start, skip)
+        def dynamic(x: Tensor, start: Tensor) -> Tensor:
+            return self._run(x, slice(self.static_groups, None), start)
 
         if not self.running:
-            return run_held(run, rows, state, gate)
-        y = run(rows, state)
+            return run_held(dynamic, rows, state, gate)
+        y = dynamic(rows, state)
         return y, y[:, -1]
 
     def macs(self, bins: int) -> macs.Macs:
@@ -119,6 +114,13 @@ class DynamicGRU(nn.Module):
         each = macs.gru(self.width, self.width, bins, directions)
         always = len(self.groups) if self.running else self.static_groups
         return macs.split(each * always, each * len(self.groups))
+
+
+def run(groups: nn.ModuleList, x: Tensor, state: Tensor | None = None) -> Tensor:
+    """GRUs side by side over sequences x (N, S, G w) from state (G, N, w), None for zeros -> (N, S, G w or 2 G w)."""
+    states = [None] * len(groups) if state is None else state.split(1)
+    parts = zip(groups, x.split(x.shape[-1] // len(groups), dim=-1), states, strict=True)
+    return torch.cat([gru(part, start)[0] for gru, part, start in parts], dim=-1)
 
 
 def run_held(gru: Callable[[Tensor, Tensor], Tensor], x: Tensor, state: Tensor, gate: Tensor) -> tuple[Tensor, Tensor]:

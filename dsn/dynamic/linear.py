@@ -26,12 +26,12 @@ class DynamicLinear(nn.Module):
         self.linear = nn.Linear(inputs, outputs)
         self.static_inputs, self.static_outputs = static_inputs, static_outputs
 
-    def forward(self, x: Tensor, gate: Tensor | None = None, skip: bool = False) -> Tensor:
+    def forward(self, x: Tensor, gate: Tensor | None = None, skip_closed: bool = False) -> Tensor:
         """Apply the layer to every frame."""
         check_gate(gate, *x.shape[:2])
         if gate is None:
             return self.linear(x)
-        if skip:
+        if skip_closed:
             return run_by_gate(x.flatten(0, 1), gate.flatten(), self.linear, self._static, -1).unflatten(0, x.shape[:2])
         return self._dense(x, gate)
 

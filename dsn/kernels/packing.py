@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from .. import config
-from ..backbones import Block, FTFNet
 from ..dynamic import DynamicConv, DynamicConvTranspose, DynamicDepthwise, DynamicGRU
+from ..ftfnet import Block, FTFNet
 from ..model import DSN
 from ..policy import OPEN, Policy, band_edges
 

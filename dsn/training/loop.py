@@ -16,10 +16,12 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
 from .. import config, kernels, weights
+from ..kernels.training import accelerate
 from ..losses import level_gain, quality_loss, ratio_loss
 from ..model import DSN, Enhanced
-from ..policy import activation_ratio, hard_gate, random_gate, slimmable_gate
+from ..policy import activation_ratio, hard_gate
 from ..utils.files import replacing
+from .blind_gates import random_gate, slimmable_gate
 from .distillation import Distilled
 from .optim import ENDLESS, TrainingSet, batch_indices, gumbel_noise, optimisers, update
 from .policy_training import pretrain, set_dial_unit, target_ratios
@@ -147,7 +149,7 @@ class Run:
         self.model = DSN(train.model)
         if start is not None:
             warm_start(self.model, start)
-        self.model.to(device)
+        accelerate(self.model.to(device))
         self.optimisers = optimisers(self.model, train)
         self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(train.ema)) if train.ema else None
         self.step, self.log = 0, []

@@ -56,10 +56,10 @@ def gates(frames: int = FRAMES, batch: int = BATCH, seed: int = 2) -> Any:
     return torch.randint(0, 2, (batch, frames), generator=torch.Generator().manual_seed(seed)).double()
 
 
-def run(name: str, layer: Any, x: Any, gate: Any = None, skip: bool = False, state: Any = None) -> Any:
+def run(name: str, layer: Any, x: Any, gate: Any = None, skip_closed: bool = False, state: Any = None) -> Any:
     if name in ("linear", "depthwise"):
-        return layer(x, gate, skip), None
-    return layer(x, state, gate, skip)
+        return layer(x, gate, skip_closed), None
+    return layer(x, state, gate, skip_closed)
 
 
 def frame_axis(name: str) -> int:
@@ -76,7 +76,7 @@ def test_skip_equals_dense_with_states(name, batch, frames):
     layer, x = make(name), inputs(name, frames, batch)
     for gate in (gates(frames, batch), torch.zeros(batch, frames).double(), torch.ones(batch, frames).double()):
         dense, dense_state = run(name, layer, x, gate)
-        skipped, skip_state = run(name, layer, x, gate, skip=True)
+        skipped, skip_state = run(name, layer, x, gate, skip_closed=True)
         assert torch.allclose(dense, skipped, atol=1e-12, rtol=0)
         for a, b in zip(flat(dense_state), flat(skip_state), strict=True):
             assert torch.allclose(a, b, atol=1e-12, rtol=0)
@@ -321,7 +321,7 @@ def test_macs_equal_counted_operations(name, pattern):
     layer, x = make(name), inputs(name, frames, batch=1)
     gate = {"open": torch.ones, "closed": torch.zeros}.get(pattern, lambda *s: gates(*reversed(s)))(1, frames).double()
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter, torch.no_grad():
-        run(name, layer, x, gate, skip=True)
+        run(name, layer, x, gate, skip_closed=True)
     cost = layer.macs(BINS)
     assert counter.get_total_flops() / 2 == frames * cost.static + float(gate.sum()) * cost.dynamic
 

@@ -25,15 +25,15 @@ def model() -> DSN:
 class Passing(DSN):
     """Gives the noisy signal back, so that what happens around the network can be seen."""
 
-    def enhance(self, wav: torch.Tensor, dial: float = 0.0, skip: bool = False, chunk: int = 1024) -> Enhanced:
-        return super().enhance(wav, dial, skip, chunk)._replace(wav=wav)
+    def enhance(self, wav: torch.Tensor, dial: float = 0.0, skip_closed: bool = False, chunk: int = 1024) -> Enhanced:
+        return super().enhance(wav, dial, skip_closed, chunk)._replace(wav=wav)
 
 
 class Louder(Passing):
     """Gives the noisy signal back at twice its amplitude."""
 
-    def enhance(self, wav: torch.Tensor, dial: float = 0.0, skip: bool = False, chunk: int = 1024) -> Enhanced:
-        return super().enhance(wav, dial, skip, chunk)._replace(wav=2 * wav)
+    def enhance(self, wav: torch.Tensor, dial: float = 0.0, skip_closed: bool = False, chunk: int = 1024) -> Enhanced:
+        return super().enhance(wav, dial, skip_closed, chunk)._replace(wav=2 * wav)
 
 
 @pytest.fixture(scope="module")

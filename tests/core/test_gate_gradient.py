@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from dsn import config
-from dsn.backbones import Block, Decoder, Encoder, blocks
 from dsn.dynamic import DynamicConv, DynamicConvTranspose
 from dsn.dynamic.gating import Branches
+from dsn.ftfnet import Block, Decoder, Encoder, leaky
 from dsn.model import DSN
 from tests.core.test_dynamic import LAYERS, inputs, is_conv, make, run
 
@@ -47,14 +47,14 @@ def layer(name: str) -> tuple[Stage, Tensor]:
 
 
 def recurrent(model: config.ModelConfig, axis: Any) -> tuple[Stage, Tensor]:
-    """GRU, activation and fully connected layer, as `Recurrent.recur` runs them."""
+    """GRU, activation and fully connected layer, as `Block` runs them."""
     torch.manual_seed(0)
     block, x = Block(model, axis).double(), noise(BATCH, FRAMES, 5, 8).requires_grad_()
     state = noise(model.groups, BATCH * 5, 8 // model.groups) if axis == "time" else None
 
     def stage(gate: Tensor) -> Tensor:
         y, _ = block.gru(x, state, gate, masked=False)
-        return block.fc(blocks.leaky(y), gate)
+        return block.fc(leaky(y), gate)
 
     return stage, x
 
@@ -67,7 +67,7 @@ def pair(kind: type[DynamicConv]) -> tuple[Stage, Tensor]:
 
     def stage(gate: Tensor) -> Tensor:
         now, _ = first.branches(x, Branches(x, x), state)
-        now = now.map(blocks.leaky)
+        now = now.map(leaky)
         now, _ = second.branches(now.chosen(gate), now)
         return now.chosen(gate).transpose(1, 2)
 

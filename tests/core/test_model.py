@@ -6,7 +6,7 @@ import torch
 
 from dsn import config
 from dsn.model import DSN
-from dsn.policy import constant_gate, periodic_gate
+from dsn.training.blind_gates import constant_gate, periodic_gate
 
 HOP = 256
 KINDS: tuple[config.Kind, ...] = ("gru", "attention", "conv", "fc")
@@ -45,7 +45,7 @@ def test_skip_equals_dense(name):
     gate = random_gate(model, 20)
     with torch.no_grad():
         dense, _ = model(signal(), gate=gate)
-        skipped, _ = model(signal(), gate=gate, skip=True)
+        skipped, _ = model(signal(), gate=gate, skip_closed=True)
     assert torch.allclose(dense.wav, skipped.wav, atol=1e-11, rtol=0)
 
 
@@ -59,7 +59,7 @@ def test_stream_equals_whole_signal_and_a_fresh_state_starts_anew(name, chunk, s
         for _ in range(2):
             state, pieces = None, []
             for part, g in zip(wav.split(chunk * HOP, dim=1), gate.split(chunk, dim=1), strict=True):
-                piece, state = model(part, state, gate=g, skip=skip)
+                piece, state = model(part, state, gate=g, skip_closed=skip)
                 pieces.append(piece.wav)
             assert torch.allclose(torch.cat(pieces, dim=1), whole.wav, atol=1e-11, rtol=0)
 
@@ -158,7 +158,7 @@ def test_enhance_in_chunks_equals_at_once():
 def test_enhance_takes_gates_or_a_function_that_makes_them(skip):
     model, wav, ratio = make("block"), signal(), [0.2, 0.4, 0.5, 0.6, 0.9]
     given = periodic_gate((2, 21, 5), ratio)
-    enhanced = model.enhance(wav, chunk=4, skip=skip, gate=given)
+    enhanced = model.enhance(wav, chunk=4, skip_closed=skip, gate=given)
     assert torch.equal(enhanced.gate, given.double())
     made = model.enhance(wav, gate=partial(periodic_gate, ratio=ratio))
     assert torch.allclose(made.wav, enhanced.wav, atol=1e-11, rtol=0)

@@ -8,16 +8,18 @@ from dsn.policy import (
     Policy,
     activation_ratio,
     band_edges,
-    constant_gate,
     gate_prob,
     hard_gate,
+    sample_gate,
+    standardise,
+)
+from dsn.training.blind_gates import (
+    constant_gate,
     periodic_gate,
     random_gate,
     run_length_gate,
-    sample_gate,
     segments_like,
     slimmable_gate,
-    standardise,
 )
 
 

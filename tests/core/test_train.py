@@ -5,7 +5,8 @@ import torch
 
 from dsn import config, kernels, weights
 from dsn.model import DSN
-from dsn.policy import hard_gate, slimmable_gate
+from dsn.policy import hard_gate
+from dsn.training.blind_gates import slimmable_gate
 from dsn.training.loop import Run, blind_gate, snapshot, train, warm_start
 from dsn.training.optim import ENDLESS, OF_A_SEED, batch_indices, gumbel_noise, learning_rate, optimisers, update
 from dsn.training.policy_training import policy_logits

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import pickle
 from typing import Any
 
 import pytest
@@ -71,14 +72,14 @@ def check(layer: nn.Module, x: Tensor, state: Tensor | None, gate: Tensor | None
 @pytest.mark.parametrize("width", [16, 13, 3])
 def test_gru_equals_torch(width, axis, running, kind, calls):
     torch.manual_seed(0)
-    layer = DynamicGRU(4 * width, 4, 3, axis, running)
+    layer = fused.accelerate(DynamicGRU(4 * width, 4, 3, axis, running))
     check(layer, torch.randn(BATCH, FRAMES, BINS, 4 * width), None, gates(kind))
     assert "gru" in calls
 
 
 def test_gru_carries_its_state_and_the_state_its_gradient(calls):
     torch.manual_seed(0)
-    layer = DynamicGRU(32, 2, 1, "time")
+    layer = fused.accelerate(DynamicGRU(32, 2, 1, "time"))
     state = torch.randn(2, BATCH * BINS, 16)
     for kind in GATES:
         check(layer, torch.randn(BATCH, FRAMES, BINS, 32), state, gates(kind))
@@ -90,7 +91,7 @@ def test_gru_carries_its_state_and_the_state_its_gradient(calls):
 @pytest.mark.parametrize("width, past", [(16, 64), (16, 6), (13, 20), (3, 1)])
 def test_attention_equals_torch(width, past, axis, running, kind, calls):
     torch.manual_seed(0)
-    layer = DynamicAttention(4 * width, 4, 2, axis, past, running)
+    layer = fused.accelerate(DynamicAttention(4 * width, 4, 2, axis, past, running))
     check(layer, torch.randn(BATCH, FRAMES, BINS, 4 * width), None, gates(kind))
     assert calls == ["attention"]
 
@@ -98,7 +99,7 @@ def test_attention_equals_torch(width, past, axis, running, kind, calls):
 @pytest.mark.parametrize("model", [config.ModelConfig(), config.ModelConfig.ftfnet(channels=(16, 32, 52))])
 def test_training_step_equals_torch(model, calls, monkeypatch):
     torch.manual_seed(0)
-    net, wav = DSN(model), 0.1 * torch.randn(2, 256 * 40)
+    net, wav = fused.accelerate(DSN(model)), 0.1 * torch.randn(2, 256 * 40)
     gate = (torch.rand(2, 40, model.n_gates) < 0.5).float()
 
     def step(net: DSN, wav: Tensor) -> list[Tensor]:
@@ -114,18 +115,19 @@ def test_training_step_equals_torch(model, calls, monkeypatch):
 
 
 def test_padded_lanes_and_many_sequences_of_every_variant(monkeypatch):
-    layer, x = DynamicGRU(26, 2, 1, "frequency"), torch.randn(1, 7, 31, 26)
+    layer, x = fused.accelerate(DynamicGRU(26, 2, 1, "frequency")), torch.randn(1, 7, 31, 26)
     for variant in kernels.variants():
         monkeypatch.setattr(kernels, "load", lambda load=kernels.load, v=variant: load(v))
         check(layer, x, None, None)
-        check(DynamicAttention(26, 2, 1, "time", 3), x, None, None)
+        check(fused.accelerate(DynamicAttention(26, 2, 1, "time", 3)), x, None, None)
         monkeypatch.undo()
 
 
-@pytest.mark.parametrize("reason", ["float64", "no gradient", "skip", "wide", "not compiled"])
+@pytest.mark.parametrize("reason", ["float64", "no gradient", "wide", "not compiled"])
 def test_everything_else_stays_with_torch(reason, calls, monkeypatch):
     channels = 68 if reason == "wide" else 32
-    gru, attention = DynamicGRU(channels, 2, 1, "time"), DynamicAttention(channels, 2, 1, "frequency")
+    gru = fused.accelerate(DynamicGRU(channels, 2, 1, "time"))
+    attention = fused.accelerate(DynamicAttention(channels, 2, 1, "frequency"))
     x, gate = torch.randn(BATCH, FRAMES, BINS, channels), gates("random")
     if reason == "float64":
         gru, attention, x = gru.double(), attention.double(), x.double()
@@ -134,13 +136,29 @@ def test_everything_else_stays_with_torch(reason, calls, monkeypatch):
         monkeypatch.setattr(kernels, "available", lambda: False)
     with torch.set_grad_enabled(reason != "no gradient"):
         for layer in (gru, attention):
-            layer(x, gate=gate, skip=reason == "skip")
+            layer(x, gate=gate)
     assert calls == []
 
 
 def test_second_derivatives_are_refused_rather_than_wrong():
     x = torch.randn(1, 3, 4, 16, requires_grad=True)
-    y, _ = DynamicGRU(16, 1, 1, "time")(x)
+    y, _ = fused.accelerate(DynamicGRU(16, 1, 1, "time"))(x)
     (gradient,) = torch.autograd.grad(y.square().sum(), x, create_graph=True)
     with pytest.raises(RuntimeError, match="twice"):
         gradient.sum().backward()
+
+
+def test_a_model_that_is_not_accelerated_stays_with_torch(calls):
+    DSN(config.ModelConfig())(0.1 * torch.randn(1, 256 * 4))
+    assert calls == []
+
+
+def test_copies_are_accelerated_pickles_load_and_weights_are_the_same(calls):
+    plain = DSN(config.ModelConfig())
+    model = fused.accelerate(copy.deepcopy(plain))
+    assert list(model.state_dict()) == list(plain.state_dict())
+    for again in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        calls.clear()
+        again(0.1 * torch.randn(1, 256 * 4))
+        assert {"gru", "attention"} <= set(calls)
+        assert not {id(p) for p in again.parameters()} & {id(p) for p in model.parameters()}

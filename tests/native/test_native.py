@@ -57,7 +57,7 @@ def relative(value: torch.Tensor, expected: torch.Tensor) -> float:
 def exact(model: DSN, wav: torch.Tensor, gate: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """What the module puts out in float64 for given gates, and its margins."""
     with torch.no_grad():
-        enhanced, _ = model.double()(wav[None].double(), gate=gate.double(), skip=True)
+        enhanced, _ = model.double()(wav[None].double(), gate=gate.double(), skip_closed=True)
     model.float()
     return enhanced.wav[0], enhanced.logits[0, ..., 1] - enhanced.logits[0, ..., 0]
 

@@ -21,7 +21,7 @@ class TorchSession:
         """One hop; see `Session`."""
         self.model.require_eval()  # the caller may have gone on training it
         wav = torch.from_numpy(hop)
-        enhanced, self.state = self.model(wav, self.state, self._gate(wav, forced), dial, skip=True)
+        enhanced, self.state = self.model(wav, self.state, self._gate(wav, forced), dial, skip_closed=True)
         return enhanced.wav.numpy(), enhanced.gate[:, 0].numpy()
 
     def _gate(self, wav: Tensor, forced: Forced) -> Tensor | None:

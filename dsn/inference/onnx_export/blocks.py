@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...backbones import SLOPE, Block, Decoder, Encoder
 from ...dynamic import DynamicAttention, DynamicConv, DynamicDepthwise
+from ...ftfnet import SLOPE, Block, Decoder, Encoder
 from .builder import Builder
 from .layers import array, conv, dense, depthwise, gru, norm, padded
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ...backbones import Block, FTFNet
+from ...ftfnet import Block, FTFNet
 from ...model import DSN
 from ...policy import OPEN, Policy
 from .blocks import Ring, attend_frequency, attend_ring, decode, encode, join, project, recur, write
