@@ -105,6 +105,7 @@ def test_a_killed_pool_goes_on_where_it_stopped(
     assert content(tmp_path) == content(made)
 
 
+@pytest.mark.slow
 def test_several_processes_make_the_same_pool(
     tmp_path: Path, made: Path, corpus: Corpus, recipes: list[Recipe]
 ) -> None:
@@ -119,6 +120,7 @@ class DeadlyCorpus(Corpus):
         return os._exit, (1,)
 
 
+@pytest.mark.slow
 def test_a_dead_process_is_an_error_and_the_pool_goes_on_later(
     tmp_path: Path, made: Path, corpus: Corpus, recipes: list[Recipe]
 ) -> None:
