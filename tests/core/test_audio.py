@@ -40,7 +40,7 @@ def test_a_long_ogg_is_written_without_a_crash() -> None:
     """In a process of its own: libsndfile overflows its stack on one long piece of Ogg Vorbis."""
     code = """
 import io, numpy, soundfile
-from dsn import audio
+from dsn.utils import audio
 data = audio.encode(numpy.zeros((2, 3_000_000), numpy.float32), 48000, ".ogg", "VORBIS")
 info = soundfile.info(io.BytesIO(data))
 assert (info.frames, info.channels, info.samplerate, info.subtype) == (3_000_000, 2, 48000, "VORBIS"), info
