@@ -31,7 +31,7 @@ lint: environment
 
 tests: lint
 	@echo && echo "== test 3/3: tests"
-	@$(RUN) -m pytest
+	@$(RUN) -m pytest -m ""
 
 format: environment
 	@$(RUN) -m tools.notebooks

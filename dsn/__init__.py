@@ -1,7 +1,7 @@
 """Dynamically slimmable speech enhancement with metric-guided training.
 
 The names below are the network and its parts. Trained models come from `dsn.weights`, settings from `dsn.config`, data
-from `dsn.data`, training from `dsn.train`, measurements from `dsn.metrics` and `dsn.evaluate`.
+from `dsn.data`, training from `dsn.training`, measurements from `dsn.evaluation`.
 """
 
 from .dynamic import DynamicAttention as DynamicAttention

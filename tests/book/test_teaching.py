@@ -1,12 +1,9 @@
 """The pages of the part on teaching agree with the exercises, with the package and with each other."""
 
-import itertools
 import re
 import zipfile
 
 import numpy as np
-import pytest
-import yaml
 from PIL import Image
 
 from dsn_book.plots import conditional
@@ -43,14 +40,6 @@ def test_teachers_table_has_every_exercise_under_its_title_with_its_length():
     assert sorted(titles) == list(range(1, len(titles) + 1)) and len(titles) >= 12
 
 
-@pytest.mark.parametrize(("heading", "hours"), [("Two hours", 2), ("Six hours", 6)])
-def test_plans_fill_their_time_without_gaps(heading, hours):
-    plan = page("teaching").split(f"## {heading}")[1].split("\n## ")[0]
-    spans = [(int(start), int(stop)) for start, stop in re.findall(r"^\| (\d+)–(\d+) \|", plan, re.MULTILINE)]
-    assert spans[0][0] == 0 and spans[-1][1] == 60 * hours
-    assert all(left[1] == right[0] and left[0] < left[1] for left, right in itertools.pairwise(spans))
-
-
 def test_every_numbered_section_has_an_exercise_or_a_question():
     for name in ("exercises-read", "exercises-write"):
         sections = re.split(r"^## \d+\. ", page(name), flags=re.MULTILINE)[1:]
@@ -78,13 +67,6 @@ def test_pages_link_only_to_pages_that_exist():
     ):
         for _, link in re.findall(r"\{doc\}`(.*?<)?([\w-]+)>?`", page(name)):
             assert link in GENERATED or (BOOK / f"{link}.md").is_file(), (name, link)
-
-
-def test_table_of_contents_has_the_part():
-    toc = yaml.safe_load((notebooks.ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    parts = {part["caption"]: [chapter["file"] for chapter in part["chapters"]] for part in toc["parts"]}
-    names = ["teaching", "conditional-computation", "exercises-read", "exercises-write", "listening-quiz", "slides"]
-    assert parts["Teaching"] == [f"book/{name}" for name in names]
 
 
 def test_figures_quoted_from_others_carry_a_mark():

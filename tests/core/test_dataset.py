@@ -79,6 +79,7 @@ def test_a_number_is_always_the_same_mixture(mixtures: FreshMixtures, corpus: Co
     assert len(mixtures) == 2**31
 
 
+@pytest.mark.slow
 def test_another_process_renders_the_same_bits(mixtures: FreshMixtures) -> None:
     code = (
         "import pickle, sys, hashlib, numpy\n"
@@ -92,6 +93,7 @@ def test_another_process_renders_the_same_bits(mixtures: FreshMixtures) -> None:
     assert other.stdout.decode().split() == [digest(mixtures[k]) for k in range(12)]
 
 
+@pytest.mark.slow
 def test_many_wide_mixtures_are_sound(mixtures: FreshMixtures) -> None:
     for index in range(300):
         noisy, clean = mixtures[index]

@@ -34,6 +34,7 @@ class Noises:
 WANTED = torch.where(torch.arange(16) % 2 == 0, 0.9, 0.1)
 
 
+@pytest.mark.slow
 def test_the_policy_learns_what_to_open_and_the_network_stays():
     torch.manual_seed(0)
     model = DSN()
@@ -56,10 +57,3 @@ def test_its_logits_are_those_of_the_model():
 def test_a_static_model_is_refused():
     with pytest.raises(ValueError, match="no policy"):
         pretrain(DSN(config.ModelConfig.ftfnet()), Noises(), replace(SETTINGS, policy_steps=1))
-
-
-def test_policy_steps_need_a_ratio_loss():
-    with pytest.raises(ValueError, match="need a ratio loss"):
-        config.TrainConfig(policy_steps=5)
-    with pytest.raises(ValueError, match="policy_steps is -1"):
-        replace(SETTINGS, policy_steps=-1)
