@@ -57,7 +57,7 @@ REFUSALS = (
     "NaN or infinite",
     "scale it",
     "sample rate",
-    "takes too much memory",
+    "takes too much time and memory",
     "takes at most",
     "more than",
 )
