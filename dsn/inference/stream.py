@@ -137,10 +137,9 @@ class StreamingEnhancer:
             raise ValueError(f"samples have shape {samples.shape}; {self.streams} streams take {wanted}")
         if not np.isfinite(samples).all():
             raise ValueError("samples have NaN or infinite values; leave them out or replace them")
-        samples = samples.reshape(self.streams, -1).astype(self.backend.dtype, copy=False)
-        if not np.abs(samples).max(initial=0) <= LOUDEST:
+        if np.abs(samples).max(initial=0) > LOUDEST:
             raise ValueError(f"samples are beyond {LOUDEST:g} times full scale; scale them to [-1, 1]")
-        return samples
+        return samples.reshape(self.streams, -1).astype(self.backend.dtype, copy=False)
 
     def _run(self, samples: Array) -> Array:
         if self._waiting.shape[1]:

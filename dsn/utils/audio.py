@@ -48,8 +48,8 @@ LOUDEST = 1e4
 LONGEST = 2**31
 """Most samples of all channels of a file, 8 GiB in memory: 37 hours of 16 kHz."""
 
-MAX_FILTER = 50_000_000
-"""Most taps of a resampling filter, about 0.4 GB while it is made; odd rates such as 44,101 Hz would take more."""
+MAX_FILTER = 20_000_000
+"""Most taps of a resampling filter, about two seconds and 0.2 GB; odd rates such as 44,101 Hz would take more."""
 
 FLOATS = ("FLOAT", "DOUBLE")
 """Sample formats that hold more than [-1, 1]."""
@@ -211,7 +211,7 @@ def resample(wav: Wav, sample_rate: int, new_rate: int) -> Wav:
         raise ValueError(f"cannot resample from {sample_rate} to {new_rate} Hz; rates are positive")
     if sample_rate * new_rate // math.gcd(sample_rate, new_rate) ** 2 > MAX_FILTER:
         raise ValueError(
-            f"resampling from {sample_rate} to {new_rate} Hz takes too much memory; "
+            f"resampling from {sample_rate} to {new_rate} Hz takes too much time and memory; "
             "convert the file to 44100 or 48000 Hz with another program"
         )
     if sample_rate == new_rate:

@@ -121,9 +121,11 @@ def test_lengths_are_exact(samples: int, sample_rate: int, new_rate: int, wanted
     assert audio.resample(np.zeros((1, samples), np.float32), sample_rate, new_rate).shape == (1, wanted)
 
 
-@pytest.mark.parametrize(("sample_rate", "new_rate"), [(44101, 16000), (16000, 44101), (2_000_003, 8000)])
+@pytest.mark.parametrize(
+    ("sample_rate", "new_rate"), [(44101, 16000), (16000, 44101), (8002, 16000), (2_000_003, 8000)]
+)
 def test_rates_that_take_gigabytes_are_refused(tmp_path: Path, sample_rate: int, new_rate: int) -> None:
-    with pytest.raises(ValueError, match=f"{sample_rate} to {new_rate} Hz takes too much memory.*44100"):
+    with pytest.raises(ValueError, match=f"{sample_rate} to {new_rate} Hz takes too much time and memory.*44100"):
         audio.resample(tone(0.01), sample_rate, new_rate)
     audio.write(tmp_path / "a.wav", tone(0.01), 44101)
     with pytest.raises(ValueError, match="44101 to 16000 Hz"):
