@@ -127,7 +127,7 @@ def enhance_wav(model: DSN | Route, wav: Wav, sample_rate: int, dial: float = 0.
         activation_ratio=sum(ratios) / len(ratios) if ratios else math.nan,
         mmacs_per_s=float(model.macs().mmacs_per_s(ratios)),
     )
-    return audio.resample(enhanced.wav.numpy(), model_rate, sample_rate)[:, : wav.shape[-1]], report
+    return audio.resample(enhanced.enhanced.numpy(), model_rate, sample_rate)[:, : wav.shape[-1]], report
 
 
 def _write(target: Path, wav: Wav, sample_rate: int, subtype: str) -> None:

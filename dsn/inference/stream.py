@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import weights
 from ..model import DSN
+from ..stft import padding
 from . import backends as routes
 from .backends import Route
 
@@ -110,8 +111,7 @@ class Enhancer:
         Gates and cost stay readable until the next call of `push`, which begins another stream.
         """
         waiting = self._waiting.shape[1]
-        padding = -waiting % self.hop_length + self.hop_length
-        rest = self._run(np.zeros((self.streams, padding), self.route.dtype))
+        rest = self._run(np.zeros((self.streams, padding(waiting, self.hop_length)), self.route.dtype))
         self._ended = True
         return rest[..., : waiting + self.hop_length]
 
@@ -143,7 +143,7 @@ class Enhancer:
         self._waiting = samples[:, stop:].copy()
         pieces = [self._session.step(samples[:, k : k + hop], self._dial) for k in range(0, stop, hop)]
         self._count([gates for _, gates in pieces])
-        enhanced = [wav for wav, _ in pieces] or [samples[:, :0]]
+        enhanced = [piece for piece, _ in pieces] or [samples[:, :0]]
         joined = np.concatenate(enhanced, axis=1) if len(enhanced) > 1 else enhanced[0]
         return joined if self.streams > 1 else joined[0]
 

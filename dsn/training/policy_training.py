@@ -40,17 +40,10 @@ def pretrain(model: DSN, pool: Mixtures, wanted: Tensor, train: config.TrainConf
         torch.manual_seed((own.seed + 1) * 2_000_003 + step)
         indices = batch_indices(step, len(pool), own)
         noisy = torch.as_tensor(pool.batch(indices.numpy())[0]).to(next(model.parameters()).device)
-        gate = sample_gate(policy_logits(model, noisy), own.tau, gumbel_noise(step, own))
+        gate = sample_gate(model.logits(noisy), own.tau, gumbel_noise(step, own))
         loss = ratio_loss(gate, wanted[indices].to(gate.device))
         update([model.policy], steppers, loss, step, own)
     return float(loss.detach())
-
-
-def policy_logits(model: DSN, noisy: Tensor) -> Tensor:
-    """Logits (B, T, n_gates, 2) of whole signals (B, L), without the network."""
-    assert model.policy is not None
-    logits, _ = model.policy(magnitude(model, noisy))
-    return logits
 
 
 def magnitude(model: DSN, noisy: Tensor) -> Tensor:
