@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from .model import DSN
 from .policy import OPEN
-from .training.policy_training import policy_logits
+from .stft import to_hops
 from .utils.audio import Wav
 
 
@@ -23,11 +23,9 @@ def open_margin(model: DSN, noisy: Wav | Tensor) -> Tensor:
     """
     if model.policy is None:
         raise ValueError("a static model has no gates; take one with a policy")
-    hop = model.config.stft.hop_length
-    wav = torch.as_tensor(noisy, dtype=torch.float32)[None]
-    padded = nn.functional.pad(wav, (0, -wav.shape[-1] % hop + hop))
+    signal = torch.as_tensor(noisy, dtype=torch.float32)
     with torch.no_grad():
-        logits = policy_logits(model, padded)
+        logits = model.logits(to_hops(signal, model.config.stft.hop_length))
     return logits[0, ..., OPEN] - logits[0, ..., 1 - OPEN]
 
 

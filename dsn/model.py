@@ -1,14 +1,14 @@
-r"""The network, from noisy to enhanced signal: FTF-Net when every part is static, DSN with a policy.
+r"""The model, from noisy to enhanced signal: FTF-Net when every part is static, DSN with a policy.
 
-    STFT -> compression -> backbone -> mask -> decompression -> inverse STFT
-                     \\-> policy -> gates of the backbone's stages
+    STFT -> compression -> network -> mask -> decompression -> inverse STFT
+                     \\-> policy -> gates of the network's stages
 
 Whole signals and streams run the same code: a signal is one long chunk, a stream many chunks of one hop.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -18,36 +18,32 @@ from . import config
 from .ftfnet import NetworkState
 from .macs import MacRow, MacTable
 from .other_backbones import build
-from .policy import Policy, hard_gate, sample_gate
-from .stft import analyse, as_batch, compress, synthesise
+from .policy import Decide, Policy, given, hard_gate
+from .stft import analyse, compress, from_hops, synthesise, to_hops
 
 
 class State(NamedTuple):
-    """Everything a stream carries from chunk to chunk."""
+    """Everything a stream carries from chunk to chunk; None is silence before the first."""
 
-    analysis: Tensor
-    policy: Tensor | None
-    network: NetworkState
-    synthesis: Tensor
+    analysis: Tensor | None = None
+    policy: Tensor | None = None
+    network: NetworkState | None = None
+    synthesis: Tensor | None = None
 
 
 class Enhanced(NamedTuple):
     """Result of `DSN`: the signal (B, L), the gates (B, T, n_gates) that ran and their logits (..., 2)."""
 
-    wav: Tensor
+    enhanced: Tensor
     gate: Tensor
     logits: Tensor
-
-
-Gates = Tensor | Callable[[tuple[int, int, int]], Tensor]
-"""Gates given from outside: (B, T, n_gates) in {0, 1}, or a function that makes them of that shape."""
 
 
 class DSN(nn.Module):
     """Dynamically slimmable speech enhancement network; without a policy the static network, FTF-Net by default.
 
-    Shapes: wav (B, L), L a multiple of the hop -> `Enhanced` with the signal one hop later, and `State`.
-    Errors: ValueError for a signal that is no multiple of the hop, or gates of another shape.
+    Shapes: noisy (B, L), L a multiple of the hop -> `Enhanced` with the signal one hop later, and `State`.
+    Raises: ValueError for a signal that is not a multiple of the hop, or given gates of another shape.
     """
 
     def __init__(self, model: config.ModelConfig | None = None) -> None:
@@ -60,7 +56,7 @@ class DSN(nn.Module):
 
     @property
     def params(self) -> int:
-        """Trainable parameters."""
+        """Number of trainable parameters."""
         return sum(p.numel() for p in self.parameters() if p.requires_grad)
 
     @property
@@ -69,59 +65,56 @@ class DSN(nn.Module):
         return self.config.gate_names
 
     def forward(
+        self, noisy: Tensor, state: State | None = None, decide: Decide = hard_gate, skip_closed: bool = False
+    ) -> tuple[Enhanced, State]:
+        """Enhance a chunk. `decide` turns the policy's logits (B, T, n_gates, 2) into gates (B, T, n_gates):
+
+        `hard_gate`, `partial(hard_gate, dial=0.5)`, `sample_gate` to train the policy, or `given(gate)` to overrule
+        it. `skip_closed` computes only what the gates ask for, frame by frame, instead of computing all and masking.
+        """
+        state = state or State()
+        spectrum, analysis = self._spectrum(noisy, state.analysis)
+        logits, policy_state = self._logits(spectrum, state.policy)
+        gate = decide(logits)
+        stage_gates = [None if index is None else gate[..., index] for index in self.config.gate_of_stage]
+        mask, network_state = self.network(self._features(spectrum), state.network, stage_gates, skip_closed)
+        spectrum = compress(self._masked(spectrum, mask), 1 / self.config.stft.compression)
+        enhanced, synthesis = synthesise(spectrum, self.config.stft.n_fft, state.synthesis)
+        return Enhanced(enhanced, gate, logits), State(analysis, policy_state, network_state, synthesis)
+
+    @torch.no_grad()
+    def enhance(
         self,
-        wav: Tensor,
-        state: State | None = None,
-        gate: Tensor | None = None,
+        noisy: Tensor,
         dial: float = 0.0,
         skip_closed: bool = False,
-        tau: float = 1.0,
-        noise: float = 1.0,
-    ) -> tuple[Enhanced, State]:
-        """Enhance a chunk. A given `gate` (B, T, n_gates) overrules the policy; training mode samples its gates."""
-        analysis, policy, network, synthesis = (None,) * 4 if state is None else state
-        n_fft, exponent = self.config.stft.n_fft, self.config.stft.compression
-        spec, analysis = analyse(wav, n_fft, analysis)
-        spec = compress(spec, exponent)
-        logits, policy = self._logits(spec, policy)
-        if gate is not None:
-            gate = self._given(gate, wav)
-        else:
-            gate = sample_gate(logits, tau, noise) if self.training else hard_gate(logits, dial)
-        feats, network = self.network(self._features(spec), network, self._stage_gates(gate), skip_closed)
-        enhanced, synthesis = synthesise(compress(self._masked(feats, spec), 1 / exponent), n_fft, synthesis)
-        return Enhanced(enhanced, gate, logits), State(analysis, policy, network, synthesis)
-
-    def enhance(
-        self, wav: Tensor, dial: float = 0.0, skip_closed: bool = False, chunk: int = 1024, gate: Gates | None = None
+        chunk: int = 1024,
+        decide: Decide | None = None,
     ) -> Enhanced:
-        """Whole signals (B, L) or (L,), latency trimmed, `chunk` frames at a time.
+        """Enhance whole signals (B, L) or (L,), latency trimmed, `chunk` frames at a time.
 
-        The gates have one frame more than the signal has hops, since the last hop comes out one frame late. A given
-        `gate` overrules the policy: (B, T, n_gates), or a function from that shape to the gates, such as
-        `functools.partial(dsn.training.blind_gates.random_gate, ratio=0.4)`.
-        Raises: ValueError in training mode, for a signal of integers, of another shape, empty, or with NaN or infinite
-        samples, and for gates of another shape.
+        The gates have one frame more than the signal has hops, since the last hop comes out one frame late. `decide`
+        replaces `hard_gate` at the dial; it sees the logits of the whole signal, as does
+        `given(partial(blind_gates.random_gate, ratio=0.4))`.
+        Raises: ValueError for a signal of integers, of another shape, empty, or with NaN or infinite samples, and for
+        given gates of another shape.
         """
-        self.require_eval()
-        batched = as_batch(wav)
-        samples, hop = batched.shape[-1], self.config.stft.hop_length
-        padded = nn.functional.pad(batched, (0, -samples % hop + hop))
-        parts = padded.split(chunk * hop, dim=-1)
-        gates = [None] * len(parts) if gate is None else self._given(gate, padded).split(chunk, dim=1)
-        pieces, state = [], None
-        with torch.no_grad():
-            for part, given in zip(parts, gates, strict=True):
-                piece, state = self(part, state, given, dial, skip_closed)
-                pieces.append(piece)
+        hop = self.config.stft.hop_length
+        padded = to_hops(noisy, hop)
+        parts, pieces, state = padded.split(chunk * hop, dim=-1), [], None
+        decisions = [partial(hard_gate, dial=dial)] * len(parts)
+        if decide is not None:
+            decisions = map(given, decide(self.logits(padded)).split(chunk, dim=1))
+        for part, decision in zip(parts, decisions, strict=True):
+            piece, state = self(part, state, decision, skip_closed)
+            pieces.append(piece)
         whole = Enhanced(*(torch.cat(parts, dim=1) for parts in zip(*pieces, strict=True)))
-        enhanced = whole.wav[:, hop : hop + samples]
-        return whole._replace(wav=enhanced if wav.dim() == 2 else enhanced[0])
+        return whole._replace(enhanced=from_hops(whole.enhanced, noisy, hop))
 
-    def require_eval(self) -> None:
-        """Raise ValueError in training mode, where every call would draw other gates."""
-        if self.training:
-            raise ValueError("the model is in training mode, which draws gates at random; call eval() first")
+    def logits(self, noisy: Tensor) -> Tensor:
+        """The policy's logits (B, T, n_gates, 2) for noisy (B, L), without running the network."""
+        spectrum, _ = self._spectrum(noisy, None)
+        return self._logits(spectrum, None)[0]
 
     def macs(self) -> MacTable:
         """Cost table per frame, policy included."""
@@ -130,31 +123,25 @@ class DSN(nn.Module):
             rows.append(MacRow("policy", "policy", None, self.policy.macs()))
         return MacTable(tuple(rows), self.config.n_gates, self.config.stft.frame_rate)
 
-    def _given(self, gate: Gates, wav: Tensor) -> Tensor:
-        """Gates that overrule the policy on wav (B, L), checked."""
-        shape = (wav.shape[0], wav.shape[1] // self.config.stft.hop_length, self.config.n_gates)
-        gate = gate if isinstance(gate, Tensor) else gate(shape)
-        if gate.shape != shape:
-            raise ValueError(f"gate has shape {tuple(gate.shape)}; this signal asks for {shape}")
-        return gate.to(wav)
+    def _spectrum(self, noisy: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Compressed spectrum (B, F, T) of the noisy signal (B, L), and the state of the analysis."""
+        spectrum, state = analyse(noisy, self.config.stft.n_fft, state)
+        return compress(spectrum, self.config.stft.compression), state
 
-    def _logits(self, spec: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    def _logits(self, spectrum: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor | None]:
         if self.policy is None:
-            return spec.real.new_zeros(spec.shape[0], spec.shape[2], 0, 2), None
-        return self.policy(spec.abs(), state)
+            return spectrum.real.new_zeros(spectrum.shape[0], spectrum.shape[2], 0, 2), None
+        return self.policy(spectrum.abs(), state)
 
-    def _stage_gates(self, gate: Tensor) -> list[Tensor | None]:
-        """The gate (B, T) of each stage, or None for a stage without dynamic parts."""
-        return [None if index is None else gate[..., index] for index in self.config.gate_of_stage]
-
-    def _features(self, spec: Tensor) -> Tensor:
+    def _features(self, spectrum: Tensor) -> Tensor:
         """Compressed spectrum (B, F, T) to real features (B, P, T, F)."""
-        spec = spec.transpose(1, 2)
-        return spec.abs()[:, None] if self.config.form == "magnitude" else torch.view_as_real(spec).permute(0, 3, 1, 2)
-
-    def _masked(self, feats: Tensor, spec: Tensor) -> Tensor:
-        """Mask (real after ReLU, or complex) times the compressed spectrum (B, F, T)."""
+        spectrum = spectrum.transpose(1, 2)
         if self.config.form == "magnitude":
-            return torch.relu(feats[:, 0]).transpose(1, 2) * spec
-        mask = torch.view_as_complex(feats.permute(0, 3, 2, 1).contiguous())
-        return mask * spec
+            return spectrum.abs()[:, None]
+        return torch.view_as_real(spectrum).permute(0, 3, 1, 2)
+
+    def _masked(self, spectrum: Tensor, mask: Tensor) -> Tensor:
+        """The compressed spectrum (B, F, T) times the mask (B, P, T, F), real after ReLU, or complex."""
+        if self.config.form == "magnitude":
+            return torch.relu(mask[:, 0]).transpose(1, 2) * spectrum
+        return torch.view_as_complex(mask.permute(0, 3, 2, 1).contiguous()) * spectrum

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from . import macs
+
+Decide = Callable[[Tensor], Tensor]
+"""Who decides the gates: a function from logits (B, T, n_gates, 2) to gates (B, T, n_gates) in {0, 1}."""
 
 OPEN = 1
 """Index of the logit that stands for an open gate."""
@@ -85,6 +89,22 @@ def hard_gate(logits: Tensor, dial: float = 0.0) -> Tensor:
     `standardise` has set its unit.
     """
     return (logits[..., OPEN] - logits[..., 1 - OPEN] + dial > 0).to(logits.dtype)
+
+
+def given(gate: Tensor | Callable[[tuple[int, ...]], Tensor]) -> Decide:
+    """Gates from elsewhere in place of the policy's: a tensor (B, T, n_gates), or a function from that shape to one.
+
+    Raises, when it decides: ValueError for gates of another shape than the logits ask for.
+    """
+
+    def decide(logits: Tensor) -> Tensor:
+        shape = tuple(logits.shape[:-1])
+        found = gate if isinstance(gate, Tensor) else gate(shape)
+        if found.shape != shape:
+            raise ValueError(f"gate has shape {tuple(found.shape)}; this signal asks for {shape}")
+        return found.to(logits)
+
+    return decide
 
 
 @torch.no_grad()

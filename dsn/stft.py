@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def window(n_fft: int, like: Tensor) -> Tensor:
@@ -26,6 +26,23 @@ def as_batch(wav: Tensor) -> Tensor:
     if not torch.isfinite(batched).all():
         raise ValueError("the signal has NaN or infinite samples; repair or leave out the file")
     return batched
+
+
+def padding(samples: int, hop: int) -> int:
+    """Zeros that fill up the last hop of a signal, and one hop more, in which that one comes out enhanced."""
+    return -samples % hop + hop
+
+
+def to_hops(noisy: Tensor, hop: int) -> Tensor:
+    """Signals (L,) or (B, L) with that padding, (B, L'). Raises ValueError as `as_batch`."""
+    batched = as_batch(noisy)
+    return nn.functional.pad(batched, (0, padding(batched.shape[-1], hop)))
+
+
+def from_hops(enhanced: Tensor, noisy: Tensor, hop: int) -> Tensor:
+    """Of enhanced signals (B, L') what `to_hops` was given: in time with the noisy signals and in their shape."""
+    in_time = enhanced[:, hop : hop + noisy.shape[-1]]
+    return in_time if noisy.dim() == 2 else in_time[0]
 
 
 def analyse(wav: Tensor, n_fft: int, state: Tensor | None = None) -> tuple[Tensor, Tensor]:

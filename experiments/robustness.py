@@ -45,7 +45,7 @@ def enhancer(name: str) -> Enhance:
     if name == "noisy":
         return lambda noisy: noisy
     backend, _ = for_files("auto", weights.load(name))
-    return lambda noisy: backend.enhance(torch.from_numpy(noisy))[0].numpy()
+    return lambda noisy: backend.enhance(torch.from_numpy(noisy)).enhanced.numpy()
 
 
 def residual_db(enhanced: Wav, noisy: Wav) -> float:

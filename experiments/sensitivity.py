@@ -30,6 +30,7 @@ from dsn.evaluation.evaluate import write_csv
 from dsn.evaluation.metrics import pesq_wb
 from dsn.losses import quality_loss
 from dsn.model import DSN
+from dsn.policy import given, hard_gate
 from dsn.training.loop import MODEL, warm_start
 from dsn.training.optim import batch_indices, optimisers, update
 
@@ -69,8 +70,8 @@ def forward(model: DSN, noisy: Tensor, gate: Tensor | None) -> Tensor:
     The same gates (n_gates,) in every frame; with None the policy's own.
     """
     hop = model.config.stft.hop_length
-    gates = None if gate is None else gate.expand(len(noisy), noisy.shape[-1] // hop, -1)
-    return model(noisy, gate=gates)[0].wav[:, hop:]
+    decide = hard_gate if gate is None else given(gate.expand(len(noisy), noisy.shape[-1] // hop, -1))
+    return model(noisy, decide=decide)[0].enhanced[:, hop:]
 
 
 def adapt(model: DSN, pool: RenderedMixtures, gate: Tensor) -> None:

@@ -23,6 +23,7 @@ from torch import Tensor
 from dsn.dial import gates
 from dsn.macs import MacTable
 from dsn.model import DSN, Enhanced
+from dsn.policy import given
 from dsn.training.blind_gates import constant_gate, periodic_gate, random_gate
 from dsn.training.loop import MODEL
 from dsn_book.study.systems import BASELINE, DIALLED, NOISY, place_of
@@ -60,7 +61,7 @@ DIALS = tuple(System(f"{DIALLED}-dial-{100 * ratio:.0f}", DIALLED, dial_ratio=ra
 
 
 class Controlled:
-    """A network with gates from elsewhere, to be evaluated; `make` gives the gates of a signal (L,)."""
+    """A network with gates from elsewhere, to be evaluated; `make` gives what `given` takes for a signal (L,)."""
 
     def __init__(self, model: DSN, make: Callable[[Tensor], Any]) -> None:
         self.model, self.make = model, make
@@ -70,9 +71,9 @@ class Controlled:
         """Names of the gates."""
         return self.model.gate_names
 
-    def enhance(self, wav: Tensor, dial: float = 0.0) -> Enhanced:
+    def enhance(self, noisy: Tensor, dial: float = 0.0) -> Enhanced:
         """The enhanced signal; the dial has nothing to turn here."""
-        return self.model.enhance(wav, gate=self.make(wav))
+        return self.model.enhance(noisy, decide=given(self.make(noisy)))
 
     def macs(self) -> MacTable:
         """Cost per frame, the policy's included, which a fixed pattern would not need."""

@@ -41,7 +41,7 @@ def main() -> None:
     seconds = len(pair.noisy) / config.sample_rate
     top = float(levels_db(pair.noisy).max())
     figure, axes = plt.subplots(3, sharex=True, figsize=(9, 5), height_ratios=(2, 2, 1.4), layout="constrained")
-    for ax, wav, name in zip(axes, (pair.noisy, enhanced.wav.numpy()), ("noisy", "enhanced"), strict=False):
+    for ax, wav, name in zip(axes, (pair.noisy, enhanced.enhanced.numpy()), ("noisy", "enhanced"), strict=False):
         extent = (0.0, seconds, 0.0, config.sample_rate / 2000)
         levels = levels_db(wav)
         ax.imshow(levels, COLOURS, aspect="auto", origin="lower", extent=extent, vmin=top - RANGE_DB, vmax=top)

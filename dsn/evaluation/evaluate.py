@@ -41,7 +41,7 @@ class Enhances(Protocol):
         """Names of the gates, none for a static model."""
         ...
 
-    def enhance(self, wav: Tensor, dial: float = 0.0) -> Any:
+    def enhance(self, noisy: Tensor, dial: float = 0.0) -> Any:
         """The enhanced signal `.wav` (L,) and `.gate` (1, T, n_gates) of a noisy one (L,)."""
         ...
 
@@ -186,7 +186,7 @@ def _enhance(model: Enhances | None, noisy: Array, dial: float) -> tuple[Array, 
         "mmacs_per_s": float(model.macs().mmacs_per_s(ratios)),
         **dict(zip(_gate_columns(model), ratios, strict=False)),
     }
-    return enhanced.wav.cpu().numpy(), figures
+    return enhanced.enhanced.cpu().numpy(), figures
 
 
 def _loaded(item: Item) -> tuple[Array, Array]:

@@ -146,7 +146,7 @@ def enhance_wav(model: DSN | Backend, wav: Wav, sample_rate: int, dial: float = 
     audio.check_samples(wav, "the signal")
     model_rate = model.config.stft.sample_rate
     enhanced = model.enhance(torch.from_numpy(audio.resample(wav, sample_rate, model_rate)), dial=dial)
-    if not bool(torch.isfinite(enhanced.wav).all()):
+    if not bool(torch.isfinite(enhanced.enhanced).all()):
         raise ValueError("the model's result has NaN or infinite samples; check its weights, or try another backend")
     ratios = enhanced.gate.double().flatten(0, 1).mean(0).tolist()
     report = Report(
@@ -156,7 +156,7 @@ def enhance_wav(model: DSN | Backend, wav: Wav, sample_rate: int, dial: float = 
         mmacs_per_s=float(model.macs().mmacs_per_s(ratios)),
         lost_above=model_rate / 2 if sample_rate > model_rate else math.inf,
     )
-    return audio.resample(enhanced.wav.numpy(), model_rate, sample_rate)[:, : wav.shape[-1]], report
+    return audio.resample(enhanced.enhanced.numpy(), model_rate, sample_rate)[:, : wav.shape[-1]], report
 
 
 def total(reports: Sequence[Report]) -> Report:

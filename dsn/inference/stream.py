@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import weights
 from ..model import DSN
+from ..stft import padding
 from . import backends
 from .backends import Backend
 
@@ -113,8 +114,7 @@ class StreamingEnhancer:
         Gates and cost stay readable until the next call of `push`, which begins another stream.
         """
         waiting = self._waiting.shape[1]
-        padding = -waiting % self.hop_length + self.hop_length
-        rest = self._run(np.zeros((self.streams, padding), self.backend.dtype))
+        rest = self._run(np.zeros((self.streams, padding(waiting, self.hop_length)), self.backend.dtype))
         self._ended = True
         return rest[..., : waiting + self.hop_length]
 
@@ -148,7 +148,7 @@ class StreamingEnhancer:
         self._waiting = samples[:, stop:].copy()
         pieces = [self._session.step(samples[:, k : k + hop], self._dial) for k in range(0, stop, hop)]
         self._count([gates for _, gates in pieces])
-        enhanced = [wav for wav, _ in pieces] or [samples[:, :0]]
+        enhanced = [piece for piece, _ in pieces] or [samples[:, :0]]
         joined = np.concatenate(enhanced, axis=1) if len(enhanced) > 1 else enhanced[0]
         return joined if self.streams > 1 else joined[0]
 

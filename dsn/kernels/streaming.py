@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..macs import MacTable
-from ..model import DSN, Enhanced, Gates
-from ..stft import as_batch
+from ..model import DSN, Enhanced
+from ..stft import from_hops, to_hops
 from . import load
 from .packing import aligned, pack
 
@@ -92,30 +92,27 @@ class Kernel:
         """A new stream, at silence."""
         return Stream(self)
 
-    def enhance(self, wav: Tensor, dial: float = 0.0, gate: Gates | None = None) -> Enhanced:
+    def enhance(self, noisy: Tensor, dial: float = 0.0, gate: Tensor | None = None) -> Enhanced:
         """Whole signals (B, L) or (L,), as `DSN.enhance`; of the two logits only the difference is kept, as the second.
 
-        Raises: ValueError as `DSN.enhance`.
+        A given `gate` (B, T, n_gates) overrules the policy. Raises: ValueError as `DSN.enhance`.
         """
-        batched = as_batch(wav)
-        samples, hop = batched.shape[-1], self.hop_length
-        padded = nn.functional.pad(batched, (0, -samples % hop + hop)).detach().float().cpu().contiguous().numpy()
-        shape = (len(padded), padded.shape[1] // hop, self.n_gates)
+        padded = to_hops(noisy, self.hop_length).detach().float().cpu().contiguous().numpy()
+        shape = (len(padded), padded.shape[1] // self.hop_length, self.n_gates)
         forced = None if gate is None else self._forced(gate, shape)
         enhanced, gates = np.empty_like(padded), np.zeros(shape, dtype=np.uint8)
         margins = np.zeros(shape, dtype=np.float32)
         for row in range(len(padded)):
             given = None if forced is None else forced[row]
             self._run(padded[row], enhanced[row], dial, given, gates[row], margins[row])
-        signal = torch.from_numpy(enhanced[:, hop : hop + samples]).to(wav)
-        logits = torch.from_numpy(np.stack([np.zeros_like(margins), margins], axis=-1)).to(wav)
-        return Enhanced(signal if wav.dim() == 2 else signal[0], torch.from_numpy(gates).to(wav), logits)
+        signal = from_hops(torch.from_numpy(enhanced), noisy, self.hop_length).to(noisy)
+        logits = torch.from_numpy(np.stack([np.zeros_like(margins), margins], axis=-1)).to(noisy)
+        return Enhanced(signal, torch.from_numpy(gates).to(noisy), logits)
 
-    def _forced(self, gate: Gates, shape: tuple[int, int, int]) -> Array:
-        given = gate if isinstance(gate, Tensor) else gate(shape)
-        if given.shape != shape:
-            raise ValueError(f"gate has shape {tuple(given.shape)}; this signal asks for {shape}")
-        return (given > 0.5).cpu().numpy().astype(np.int8)
+    def _forced(self, gate: Tensor, shape: tuple[int, int, int]) -> Array:
+        if gate.shape != shape:
+            raise ValueError(f"gate has shape {tuple(gate.shape)}; this signal asks for {shape}")
+        return (gate > 0.5).cpu().numpy().astype(np.int8)
 
     def _run(self, noisy: Array, enhanced: Array, dial: float, *told: Array | None) -> None:
         """One signal of whole hops, from silence; `told` are forced gates, gates and margins, (T, n_gates) each."""

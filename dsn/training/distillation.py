@@ -78,4 +78,4 @@ def _render(folder: Path, pool: RenderedMixtures, teacher: str | Path, progress:
     with replacing(folder / SAMPLES) as temporary, temporary.open("wb") as stream:
         for index in tqdm(range(len(pool)), "teacher", disable=not progress):
             noisy, _ = pool[index]
-            stream.write(backend.enhance(torch.as_tensor(noisy)).wav.numpy().astype("<f2").tobytes())
+            stream.write(backend.enhance(torch.as_tensor(noisy)).enhanced.numpy().astype("<f2").tobytes())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -19,7 +20,7 @@ from .. import config, kernels, weights
 from ..kernels.training import accelerate
 from ..losses import level_gain, quality_loss, ratio_loss
 from ..model import DSN, Enhanced
-from ..policy import activation_ratio, hard_gate
+from ..policy import activation_ratio, given, hard_gate, sample_gate
 from ..utils.files import replacing
 from .blind_gates import random_gate, slimmable_gate
 from .distillation import Distilled
@@ -52,9 +53,10 @@ def batch_loss(model: DSN, batch: Batch, step: int, train: config.TrainConfig) -
     """Loss of one batch and what to log."""
     hop, target = model.config.stft.hop_length, batch.target
     gate = blind_gate(model, batch.noisy, train.loss)
-    enhanced, _ = model(batch.noisy, gate=gate, tau=train.tau, noise=gumbel_noise(step, train))
+    sampled = partial(sample_gate, tau=train.tau, noise=gumbel_noise(step, train))
+    enhanced, _ = model(batch.noisy, decide=sampled if gate is None else given(gate))
     gain = level_gain(batch.noisy)
-    on_time = gain * enhanced.wav[:, hop:]
+    on_time = gain * enhanced.enhanced[:, hop:]
     quality = quality_loss(on_time, gain * batch.clean[:, :-hop], train.loss)
     log = {"quality_loss": float(quality.detach())}
     if batch.distilled is not None:

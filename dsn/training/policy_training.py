@@ -40,7 +40,7 @@ def pretrain(model: DSN, mixtures: TrainingSet, train: config.TrainConfig, progr
         torch.manual_seed((own.seed + 1) * 2_000_003 + step)
         indices = batch_indices(step, len(mixtures), own)
         noisy = torch.as_tensor(mixtures.batch(indices.numpy())[0]).to(next(model.parameters()).device)
-        gate = sample_gate(policy_logits(model, noisy), own.tau, gumbel_noise(step, own))
+        gate = sample_gate(model.logits(noisy), own.tau, gumbel_noise(step, own))
         target = target_ratios(mixtures, indices, own.loss)
         assert target is not None
         loss = ratio_loss(gate, target.to(gate.device))
@@ -56,13 +56,6 @@ def target_ratios(mixtures: TrainingSet, indices: Tensor, loss: config.LossConfi
         return torch.full((len(indices),), loss.target_ratio)
     labels = mixtures.labels(loss.guide.metric, indices.numpy())
     return target_ratio(torch.as_tensor(labels, dtype=torch.float32), loss.guide)
-
-
-def policy_logits(model: DSN, noisy: Tensor) -> Tensor:
-    """Logits (B, T, n_gates, 2) of whole signals (B, L), without the network."""
-    assert model.policy is not None
-    logits, _ = model.policy(magnitude(model, noisy))
-    return logits
 
 
 def magnitude(model: DSN, noisy: Tensor) -> Tensor:

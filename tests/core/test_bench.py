@@ -79,7 +79,7 @@ def test_ungated_network_is_the_open_one() -> None:
     ).eval()
     static, wav = systems.ungated(model), torch.randn(1, 2560)
     assert static.policy is None and static.config.n_gates == 0
-    torch.testing.assert_close(static.enhance(wav).wav, model.enhance(wav, dial=math.inf).wav)
+    torch.testing.assert_close(static.enhance(wav).enhanced, model.enhance(wav, dial=math.inf).enhanced)
 
 
 def fake_times(monkeypatch: pytest.MonkeyPatch, cost: dict[str, float]) -> None:

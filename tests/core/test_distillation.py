@@ -64,7 +64,7 @@ def test_mixtures_have_the_output_of_the_teacher_in_time_with_the_clean_signal(
     mixtures = Distilled(pool, master, tmp_path, progress=False)
     noisy, clean = mixtures.batch(np.array([3, 1]))
     np.testing.assert_array_equal(clean, pool.batch([3, 1])[1])
-    expected = weights.load(master).enhance(torch.as_tensor(noisy)).wav.numpy()
+    expected = weights.load(master).enhance(torch.as_tensor(noisy)).enhanced.numpy()
     given = mixtures.distilled(np.array([3, 1]))
     assert len(mixtures) == 4 and given.dtype == np.float32 and given.shape == clean.shape
     np.testing.assert_allclose(given, expected, atol=1e-3 * float(np.abs(expected).max()))
@@ -74,7 +74,7 @@ def test_a_teacher_may_be_a_network_that_the_kernel_does_not_run(pool: RenderedM
     path, other = tmp_path / "crn.safetensors", config.ModelConfig.ftfnet(backbone="crn")
     torch.manual_seed(0)
     weights.save(DSN(other), path)
-    expected = weights.load(path).enhance(torch.as_tensor(pool[0][0])).wav.numpy()
+    expected = weights.load(path).enhance(torch.as_tensor(pool[0][0])).enhanced.numpy()
     given = Distilled(pool, path, tmp_path / "distilled", progress=False).distilled(np.array([0]))
     np.testing.assert_allclose(given[0], expected, atol=1e-3 * float(np.abs(expected).max()))
 
@@ -112,7 +112,7 @@ def test_the_loss_mixes_the_distances_to_both_targets() -> None:
     torch.manual_seed(0)
     model, hop = DSN(TRAIN.model).train(), TRAIN.model.stft.hop_length
     noisy, clean, distilled = 0.1 * torch.randn(3, 2, 4096)
-    on_time, gain = model(noisy)[0].wav.detach()[:, hop:], level_gain(noisy)
+    on_time, gain = model(noisy)[0].enhanced.detach()[:, hop:], level_gain(noisy)
     near, far = (float(quality_loss(gain * on_time, gain * wav[:, :-hop], TRAIN.loss)) for wav in (distilled, clean))
     loss, log = batch_loss(model, Batch(noisy, clean, distilled=distilled), 0, TRAIN)
     assert float(loss.detach()) == pytest.approx(0.25 * far + 0.75 * near, rel=1e-5)

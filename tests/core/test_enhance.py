@@ -3,6 +3,7 @@ import math
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,15 +26,15 @@ def model() -> DSN:
 class Passing(DSN):
     """Gives the noisy signal back, so that what happens around the network can be seen."""
 
-    def enhance(self, wav: torch.Tensor, dial: float = 0.0, skip_closed: bool = False, chunk: int = 1024) -> Enhanced:
-        return super().enhance(wav, dial, skip_closed, chunk)._replace(wav=wav)
+    def enhance(self, noisy: torch.Tensor, *args: Any, **options: Any) -> Enhanced:
+        return super().enhance(noisy, *args, **options)._replace(enhanced=noisy)
 
 
 class Louder(Passing):
     """Gives the noisy signal back at twice its amplitude."""
 
-    def enhance(self, wav: torch.Tensor, dial: float = 0.0, skip_closed: bool = False, chunk: int = 1024) -> Enhanced:
-        return super().enhance(wav, dial, skip_closed, chunk)._replace(wav=2 * wav)
+    def enhance(self, noisy: torch.Tensor, *args: Any, **options: Any) -> Enhanced:
+        return super().enhance(noisy, *args, **options)._replace(enhanced=2 * noisy)
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +133,7 @@ def test_equals_the_model(model: DSN) -> None:
     wav = tone(5000)
     enhanced, report = enhance_wav(model, wav, 16000, dial=0.3)
     direct = model.enhance(torch.from_numpy(wav), dial=0.3)
-    assert np.array_equal(enhanced, direct.wav.numpy())
+    assert np.array_equal(enhanced, direct.enhanced.numpy())
     assert report.activation_ratio == pytest.approx(float(direct.gate.mean()))
 
 
@@ -209,7 +210,7 @@ class Broken(Passing):
 
     def enhance(self, wav: torch.Tensor, dial: float = 0.0, skip: bool = False, chunk: int = 1024) -> Enhanced:
         enhanced = super().enhance(wav, dial, skip, chunk)
-        enhanced.wav[0, 7] = self.value
+        enhanced.enhanced[0, 7] = self.value
         return enhanced
 
 

@@ -30,7 +30,7 @@ def pair(samples: int = 4000, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 
 class Output(NamedTuple):
-    wav: torch.Tensor
+    enhanced: torch.Tensor
     gate: torch.Tensor
 
 
@@ -39,11 +39,11 @@ class Halver:
 
     gate_names = ("early", "late")
 
-    def enhance(self, wav: torch.Tensor, dial: float = 0.0) -> Output:
+    def enhance(self, noisy: torch.Tensor, dial: float = 0.0) -> Output:
         gate = torch.zeros(1, 8, 2)
         gate[:, :2, 0] = 1
         gate[:, : int(8 * dial), 1] = 1
-        return Output(wav / 2, gate)
+        return Output(noisy / 2, gate)
 
     def macs(self) -> MacTable:
         rows = (MacRow("a", "fc", 0, Macs(100, 40)), MacRow("b", "fc", 1, Macs(200, 80)))
@@ -111,7 +111,7 @@ def test_the_network() -> None:
     for (_, noisy, clean), row in zip(pairs, table.to_dict("records"), strict=True):
         enhanced = model.enhance(torch.from_numpy(noisy))
         ratios = enhanced.gate[0].mean(0)
-        assert row["si_sdr_db"] == score(enhanced.wav, clean, QUICK)["si_sdr_db"]
+        assert row["si_sdr_db"] == score(enhanced.enhanced, clean, QUICK)["si_sdr_db"]
         assert [row[f"activation_ratio_{name}"] for name in config.BLOCKS] == pytest.approx(ratios.tolist(), abs=1e-6)
         assert row["activation_ratio"] == pytest.approx(ratios.mean().item(), abs=1e-6)
         assert row["mmacs_per_s"] == pytest.approx(float(model.macs().mmacs_per_s(ratios.tolist())), rel=1e-6)
@@ -294,11 +294,11 @@ def test_an_interrupted_table_goes_on_where_it_stopped(tmp_path: Path) -> None:
     class Stops(Halver):
         left = 2
 
-        def enhance(self, wav: torch.Tensor, dial: float = 0.0) -> Output:
+        def enhance(self, noisy: torch.Tensor, dial: float = 0.0) -> Output:
             if not self.left:
                 raise KeyboardInterrupt
             self.left -= 1
-            return super().enhance(wav, dial)
+            return super().enhance(noisy, dial)
 
     source = [(f"{seed}", *pair(seed=seed)) for seed in range(4)]
     whole = evaluate(Halver(), source, 1.0, 1, QUICK)

@@ -15,6 +15,7 @@ from dsn.inference.backends.onnx import OnnxBackend, make_session
 from dsn.inference.onnx_export import build, export
 from dsn.inference.onnx_export.builder import OPSET
 from dsn.model import DSN
+from dsn.policy import given
 from dsn.stft import analyse
 
 POLICY = config.PolicyConfig(bands=8, hidden=4)
@@ -52,8 +53,8 @@ def check_frames(model: DSN) -> None:
         [session.step(samples[None, k * hop : (k + 1) * hop], 0.0, chosen[k])[0] for k in range(FRAMES)], 1
     )
     with torch.no_grad():
-        given = torch.from_numpy(gates).double()[None]
-        expected = model.double()(torch.from_numpy(samples).double()[None], gate=given)[0].wav.numpy()
+        gate = torch.from_numpy(gates).double()[None]
+        expected = model.double()(torch.from_numpy(samples).double()[None], decide=given(gate))[0].enhanced.numpy()
     np.testing.assert_allclose(result, expected, atol=1e-5 * abs(expected).max(), rtol=0)
 
 

@@ -12,6 +12,7 @@ from dsn.dynamic import DynamicConv, DynamicConvTranspose
 from dsn.dynamic.gating import Branches
 from dsn.ftfnet import Block, Decoder, Encoder, leaky
 from dsn.model import DSN
+from dsn.policy import given
 from tests.core.test_dynamic import LAYERS, inputs, is_conv, make, run
 
 BATCH, FRAMES, BINS = 2, 7, 33
@@ -160,13 +161,13 @@ def test_network_is_the_same_with_a_gradient_in_chunks_and_causal(settings):
     model, wav = DSN(config.ModelConfig(**settings)).double(), noise(1, 8 * 256)
     gate = torch.randint(0, 2, (1, 8, model.config.n_gates), generator=torch.Generator().manual_seed(2)).double()
     with torch.no_grad():
-        expected, _ = model(wav, gate=gate)
+        expected, _ = model(wav, decide=given(gate))
     gate.requires_grad_()
     state, pieces = None, []
     for part, g in zip(wav.split(3 * 256, dim=1), gate.split(3, dim=1), strict=True):
-        enhanced, state = model(part, state, gate=g)
-        pieces.append(enhanced.wav)
+        enhanced, state = model(part, state, decide=given(g))
+        pieces.append(enhanced.enhanced)
     y = torch.cat(pieces, dim=1)
-    assert torch.allclose(y.detach(), expected.wav, atol=1e-11, rtol=0)
+    assert torch.allclose(y.detach(), expected.enhanced, atol=1e-11, rtol=0)
     (by_gate,) = torch.autograd.grad(y[:, 4 * 256 : 5 * 256].square().sum(), gate)
     assert by_gate[:, 5:].abs().max() == 0 and by_gate[:, 4].abs().min() > 0

@@ -9,6 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from dsn import config, macs
 from dsn.model import DSN
+from dsn.policy import given
 
 HOP = 256
 
@@ -37,7 +38,7 @@ def test_ftfnet_by_stage_and_kind():
 def count(model: DSN, gate: torch.Tensor) -> float:
     wav = torch.randn(1, gate.shape[1] * HOP, generator=torch.Generator().manual_seed(0))
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter, torch.no_grad():
-        model(wav, gate=gate, skip_closed=True)
+        model(wav, decide=given(gate), skip_closed=True)
     return counter.get_total_flops() / 2
 
 

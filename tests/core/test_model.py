@@ -6,6 +6,7 @@ import torch
 
 from dsn import config
 from dsn.model import DSN
+from dsn.policy import given, sample_gate
 from dsn.training.blind_gates import constant_gate, periodic_gate
 
 HOP = 256
@@ -44,9 +45,9 @@ def test_skip_equals_dense(name):
     model = make(name)
     gate = random_gate(model, 20)
     with torch.no_grad():
-        dense, _ = model(signal(), gate=gate)
-        skipped, _ = model(signal(), gate=gate, skip_closed=True)
-    assert torch.allclose(dense.wav, skipped.wav, atol=1e-11, rtol=0)
+        dense, _ = model(signal(), decide=given(gate))
+        skipped, _ = model(signal(), decide=given(gate), skip_closed=True)
+    assert torch.allclose(dense.enhanced, skipped.enhanced, atol=1e-11, rtol=0)
 
 
 @pytest.mark.parametrize("name", STREAMED)
@@ -55,13 +56,13 @@ def test_stream_equals_whole_signal_and_a_fresh_state_starts_anew(name, chunk, s
     model, wav = make(name), signal()
     gate = random_gate(model, 20)
     with torch.no_grad():
-        whole, _ = model(wav, gate=gate)
+        whole, _ = model(wav, decide=given(gate))
         for _ in range(2):
             state, pieces = None, []
             for part, g in zip(wav.split(chunk * HOP, dim=1), gate.split(chunk, dim=1), strict=True):
-                piece, state = model(part, state, gate=g, skip_closed=skip)
-                pieces.append(piece.wav)
-            assert torch.allclose(torch.cat(pieces, dim=1), whole.wav, atol=1e-11, rtol=0)
+                piece, state = model(part, state, decide=given(g), skip_closed=skip)
+                pieces.append(piece.enhanced)
+            assert torch.allclose(torch.cat(pieces, dim=1), whole.enhanced, atol=1e-11, rtol=0)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -69,8 +70,8 @@ def test_zero_look_ahead(name):
     """Output of hop t, which ends a window later, depends on no sample after hop t."""
     model, wav, now = make(name), signal(8, batch=1).requires_grad_(), 4
     gate = random_gate(model, 8, batch=1)
-    enhanced, _ = model(wav, gate=gate)
-    enhanced.wav[:, now * HOP : (now + 1) * HOP].sum().backward()
+    enhanced, _ = model(wav, decide=given(gate))
+    enhanced.enhanced[:, now * HOP : (now + 1) * HOP].sum().backward()
     assert wav.grad[:, (now + 1) * HOP :].abs().max() == 0
     assert wav.grad[:, now * HOP : (now + 1) * HOP].abs().max() > 0
 
@@ -88,9 +89,9 @@ def test_all_gates_open_equals_the_static_network(name):
     static = DSN(config.ModelConfig.ftfnet(backbone=slim.config.backbone)).double().eval()
     static.network.load_state_dict(slim.network.state_dict())
     with torch.no_grad():
-        opened, _ = slim(signal(), gate=torch.ones(2, 20, slim.config.n_gates).double())
+        opened, _ = slim(signal(), decide=given(torch.ones(2, 20, slim.config.n_gates).double()))
         expected, _ = static(signal())
-    assert torch.allclose(opened.wav, expected.wav, atol=1e-11, rtol=0)
+    assert torch.allclose(opened.enhanced, expected.enhanced, atol=1e-11, rtol=0)
 
 
 @pytest.mark.parametrize("name", ["block", "mixed", "recurrent", *(f"slim-{kind}" for kind in KINDS), "hystnet", "crn"])
@@ -104,9 +105,9 @@ def test_all_gates_closed_leaves_the_static_parts_of_dynamic_kinds(name):
         silence(kind, share, weights, last=f"decoder.layers.{len(slim.network.encoder.layers) - 1}")
     static.network.load_state_dict(weights)
     with torch.no_grad():
-        closed, _ = slim(signal(), gate=torch.zeros(2, 20, slim.config.n_gates).double())
+        closed, _ = slim(signal(), decide=given(torch.zeros(2, 20, slim.config.n_gates).double()))
         expected, _ = static(signal())
-    assert torch.allclose(closed.wav, expected.wav, atol=1e-11, rtol=0)
+    assert torch.allclose(closed.enhanced, expected.enhanced, atol=1e-11, rtol=0)
 
 
 COLUMNS = {"gru": "fc.linear.weight", "attention": "attention.out.weight"}
@@ -131,60 +132,52 @@ def test_dial_moves_from_all_closed_to_all_open():
     assert ratios[0] == 0 and ratios[-1] == 1 and ratios == sorted(ratios)
 
 
-def test_eval_gates_are_deterministic_and_train_gates_are_sampled():
-    model = make("block")
-    first, second = (model.enhance(signal()).gate for _ in range(2))
-    assert torch.equal(first, second)
-    model.train()
-    sampled = [model(signal())[0].gate.detach().round() for _ in range(2)]
-    assert not torch.equal(*sampled)
+def test_gates_are_deterministic_unless_they_are_sampled_in_any_mode():
+    for model in (make("block"), make("block").train()):
+        first, second = (model.enhance(signal()).gate for _ in range(2))
+        assert torch.equal(first, second)
+        sampled = [model(signal(), decide=sample_gate)[0].gate.detach().round() for _ in range(2)]
+        assert not torch.equal(*sampled)
 
 
 @pytest.mark.parametrize("samples", [1, 255, 256, 257, 5000])
 def test_enhance_keeps_length_and_shape(samples):
     model, wav = make("shared"), signal(samples / HOP)
     enhanced = model.enhance(wav)
-    assert enhanced.wav.shape == wav.shape
+    assert enhanced.enhanced.shape == wav.shape
     assert enhanced.gate.shape == (2, -(-samples // HOP) + 1, 1)
-    assert torch.allclose(model.enhance(wav[0]).wav, enhanced.wav[0], atol=1e-11)
+    assert torch.allclose(model.enhance(wav[0]).enhanced, enhanced.enhanced[0], atol=1e-11)
 
 
 def test_enhance_in_chunks_equals_at_once():
     model, wav = make("block"), signal()
-    assert torch.allclose(model.enhance(wav, chunk=3).wav, model.enhance(wav).wav, atol=1e-11, rtol=0)
+    assert torch.allclose(model.enhance(wav, chunk=3).enhanced, model.enhance(wav).enhanced, atol=1e-11, rtol=0)
 
 
 @pytest.mark.parametrize("skip", [False, True])
 def test_enhance_takes_gates_or_a_function_that_makes_them(skip):
     model, wav, ratio = make("block"), signal(), [0.2, 0.4, 0.5, 0.6, 0.9]
-    given = periodic_gate((2, 21, 5), ratio)
-    enhanced = model.enhance(wav, chunk=4, skip_closed=skip, gate=given)
-    assert torch.equal(enhanced.gate, given.double())
-    made = model.enhance(wav, gate=partial(periodic_gate, ratio=ratio))
-    assert torch.allclose(made.wav, enhanced.wav, atol=1e-11, rtol=0)
-    frozen = model.enhance(wav, gate=partial(constant_gate, ratio=ratio))
-    assert not torch.allclose(made.wav, frozen.wav, atol=1e-6)
+    gate = periodic_gate((2, 21, 5), ratio)
+    enhanced = model.enhance(wav, chunk=4, skip_closed=skip, decide=given(gate))
+    assert torch.equal(enhanced.gate, gate.double())
+    made = model.enhance(wav, decide=given(partial(periodic_gate, ratio=ratio)))
+    assert torch.allclose(made.enhanced, enhanced.enhanced, atol=1e-11, rtol=0)
+    frozen = model.enhance(wav, decide=given(partial(constant_gate, ratio=ratio)))
+    assert not torch.allclose(made.enhanced, frozen.enhanced, atol=1e-6)
     assert torch.equal(
-        model.enhance(wav, dial=50.0).wav, model.enhance(wav, gate=partial(constant_gate, ratio=1.0)).wav
+        model.enhance(wav, dial=50.0).enhanced,
+        model.enhance(wav, decide=given(partial(constant_gate, ratio=1.0))).enhanced,
     )
 
 
 def test_enhance_refuses_gates_of_another_shape():
     with pytest.raises(ValueError, match=r"gate has shape \(2, 20, 5\); this signal asks for \(2, 21, 5\)"):
-        make("block").enhance(signal(), gate=torch.ones(2, 20, 5))
-
-
-@pytest.mark.parametrize("name", ["block", "ftfnet"])
-def test_enhance_refuses_training_mode(name):
-    model = make(name).train()
-    with pytest.raises(ValueError, match=r"training mode.*call eval\(\) first"):
-        model.enhance(signal())
-    assert model.training
+        make("block").enhance(signal(), decide=given(torch.ones(2, 20, 5)))
 
 
 def test_silence_stays_silence():
     enhanced = make("block").enhance(torch.zeros(1, 4000).double())
-    assert enhanced.wav.abs().max() == 0 and torch.isfinite(enhanced.logits).all()
+    assert enhanced.enhanced.abs().max() == 0 and torch.isfinite(enhanced.logits).all()
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -202,7 +195,7 @@ def test_empty_signal_is_refused():
 
 def test_gate_of_another_shape_is_refused():
     with pytest.raises(ValueError, match=r"gate has shape \(2, 3, 5\)"):
-        make("block")(signal(), gate=torch.ones(2, 3, 5).double())
+        make("block")(signal(), decide=given(torch.ones(2, 3, 5).double()))
 
 
 def test_gate_names():

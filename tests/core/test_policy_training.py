@@ -9,7 +9,7 @@ from dsn import config
 from dsn.losses import ratio_loss
 from dsn.model import DSN
 from dsn.policy import hard_gate
-from dsn.training.policy_training import policy_logits, pretrain
+from dsn.training.policy_training import pretrain
 
 SETTINGS = config.TrainConfig(loss=config.LossConfig(ratio="guided"), policy_steps=60, warmup=5, optimiser="muon")
 
@@ -42,7 +42,7 @@ def test_the_policy_learns_what_to_open_and_the_network_stays():
     pretrain(model, Noises(), SETTINGS, progress=False)
     noisy, _ = Noises().batch(torch.arange(16))
     with torch.no_grad():
-        gate = hard_gate(policy_logits(model, noisy))
+        gate = hard_gate(model.logits(noisy))
     assert float(ratio_loss(gate, WANTED)) < 0.05  # 0.16 for gates that do not tell the inputs apart
     assert all(torch.equal(value, before[name]) for name, value in model.network.state_dict().items())
 
@@ -51,7 +51,7 @@ def test_its_logits_are_those_of_the_model():
     model = DSN().eval()
     noisy, _ = Noises().batch(torch.arange(4))
     with torch.no_grad():
-        assert torch.equal(policy_logits(model, noisy), model(noisy)[0].logits)
+        assert torch.equal(model.logits(noisy), model(noisy)[0].logits)
 
 
 def test_a_static_model_is_refused():

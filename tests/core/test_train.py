@@ -9,7 +9,6 @@ from dsn.policy import hard_gate
 from dsn.training.blind_gates import slimmable_gate
 from dsn.training.loop import Run, blind_gate, snapshot, train, warm_start
 from dsn.training.optim import ENDLESS, OF_A_SEED, batch_indices, gumbel_noise, learning_rate, optimisers, update
-from dsn.training.policy_training import policy_logits
 
 SAMPLES = 4096
 SMALL = config.ModelConfig(channels=(4, 4, 8), groups=2, heads=2, policy=config.PolicyConfig(bands=8, hidden=4))
@@ -148,7 +147,7 @@ def test_a_trained_policy_has_a_dial_in_standard_deviations_and_the_gates_of_its
     shipped, run = weights.load(tmp_path / "model.safetensors"), Run(GUIDED, FakePool(), tmp_path, None, "cpu")
     noisy, _ = FakePool().batch(torch.arange(10))
     with torch.no_grad():
-        before, after = policy_logits(run.model, noisy), policy_logits(shipped, noisy)
+        before, after = run.model.logits(noisy), shipped.logits(noisy)
     margin = after[..., 1] - after[..., 0]
     assert margin.flatten(0, 1).std(dim=0).tolist() == pytest.approx([1.0] * 5, rel=1e-4)
     assert torch.equal(hard_gate(after), hard_gate(before))

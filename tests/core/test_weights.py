@@ -22,14 +22,14 @@ def test_round_trip(saved):
     assert loaded.config == model.config and not loaded.training
     assert weights.notes(path) == {"minutes": 3}
     wav = torch.randn(3000)
-    assert torch.equal(loaded.enhance(wav).wav, model.eval().enhance(wav).wav)
+    assert torch.equal(loaded.enhance(wav).enhanced, model.eval().enhance(wav).enhanced)
 
 
 def test_shipped_models_load_and_enhance():
     assert {"ftfnet", "dsn", "mgt-dsn"} <= set(weights.names())
     for name in weights.names():
         enhanced = weights.load(name).enhance(0.1 * torch.randn(8000))
-        assert torch.isfinite(enhanced.wav).all() and enhanced.wav.abs().max() > 0
+        assert torch.isfinite(enhanced.enhanced).all() and enhanced.enhanced.abs().max() > 0
 
 
 def test_unknown_name_lists_the_shipped_ones():

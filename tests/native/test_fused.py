@@ -15,6 +15,7 @@ from dsn import config, kernels
 from dsn.dynamic import DynamicAttention, DynamicGRU
 from dsn.kernels import training as fused
 from dsn.model import DSN
+from dsn.policy import given
 
 pytestmark = pytest.mark.skipif(not kernels.available(), reason=kernels.problem())
 
@@ -103,8 +104,8 @@ def test_training_step_equals_torch(model, calls, monkeypatch):
     gate = (torch.rand(2, 40, model.n_gates) < 0.5).float()
 
     def step(net: DSN, wav: Tensor) -> list[Tensor]:
-        enhanced, _ = net(wav, gate=gate.to(wav))
-        loss = (enhanced.wav - 0.5 * wav).square().mean().sqrt()
+        enhanced, _ = net(wav, decide=given(gate))
+        loss = (enhanced.enhanced - 0.5 * wav).square().mean().sqrt()
         gradients = torch.autograd.grad(loss, list(net.parameters()), allow_unused=True)
         return [loss.detach(), *(g for g in gradients if g is not None)]
 

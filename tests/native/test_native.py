@@ -13,6 +13,7 @@ from dsn import config, kernels, weights
 from dsn.kernels.packing import pack
 from dsn.kernels.streaming import Kernel, Stream
 from dsn.model import DSN
+from dsn.policy import given
 
 pytestmark = pytest.mark.skipif(not kernels.available(), reason=kernels.problem())
 
@@ -57,9 +58,9 @@ def relative(value: torch.Tensor, expected: torch.Tensor) -> float:
 def exact(model: DSN, wav: torch.Tensor, gate: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """What the module puts out in float64 for given gates, and its margins."""
     with torch.no_grad():
-        enhanced, _ = model.double()(wav[None].double(), gate=gate.double(), skip_closed=True)
+        enhanced, _ = model.double()(wav[None].double(), decide=given(gate.double()), skip_closed=True)
     model.float()
-    return enhanced.wav[0], enhanced.logits[0, ..., 1] - enhanced.logits[0, ..., 0]
+    return enhanced.enhanced[0], enhanced.logits[0, ..., 1] - enhanced.logits[0, ..., 0]
 
 
 def streamed(stream: Stream, wav: torch.Tensor, forced: torch.Tensor | None = None) -> torch.Tensor:
@@ -91,9 +92,9 @@ def test_shipped_models_on_a_minute_with_their_own_gates(shipped):
     for name, model in shipped.items():
         wav = noise(60 if name == "mgt-dsn" else 5)
         enhanced = Kernel(model).enhance(wav)
-        expected = model.enhance(wav, gate=enhanced.gate)
+        expected = model.enhance(wav, decide=given(enhanced.gate))
         margins, wanted = enhanced.logits[..., 1], expected.logits[..., 1] - expected.logits[..., 0]
-        assert relative(enhanced.wav, expected.wav) < 1e-5
+        assert relative(enhanced.enhanced, expected.enhanced) < 1e-5
         if model.config.n_gates:
             assert 0 < enhanced.gate.mean() < 1
             assert torch.allclose(margins, wanted, atol=1e-4)
@@ -135,14 +136,14 @@ def test_whole_signals_equal_streams_and_the_module(shipped):
     kernel, wav = Kernel(model), torch.stack([noise(1.0), noise(1.0, seed=1)])[:, :-77]
     enhanced, expected = kernel.enhance(wav, dial=0.5), model.enhance(wav, dial=0.5)
     assert torch.equal(enhanced.gate, expected.gate)
-    assert enhanced.wav.shape == wav.shape and enhanced.logits.shape == expected.logits.shape
-    assert relative(enhanced.wav, expected.wav) < 1e-5
+    assert enhanced.enhanced.shape == wav.shape and enhanced.logits.shape == expected.logits.shape
+    assert relative(enhanced.enhanced, expected.enhanced) < 1e-5
     alone = kernel.enhance(wav[1], dial=0.5)
-    assert torch.equal(alone.wav, enhanced.wav[1]) and alone.gate.shape == (1, *expected.gate.shape[1:])
-    given = random_gate(model, expected.gate.shape[1])
-    forced = kernel.enhance(wav[0], gate=given)
-    assert torch.equal(forced.gate, given)
-    assert relative(forced.wav, model.enhance(wav[0], gate=given).wav) < 1e-5
+    assert torch.equal(alone.enhanced, enhanced.enhanced[1]) and alone.gate.shape == (1, *expected.gate.shape[1:])
+    chosen = random_gate(model, expected.gate.shape[1])
+    forced = kernel.enhance(wav[0], gate=chosen)
+    assert torch.equal(forced.gate, chosen)
+    assert relative(forced.enhanced, model.enhance(wav[0], decide=given(chosen)).enhanced) < 1e-5
 
 
 def test_reset_and_streams_side_by_side(shipped):

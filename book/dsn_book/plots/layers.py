@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from dsn.dynamic import DynamicLinear
 from dsn.macs import MacRow
 from dsn.model import DSN
+from dsn.policy import given, hard_gate
 
 from .spectrograms import gate_strip
 from .style import DYNAMIC, GREY, INK, KINDS, SERIES, STATIC, new_figure, shade_closed
@@ -50,7 +51,7 @@ def trace(model: DSN, wav: Tensor, gate: Tensor | None = None) -> dict[str, Pass
     handles = [layer(model, name).register_forward_hook(keeper(name)) for name in names]
     try:
         with torch.no_grad():
-            model(wav, gate=gate)
+            model(wav, decide=hard_gate if gate is None else given(gate))
     finally:
         for handle in handles:
             handle.remove()

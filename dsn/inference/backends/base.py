@@ -7,12 +7,12 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ... import config
 from ...macs import MacTable
 from ...model import DSN, Enhanced
-from ...stft import as_batch
+from ...stft import from_hops, to_hops
 
 Array = np.ndarray
 Forced = Sequence[float] | None
@@ -58,21 +58,20 @@ class Backend:
         """A session of so many streams, at silence; sessions share nothing that changes."""
         raise NotImplementedError
 
-    def enhance(self, wav: Tensor, dial: float = 0.0) -> Enhanced:
+    def enhance(self, noisy: Tensor, dial: float = 0.0) -> Enhanced:
         """Whole signals (B, L) or (L,), latency trimmed, hop by hop; errors and result as of `DSN.enhance`.
 
         The two logits of a gate are not kept: `logits` (B, T, n_gates, 2) are NaN.
         """
-        batched = as_batch(wav)
-        samples, hop = batched.shape[-1], self.config.stft.hop_length
-        padded = nn.functional.pad(batched, (0, -samples % hop + hop)).cpu().numpy().astype(self.dtype)
+        hop = self.config.stft.hop_length
+        padded = to_hops(noisy, hop).cpu().numpy().astype(self.dtype)
         session = self.open(len(padded))
         pieces = [session.step(padded[:, k : k + hop], dial) for k in range(0, padded.shape[-1], hop)]
         enhanced, gates = (list(part) for part in zip(*pieces, strict=True))
-        signal = torch.from_numpy(np.concatenate(enhanced, axis=1))[:, hop : hop + samples]
+        signal = from_hops(torch.from_numpy(np.concatenate(enhanced, axis=1)), noisy, hop)
         gate = torch.from_numpy(np.stack(gates, axis=1))
         logits = torch.full((*gate.shape, 2), torch.nan, dtype=gate.dtype)
-        return Enhanced(signal if wav.dim() == 2 else signal[0], gate, logits)
+        return Enhanced(signal, gate, logits)
 
 
 def check_forced(forced: Forced, n_gates: int) -> None:

@@ -45,6 +45,6 @@ class NativeBackend(Backend):
         """A session; all share the kernel's weights."""
         return NativeSession([self.kernel.stream() for _ in range(streams)], self.config.n_gates)
 
-    def enhance(self, wav: Tensor, dial: float = 0.0) -> Enhanced:
+    def enhance(self, noisy: Tensor, dial: float = 0.0) -> Enhanced:
         """Whole signals in one call; of the logits only their difference is kept, as the second."""
-        return self.kernel.enhance(wav, dial)
+        return self.kernel.enhance(noisy, dial)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
 from ...model import DSN, Enhanced, State
+from ...policy import given, hard_gate
 from .base import Array, Backend, Forced, check_forced
 
 
@@ -19,14 +22,12 @@ class TorchSession:
     @torch.inference_mode()
     def step(self, hop: Array, dial: float = 0.0, forced: Forced = None) -> tuple[Array, Array]:
         """One hop; see `Session`."""
-        self.model.require_eval()  # the caller may have gone on training it
-        wav = torch.from_numpy(hop)
-        enhanced, self.state = self.model(wav, self.state, self._gate(wav, forced), dial, skip_closed=True)
-        return enhanced.wav.numpy(), enhanced.gate[:, 0].numpy()
-
-    def _gate(self, wav: Tensor, forced: Forced) -> Tensor | None:
         check_forced(forced, self.model.config.n_gates)
-        return None if forced is None else wav.new_tensor(forced).expand(len(wav), 1, -1)
+        noisy, decide = torch.from_numpy(hop), partial(hard_gate, dial=dial)
+        if forced is not None:
+            decide = given(noisy.new_tensor(forced).expand(len(noisy), 1, -1))
+        result, self.state = self.model(noisy, self.state, decide, skip_closed=True)
+        return result.enhanced.numpy(), result.gate[:, 0].numpy()
 
     def reset(self) -> None:
         """Back to silence."""
@@ -34,12 +35,11 @@ class TorchSession:
 
 
 class TorchBackend(Backend):
-    """The module on the CPU in the precision of its weights. Raises ValueError for one in training mode."""
+    """The module on the CPU in the precision of its weights."""
 
     name = "torch"
 
     def __init__(self, model: DSN) -> None:
-        model.require_eval()
         super().__init__(model)
         self.dtype = torch.empty(0, dtype=next(model.parameters()).dtype).numpy().dtype
 
@@ -47,6 +47,6 @@ class TorchBackend(Backend):
         """A session; its state takes the number of streams from the first hop."""
         return TorchSession(self.model)
 
-    def enhance(self, wav: Tensor, dial: float = 0.0) -> Enhanced:
+    def enhance(self, noisy: Tensor, dial: float = 0.0) -> Enhanced:
         """Whole signals in a few large chunks, as `DSN.enhance`."""
-        return self.model.enhance(wav, dial)
+        return self.model.enhance(noisy, dial)
