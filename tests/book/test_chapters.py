@@ -90,6 +90,7 @@ def test_chapter_parameters_are_literals(path):
 
 
 @pytest.mark.slow
+@pytest.mark.chapters
 @pytest.mark.parametrize(("path", "size"), RUNS, ids=[f"{path.stem}-{size}" for path, size in RUNS])
 def test_chapter_runs_alone_from_the_wheel(runs, path, size):
     assert runs[path, size].result().seconds > 0
