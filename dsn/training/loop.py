@@ -26,6 +26,7 @@ from .blind_gates import random_gate, slimmable_gate
 from .distillation import Distilled
 from .optim import ENDLESS, TrainingSet, batch_indices, gumbel_noise, optimisers, update
 from .policy_training import pretrain, set_dial_unit, target_ratios
+from .sandwich import sandwich_loss
 
 MODEL = "model.safetensors"
 """The trained weights in the folder of a run."""
@@ -51,6 +52,8 @@ class Batch(NamedTuple):
 
 def batch_loss(model: DSN, batch: Batch, step: int, train: config.TrainConfig) -> tuple[Tensor, dict[str, float]]:
     """Loss of one batch and what to log."""
+    if train.loss.ratio == "sandwich":
+        return sandwich_loss(model, batch.noisy, batch.clean, train.loss)
     hop, target = model.config.stft.hop_length, batch.target
     gate = blind_gate(model, batch.noisy, train.loss)
     sampled = partial(sample_gate, tau=train.tau, noise=gumbel_noise(step, train))

@@ -62,10 +62,11 @@ class DyingPool(FakePool):
 
 
 MUON = replace(GUIDED, optimiser="muon", policy_steps=2)
+SANDWICH = replace(GUIDED, loss=config.LossConfig(ratio="sandwich", snr_weight=0.002))
 AVERAGED = replace(GUIDED, ema=0.9, snapshots=(2, 5))
 
 
-SETTINGS = {"adamw": GUIDED, "muon": MUON, "averaged": AVERAGED}
+SETTINGS = {"adamw": GUIDED, "muon": MUON, "averaged": AVERAGED, "sandwich": SANDWICH}
 QUICK = {("adamw", 3), ("muon", 1), ("averaged", 5)}
 KILLS = [
     pytest.param(SETTINGS[name], step, id=f"{name}-{step}", marks=() if (name, step) in QUICK else pytest.mark.slow)
