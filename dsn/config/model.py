@@ -123,7 +123,8 @@ class Share(Settings):
 class ModelConfig(Settings):
     """The slim network; without a policy it is static: FTF-Net, or what `backbone` names (see `dsn.other_backbones`).
 
-    `static_share`: which part of each layer every frame runs. `closed_state`: what a closed gate does to memory along
+    `static_share`: which part of each layer every frame runs. `static_stages`: stages that always run whole and have no
+    gate; with "time" no memory hangs on a gate (our choice). `closed_state`: what a closed gate does to memory along
     time (our choice). "held" computes nothing: GRU states stand still, attention gets no key and no value. "running",
     its ablation, computes both and masks outputs.
     """
@@ -134,6 +135,7 @@ class ModelConfig(Settings):
     heads: int = 4
     past_frames: int = 64
     static_share: Share = nested(Share, default=Share())
+    static_stages: tuple[str, ...] = ()
     closed_state: ClosedState = "held"
     backbone: Backbone = "ftfnet"
     policy: PolicyConfig | None = nested(PolicyConfig, default=PolicyConfig())
@@ -148,6 +150,8 @@ class ModelConfig(Settings):
             f"static_share is {self.static_share!r}; it takes one share per kind, such as Share.all(0.5)",
         )
         slim = self.static_share.slim
+        for stage in self.static_stages:
+            check(stage in self.stages, f"static_stages has {stage!r}; {self.backbone} has {', '.join(self.stages)}")
         check(
             self.policy is None or bool(self.blocks),
             f"static_share leaves {slim} slim; {self.backbone} has no such layers to gate: lower another share, or set "
@@ -208,7 +212,8 @@ class ModelConfig(Settings):
     def blocks(self) -> tuple[str, ...]:
         """The stages with dynamic parts."""
         slim = set(self.static_share.slim)
-        return tuple(stage for stage, kinds in STAGES[self.backbone].items() if slim & set(kinds))
+        stages = STAGES[self.backbone].items()
+        return tuple(stage for stage, kinds in stages if slim & set(kinds) and stage not in self.static_stages)
 
     @property
     def gate_names(self) -> tuple[str, ...]:

@@ -31,6 +31,7 @@ CONFIGS = {
     "coder": config.ModelConfig(**TINY, static_share=config.Share.only("conv", share=0.75)),
     "static": config.ModelConfig.ftfnet(channels=(4, 8, 8)),
     "short": config.ModelConfig(**TINY, stft=config.Stft(n_fft=256)),
+    "static time block": config.ModelConfig(static_stages=("time",)),
 }
 FRAMES = 40
 

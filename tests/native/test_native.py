@@ -35,6 +35,7 @@ MODELS = {
     "slim convolutions": config.ModelConfig(static_share=config.Share.only("conv")),
     "slim recurrence": config.ModelConfig(static_share=config.Share.only("gru", "fc")),
     "slim attention": config.ModelConfig(static_share=config.Share.only("attention")),
+    "static time block": config.ModelConfig(static_stages=("time",), static_share=config.Share.all(0.5)),
 }
 
 
