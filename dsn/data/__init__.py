@@ -9,8 +9,8 @@ from .corpus import Corpus as Corpus
 from .corpus import default_folder as default_folder
 from .dataset import FreshMixtures as FreshMixtures
 from .decoded import DecodedCorpus as DecodedCorpus
+from .drawing import draw as draw
 from .mixing import Mixture as Mixture
-from .mixing import render as render
 from .recipe import TEST_RECIPES as TEST_RECIPES
 from .recipe import Bump as Bump
 from .recipe import Effects as Effects
@@ -23,4 +23,4 @@ from .recipe import Room as Room
 from .recipe import read_recipes as read_recipes
 from .recipe import write_recipes as write_recipes
 from .rendered import RenderedMixtures as RenderedMixtures
-from .sampling import draw as draw
+from .rendering import render as render

@@ -14,9 +14,10 @@ from ..utils.files import append
 from . import labels
 from .corpus import Corpus
 from .decoded import decoded
-from .mixing import Mixture, render
+from .drawing import draw
+from .mixing import Mixture
 from .recipe import Recipe
-from .sampling import draw
+from .rendering import render
 
 Indices = Sequence[int] | NDArray[np.integer]
 

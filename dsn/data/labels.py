@@ -20,8 +20,9 @@ from ..config import GuideMetric
 from ..utils.files import replacing
 from ..utils.parallel import ordered
 from .corpus import Corpus
-from .mixing import Mixture, render
+from .mixing import Mixture
 from .recipe import Recipe
+from .rendering import render
 
 Labels = dict[str, dict[str, float]]
 """Recipe id to metric to value."""

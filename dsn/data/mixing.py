@@ -37,18 +37,8 @@ class Mixture(NamedTuple):
     clean: Wav
 
 
-def render(corpus: Corpus, recipe: Recipe) -> Mixture:
-    """The mixture that a recipe stands for.
-
-    Equal on every run, and on other machines up to the rounding of their FFT (about 1e-16 before the result becomes
-    float32). No sample exceeds 0.99; where the level asks for more, the whole mixture is turned down.
-
-    Raises ValueError for speech or noise that is silent, OSError or ValueError for a missing or damaged file.
-    """
-    if recipe.effects is not None:
-        from . import varied_mixing  # here, because it takes its parts from this module
-
-        return varied_mixing.render(corpus, recipe)
+def mix(corpus: Corpus, recipe: Recipe) -> Mixture:
+    """The mixture of a recipe without effects, as `dsn.data.rendering.render` returns it."""
     speech = tilted(assemble(corpus, recipe.speech, recipe.samples), recipe.tilt_db)
     clean, speech = in_room(speech, recipe.room)
     noise = noise_signal(corpus, recipe)

@@ -21,8 +21,9 @@ from ..utils.files import append, replacing
 from ..utils.parallel import ordered
 from . import labels
 from .corpus import Corpus
-from .mixing import Mixture, render
+from .mixing import Mixture
 from .recipe import Recipe, read_recipes, write_recipes
+from .rendering import render
 
 MIXTURES = "mixtures.i16"
 """Raw little-endian 16-bit samples, shape (N, 2, L): noisy, then clean."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,7 +12,6 @@ from ..utils.audio import SAMPLE_RATE
 from .corpus import Clip, Corpus
 from .mixing import audible
 from .recipe import Noise, Piece, Recipe, Room, Track
-from .variation import STREAMS, Variation
 
 SYNTHETIC = ("babble", "coloured", "speech_shaped")
 """Kinds of noise that are made, not recorded."""
@@ -38,30 +36,21 @@ TRIES = 20
 DEFAULT = config.DataConfig()
 
 
-def draw(
+Generators = tuple[np.random.Generator, np.random.Generator, np.random.Generator]
+"""Random numbers for speech, noise and levels, each from its own stream."""
+
+
+def draw_plain(
     corpus: Corpus,
     split: str,
     seed: int,
-    data: config.DataConfig = DEFAULT,
-    snr_db: float | None = None,
-    kind: str | None = None,
+    data: config.DataConfig,
+    generators: Generators,
+    snr_db: float | None,
+    kind: str | None,
 ) -> Recipe:
-    """The recipe number `seed` of a split; `snr_db` and `kind` fix what is random otherwise.
-
-    Speakers are drawn uniformly, not by hours; noise by kind first, then by clip. `kind` is a kind of the corpus or one
-    of "babble", "coloured" and "speech_shaped", or "computed_" with a name of `dsn.data.synthetic_noise.KINDS`. Speech,
-    noise and levels come from separate random streams, so the same seed at another `snr_db` is the same speech in the
-    same noise. Babble and competing voices are other speakers of the same split.
-
-    Raises ValueError for a kind that the split does not have, or if nothing but silence is found.
-    """
-    sequences = np.random.SeedSequence([seed, zlib.crc32(split.encode())]).spawn(3 + len(STREAMS))
-    speech_rng, noise_rng, level_rng = (np.random.Generator(np.random.PCG64(sequence)) for sequence in sequences[:3])
-    if data.variations is not None:
-        from .varied_sampling import draw_varied  # here, because it takes its parts from this module
-
-        varied = Variation(data, data.variations, sequences[3:])
-        return draw_varied(corpus, split, seed, varied, (speech_rng, noise_rng, level_rng), snr_db, kind)
+    """A recipe without effects. See `dsn.data.drawing.draw`."""
+    speech_rng, noise_rng, level_rng = generators
     speaker, speech = draw_speech(corpus, split, speech_rng, data.samples)
     noises = NoiseDraw(corpus, split, data, others(corpus, split, speaker), noise_rng).noises(kind)
     drawn_snr = _uniform(level_rng, data.snr_db_min, data.snr_db_max)

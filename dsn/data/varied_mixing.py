@@ -22,7 +22,7 @@ VOICE = "voice"
 """Kind of a competing talker."""
 
 
-def render(corpus: Corpus, recipe: Recipe) -> Mixture:
+def mix_varied(corpus: Corpus, recipe: Recipe) -> Mixture:
     """The mixture of a recipe with effects.
 
     Equal on every run, and on other machines up to the rounding of float32 (FFT, sine). No sample exceeds 0.99.

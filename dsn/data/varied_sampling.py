@@ -34,7 +34,7 @@ def draw_varied(
     snr_db: float | None,
     kind: str | None,
 ) -> Recipe:
-    """A recipe with effects; `generators` are those of speech, noise and levels. See `dsn.data.sampling.draw`."""
+    """A recipe with effects; `generators` are those of speech, noise and levels. See `dsn.data.drawing.draw`."""
     speech_rng, noise_rng, level_rng = generators
     data, clip, added = varied.data, varied.clip(), varied.speech_effects()
     speaker, speech = draw_speech(corpus, split, speech_rng, source_samples(data.samples, added.speed))

@@ -14,8 +14,9 @@ import soundfile
 
 import dsn
 from dsn.data.corpus import SPLITS, Corpus, default_folder
-from dsn.data.mixing import SILENCE, render, rms, snr_db
+from dsn.data.mixing import SILENCE, rms, snr_db
 from dsn.data.recipe import Recipe, read_recipes
+from dsn.data.rendering import render
 from dsn.utils.files import sha256
 
 FOLDER = default_folder()
