@@ -21,6 +21,9 @@ from .rendering import render
 
 Indices = Sequence[int] | NDArray[np.integer]
 
+ENDLESS = 2**31
+"""The length of a source that makes every mixture by its number, and whose mixtures are never seen twice."""
+
 
 class FreshMixtures:
     """Unlimited mixtures of a split: number i is `render(draw(corpus, split, first + i, data))`.
@@ -50,7 +53,7 @@ class FreshMixtures:
 
     def __len__(self) -> int:
         """2 ** 31: there are as many mixtures as anybody may ask for, so never permute them all."""
-        return 2**31
+        return ENDLESS
 
     def recipe(self, index: int) -> Recipe:
         """Recipe of mixture number `index`."""

@@ -17,6 +17,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
 from .. import config, kernels, weights
+from ..data.dataset import ENDLESS
 from ..kernels.training import accelerate
 from ..losses import level_gain, quality_loss, ratio_loss
 from ..model import DSN, Enhanced
@@ -24,7 +25,7 @@ from ..policy import activation_ratio, given, hard_gate, sample_gate
 from ..utils.files import replacing
 from .blind_gates import random_gate, slimmable_gate
 from .distillation import Distilled
-from .optim import ENDLESS, TrainingSet, batch_indices, gumbel_noise, optimisers, update
+from .optim import TrainingSet, batch_indices, gumbel_noise, optimisers, update
 from .policy_training import pretrain, set_dial_unit, target_ratios
 from .sandwich import sandwich_loss
 

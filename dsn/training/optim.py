@@ -10,9 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import config
-
-ENDLESS = 2**31
-"""The length of a source that makes every mixture by its number, and whose mixtures are never seen twice."""
+from ..data.dataset import ENDLESS
 
 OF_A_SEED = 10_000_000
 """Mixtures of an endless source that belong to one seed."""

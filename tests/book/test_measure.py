@@ -1,33 +1,13 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 
 from dsn import config, weights
-from dsn.data import test_pairs
 from dsn.dial import gates
-from dsn.model import DSN
 from dsn_book.study import measure
-
-SMALL = config.ModelConfig(channels=(4, 4, 8), past_frames=4, policy=config.PolicyConfig(bands=8, hidden=4))
-
-
-def slim(layout: config.GateLayout = "block") -> DSN:
-    torch.manual_seed(0)
-    return DSN(replace(SMALL, policy=config.PolicyConfig(bands=8, hidden=4, gates=layout))).eval()
-
-
-def noise(seed: int, samples: int = 4000, level: float = 0.1) -> np.ndarray:
-    return (level * np.random.default_rng(seed).standard_normal(samples)).astype(np.float32)
-
-
-def pairs(count: int = 3) -> list[test_pairs.Pair]:
-    wavs = [noise(k, level=0.02 * 3**k) for k in range(count)]
-    return [test_pairs.Pair(f"file{k}", wav, wav, float(5 * k)) for k, wav in enumerate(wavs)]
+from tests.core.test_dial import SMALL, pairs, slim
 
 
 def test_gate_table_agrees_with_the_gates() -> None:

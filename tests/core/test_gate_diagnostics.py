@@ -1,4 +1,4 @@
-"""Gates that count frames are told from gates that hear."""
+"""The diagnostics separate gates that count frames from gates that follow the input."""
 
 from __future__ import annotations
 

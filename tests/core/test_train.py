@@ -4,11 +4,12 @@ import pytest
 import torch
 
 from dsn import config, kernels, weights
+from dsn.data.dataset import ENDLESS
 from dsn.model import DSN
 from dsn.policy import hard_gate
 from dsn.training.blind_gates import slimmable_gate
 from dsn.training.loop import Run, blind_gate, snapshot, train, warm_start
-from dsn.training.optim import ENDLESS, OF_A_SEED, batch_indices, gumbel_noise, learning_rate, optimisers, update
+from dsn.training.optim import OF_A_SEED, batch_indices, gumbel_noise, learning_rate, optimisers, update
 
 SAMPLES = 4096
 SMALL = config.ModelConfig(channels=(4, 4, 8), groups=2, heads=2, policy=config.PolicyConfig(bands=8, hidden=4))
