@@ -261,7 +261,7 @@ def train(
         update(model.children(), run.optimisers, loss, step, train)
         run.log.append({"step": step, "loss": float(loss.detach())} | log | {"seconds": time.perf_counter() - began})
         run.step = step + 1
-        bar.set_postfix_str(f"{run.step * hours(batch, train):.2f} h of audio, loss {log['quality_loss']:.3f}", False)
+        bar.set_postfix_str(f"{run.step * hours(batch, train):.2f} h of audio, loss {loss.item():.3f}", False)
         if run.average is not None:
             run.average.update_parameters(model)
         if run.step in train.snapshots:

@@ -1,109 +1,163 @@
-"""The provenance page and the tables of generated pages."""
-
 import json
+import math
 import subprocess
 
+import numpy as np
+import pandas
 import pytest
-from bs4 import BeautifulSoup
+import torch
+from bs4 import BeautifulSoup, Tag
 
-from dsn import weights
+import dsn
 from dsn.utils.files import sha256
-from tools import pages, provenance
-from tools.chapters import ROOT
+from dsn_book import provenance
+from dsn_book.provenance import Number, Source
+from dsn_book.published import PAPER
+from dsn_book.study import results
 
-READERS = {"results/systems.csv": [("06-results", "Results & more")]}
+COLUMNS = ["system", "seed", "set", "snr_db", "pesq_wb", "percent_of_ftfnet"]
+ROWS = [
+    ("noisy", None, "test", math.nan, 1.5, 0.0),
+    ("mgt-dsn", 0, "test", math.nan, 2.2, 70.0),
+    ("mgt-dsn", 1, "test", math.nan, 2.4, 72.0),
+    ("mgt-dsn", 0, "test", 5.0, 9.0, 99.0),
+    ("mgt-dsn", 0, "voicebank", math.nan, 8.0, 98.0),
+]
+MANIFEST = {
+    "commit": "0123456789abcdef",
+    "date": "2026-11-22",
+    "training": {"mgt-dsn": {"0": {"training": {"train": {"steps": 3000, "batch": 2, "loss": {"ratio": "guided"}}}}}},
+}
+KEYS = {"system": "mgt-dsn", "set": "test"}
 
 
 @pytest.fixture
-def results(tmp_path):
-    manifest = {
-        "command": "python evaluate.py",
-        "commit": "0123456789abcdef",
-        "date": "2026-01-02",
-        "commands": {"dsn": "python training.py dsn"},
-        "training": {
-            "dsn": {"0": {"weights": "aa" * 32, "training": {"minutes": 30.0, "device": "cpu"}}},
-            "ftfnet": {"0": {"weights": "bb" * 32, "training": {}}, "1": {"weights": "cc" * 32, "training": {}}},
-        },
-        "evaluation": {"device": "that CPU", "tables": {"dsn/seed0-test": {"hashes": {"data": "dd" * 32}}}},
-    }
-    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
-    (tmp_path / "systems.csv").write_text("system\n")
+def place(tmp_path):
+    pandas.DataFrame(ROWS, columns=COLUMNS).to_csv(tmp_path / "systems.csv", index=False)
+    (tmp_path / "manifest.json").write_text(json.dumps(MANIFEST))
     return tmp_path
 
 
-def read(text):
-    """Tables of a page as lists of dictionaries, by heading of the column."""
-    found = []
-    for table in BeautifulSoup(text, "html.parser").find_all("table"):
-        heads = [head.get_text() for head in table.select("thead th")]
-        rows = [[cell.get_text() for cell in row.find_all(["th", "td"])] for row in table.select("tbody tr")]
-        found.append([dict(zip(heads, row, strict=True)) for row in rows])
+def span(number, spec=".2f") -> Tag:
+    found = BeautifulSoup(f"{number:{spec}}", "html.parser").span
+    assert isinstance(found, Tag)
     return found
 
 
-def test_the_page_has_every_file_of_results_with_its_hash_and_readers():
-    page = provenance.page(ROOT, READERS)
-    rows = {row["file"]: row for table in read(page) for row in table if "read by" in row}
-    files = [path for path in (ROOT / "results").iterdir() if path.is_file() and path.name[0] != "."]
-    assert set(rows) == {path.name for path in files}
-    assert all(sha256(path).startswith(rows[path.name]["SHA-256"]) for path in files)
-    assert rows["systems.csv"]["read by"] == "Results & more" and rows["claims.csv"]["read by"] == "–"
-    assert 'href="06-results.html"' in page
+def told(number) -> dict[str, str]:
+    lines = str(span(number)["title"]).splitlines()
+    return {line.partition(": ")[0]: line.partition(": ")[2] for line in lines}
 
 
-def test_the_page_has_every_model_of_the_package_and_every_licence():
-    page = provenance.page(ROOT, {})
-    models = {row["file"]: row for table in read(page) for row in table if "trained on" in row}
-    assert set(models) == {weights.locate(name).name for name in weights.names()}
-    for name in weights.names():
-        assert sha256(weights.locate(name)).startswith(models[weights.locate(name).name]["SHA-256"])
-    assert {"CC BY 4.0"} <= {row["licence"] for table in read(page) for row in table if "licence" in row}
-    assert "MIT" in page
+def test_result_is_the_mean_over_seeds_of_what_the_keys_select(place):
+    number = provenance.result("systems", "pesq_wb", place=place, **KEYS)
+    assert float(number) == pytest.approx(2.3) and span(number).get_text() == "2.30"
+    assert number.band == pytest.approx(math.sqrt(0.02))
 
 
-def test_what_a_record_tells_is_on_the_page(results):
-    section = provenance._section(provenance.MAKERS[0], results, READERS)
-    for told in (
-        "<li>command: <code>python evaluate.py</code>",
-        "<li>measured: 2026-01-02",
-        '<li>commit: <code class="dsn-hash">0123456789ab</code>',
-        "<li>seeds: 0 of DSN; 0, 1 of FTF-Net",
-        "<li>device: that CPU",
-        "<li>time: 0 minutes, after 30 minutes of training",
-        f"<li>data: test {provenance._short('dd' * 32)}",
-    ):
-        assert f"{told}</li>\n" in section
-    trained = read(provenance._trained(provenance.MAKERS[0].read(results)))[0]
-    assert [(row["row"], row["seed"], row["time"]) for row in trained] == [
-        ("FTF-Net", "0", "not recorded"),
-        ("FTF-Net", "1", "not recorded"),
-        ("DSN", "0", "30 minutes"),
+def test_result_tells_file_config_seeds_commit_hash_and_date(place):
+    lines = told(provenance.result("systems", "pesq_wb", place=place, **KEYS))
+    assert lines == {
+        "file": "results/systems.csv, pesq_wb, system mgt-dsn, set test",
+        "config": "ratio guided, steps 3000, batch 2",
+        "seeds": "0, 1",
+        "commit": "0123456789ab",
+        "sha256": sha256(place / "systems.csv")[:12],
+        "date": "2026-11-22",
+    }
+
+
+def test_single_snr_and_system_without_seeds_can_be_asked_for(place):
+    assert float(provenance.result("systems", "pesq_wb", place=place, snr_db=5.0, **KEYS)) == 9
+    noisy = provenance.result("systems", "pesq_wb", place=place, system="noisy", set="test")
+    assert float(noisy) == 1.5 and "seeds" not in told(noisy) and "config" not in told(noisy)
+
+
+def test_result_with_a_published_figure_shows_both_difference_and_band(place):
+    number = provenance.result("systems", "percent_of_ftfnet", paper="load", place=place, **KEYS)
+    lines = told(number)
+    assert (lines["paper"], lines["this book"], lines["difference"]) == ("73 % [A]", "71 %", "−2 %")
+    assert lines["band"] == "± 1.4 (spread over seeds)" and lines["note"] == PAPER["load"].note
+
+
+@pytest.mark.parametrize(
+    ("column", "keys", "words"),
+    [
+        ("absent", KEYS, "no column 'absent'"),
+        ("pesq_wb", {"colour": "red"}, "no column 'colour'"),
+        ("pesq_wb", {"system": "absent"}, "no row with"),
+        ("pesq_wb", {"system": "mgt-dsn"}, "names 3 rows"),
+    ],
+)
+def test_result_refuses_what_is_not_one_number(place, column, keys, words):
+    with pytest.raises(ValueError, match=words):
+        provenance.result("systems", column, place=place, **keys)
+
+
+def test_a_difference_is_shown_with_its_interval_and_source(place):
+    rows = [("mgt-dsn", "ftfnet", "test", "pesq_wb", -0.0461, -0.0672, 0.00004, 2, None, None)]
+    columns = ["system", "baseline", "set", "metric", "mean", "low", "high", "seeds", "seed", "snr_db"]
+    pandas.DataFrame(rows, columns=columns).to_csv(place / "differences.csv", index=False)
+    shown = BeautifulSoup(provenance.difference("mgt-dsn", place=place), "html.parser").span
+    assert isinstance(shown, Tag) and shown.get_text() == "−0.046 (−0.067\u00a0to\u00a00.000)"
+    assert "baseline ftfnet, set test, metric pesq_wb" in str(shown["title"]) and "seeds: 2" in str(shown["title"])
+    assert provenance.difference("mgt-dsn", "stoi", place=place) == "not measured yet"
+
+
+def test_result_refuses_an_unknown_published_figure(place):
+    with pytest.raises(ValueError, match="paper is 'speed'"):
+        provenance.result("systems", "pesq_wb", paper="speed", place=place, **KEYS)
+
+
+def test_stored_results_of_this_copy_can_be_cited():
+    system = results.table("systems").query("system == 'mgt-dsn'").iloc[0]
+    number = provenance.result("systems", "pesq_wb", system="mgt-dsn", set=system["set"])
+    assert 1 < float(number) < 4.6 and len(told(number)["sha256"]) == 12
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError("no git"), subprocess.TimeoutExpired("git", 20)])
+def test_without_an_answer_from_git_the_version_stands_for_the_commit(monkeypatch, error):
+    def silent(*_arguments, **_options):
+        raise error
+
+    monkeypatch.setattr(subprocess, "run", silent)
+    assert told(provenance.this_run()(1.0))["commit"] == f"dsn {dsn.__version__}"
+
+
+def test_this_run_names_weights_seed_commit_and_date():
+    here = provenance.this_run("mgt-dsn", seed=3, data="default test set")
+    lines = told(here(2.5))
+    assert lines["file"] == "the run of this page" and lines["seeds"] == "3" and lines["data"] == "default test set"
+    assert len(lines["sha256 of mgt-dsn"]) == 12 and lines["commit"] and lines["date"].startswith("20")
+
+
+@pytest.mark.parametrize(
+    ("value", "spec", "text"),
+    [(np.float32(0.5), ".0%", "50\u00a0%"), (torch.tensor(-1.25), "+.2f", "−1.25"), (1234, ",", "1,234"), (7, "", "7")],
+)
+def test_numbers_of_any_kind_are_written_as_asked(value, spec, text):
+    assert span(provenance.this_run()(value), spec).get_text() == text
+
+
+def test_number_can_be_reached_with_the_keyboard_and_stays_in_one_line_of_markdown():
+    number = Number(1, Source((("file", 'a "quoted" <name>'), ("empty", ""))))
+    assert span(number)["tabindex"] == "0" and "\n" not in f"{number}"
+    assert told(number) == {"file": 'a "quoted" <name>'}
+
+
+def test_table_beside_the_paper_has_its_columns_and_needs_published_figures():
+    here = provenance.this_run()
+    page = BeautifulSoup(provenance.beside_paper([("params", here(0.1356, paper="ftfnet_params"))]), "html.parser")
+    assert [cell.get_text() for cell in page.select("tbody td")] == [
+        "0.14 M [N]",
+        "0.14 M",
+        "0.00 M",
+        "exact",
+        "rounded there",
     ]
+    with pytest.raises(ValueError, match="'x' has no published figure"):
+        provenance.beside_paper([("x", here(1.0))])
 
 
-def test_a_model_that_was_replaced_is_said_to_be():
-    now = sha256(weights.locate("ftfnet"))
-    told = provenance.shipped({"weights": {"ftfnet": now, "mgt-dsn": "ee" * 32}})["models"]
-    assert told == f"ftfnet {provenance._short(now)}, mgt-dsn {provenance._short('ee' * 32)} (since replaced)"
-    assert provenance.shipped({})["models"] == "not recorded"
-
-
-def test_files_without_a_record_have_the_commit_that_stored_them(results):
-    git = ["git", "-C", str(results), "-c", "user.name=a", "-c", "user.email=a@b.c"]
-    assert provenance._when({}, [results / "systems.csv"])["stored"] == "not recorded"
-    for arguments in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "x", "--date", "2026-01-02"]):
-        subprocess.run([*git, *arguments], check=True)
-    commit = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
-    assert provenance.committed([results / "systems.csv"])[0] == commit
-    assert commit[:12] in provenance._when({}, [results / "systems.csv"])["commit"]
-
-
-def test_a_file_that_nothing_claims_is_listed_apart(results):
-    (results / "strange.csv").write_text("x")
-    assert list(provenance.other(results).files) == ["strange.csv"]
-
-
-def test_a_row_that_does_not_fit_its_table_is_refused():
-    with pytest.raises(ValueError, match="2 cells, the table 1 columns"):
-        pages.table(["a"], [["b", "c"]])
+def test_missing_table_is_none():
+    assert provenance.table_or_none("systems") is not None and provenance.table_or_none("absent") is None
