@@ -65,18 +65,20 @@ class DSN(nn.Module):
         return self.config.gate_names
 
     def forward(
-        self, noisy: Tensor, state: State | None = None, decide: Decide = hard_gate, skip_closed: bool = False
+        self, noisy: Tensor, state: State | None = None, decide: Decide | None = hard_gate, skip_closed: bool = False
     ) -> tuple[Enhanced, State]:
         """Enhance a chunk. `decide` turns the policy's logits (B, T, n_gates, 2) into gates (B, T, n_gates):
 
-        `hard_gate`, `partial(hard_gate, dial=0.5)`, `sample_gate` to train the policy, or `given(gate)` to overrule
-        it. `skip_closed` computes only what the gates ask for, frame by frame, instead of computing all and masking.
+        `hard_gate`, `partial(hard_gate, dial=0.5)`, `sample_gate` to train the policy, `given(gate)` to overrule it, or
+        None to run every layer whole. `skip_closed` computes only what the gates ask for, frame by frame, instead of
+        computing all and masking.
         """
         state = state or State()
         spectrum, analysis = self._spectrum(noisy, state.analysis)
         logits, policy_state = self._logits(spectrum, state.policy)
-        gate = decide(logits)
-        stage_gates = [None if index is None else gate[..., index] for index in self.config.gate_of_stage]
+        gate = torch.ones_like(logits[..., 0]) if decide is None else decide(logits)
+        chosen = [None if decide is None else index for index in self.config.gate_of_stage]
+        stage_gates = [None if index is None else gate[..., index] for index in chosen]
         mask, network_state = self.network(self._features(spectrum), state.network, stage_gates, skip_closed)
         spectrum = compress(self._masked(spectrum, mask), 1 / self.config.stft.compression)
         enhanced, synthesis = synthesise(spectrum, self.config.stft.n_fft, state.synthesis)

@@ -51,12 +51,9 @@ class DynamicConv(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Convolve every frame with its past."""
         check_gate(gate, x.shape[0], x.shape[2])
-        if gate is None and not skip_closed:
-            recent = x[:, :, max(0, x.shape[2] - self.kernel[0] + 1) :]
-            return self.convolve(self, x, state), self.joined(recent, state)[:, :, recent.shape[2] :]
-        joined = self.joined(x, state)
-        y = self._skip(joined, gate) if skip_closed else self.dense(joined, gate)
-        return y, joined[:, :, x.shape[2] :]
+        recent = x[:, :, max(0, x.shape[2] - self.kernel[0] + 1) :]
+        last = self.joined(recent, state)[:, :, recent.shape[2] :]
+        return self._skip(self.joined(x, state), gate) if skip_closed else self.convolve(self, x, state, gate), last
 
     def branches(self, left: Tensor, now: Branches, state: Tensor | None = None) -> tuple[Branches, Tensor]:
         """Every frame closed and open, for the gate's gradient.
@@ -75,7 +72,7 @@ class DynamicConv(nn.Module):
             state = x.new_zeros(x.shape[0], x.shape[1], self.kernel[0] - 1, x.shape[3])
         return torch.cat([state, x], dim=2)
 
-    def dense(self, joined: Tensor, gate: Tensor | None = None) -> Tensor:
+    def dense(self, joined: Tensor, gate: Tensor | None) -> Tensor:
         """All frames at once: two ordinary convolutions, of static and of dynamic inputs, joined by the gate."""
         if gate is None:
             return self._convolve(joined, self._weight(slice(None)), self.conv.bias)
@@ -131,9 +128,9 @@ class DynamicConv(nn.Module):
         return macs.split(static, macs.conv2d(self.inputs, self.outputs, taps, positions))
 
 
-def convolve(layer: DynamicConv, x: Tensor, state: Tensor | None) -> Tensor:
-    """The whole layer in every frame of x (B, C_in, T, F), after the past frames in its state."""
-    return layer.dense(layer.joined(x, state))
+def convolve(layer: DynamicConv, x: Tensor, state: Tensor | None, gate: Tensor | None) -> Tensor:
+    """The layer in every frame of x (B, C_in, T, F), after the past frames in its state."""
+    return layer.dense(layer.joined(x, state), gate)
 
 
 class DynamicConvTranspose(DynamicConv):

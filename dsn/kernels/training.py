@@ -17,6 +17,7 @@ from .. import kernels
 from ..dynamic import AttentionState, DynamicAttention, DynamicConv, DynamicConvTranspose, DynamicGRU
 from ..dynamic import attend as definition
 from ..dynamic.conv import convolve as convolve_in_torch
+from ..dynamic.gating import wants_gradient
 from ..dynamic.gru import run as run_in_torch
 
 WIDTH = 16
@@ -67,15 +68,17 @@ def attend_past(
     return definition.attend_past(qkv, heads, static_heads, past, state, kept)
 
 
-def convolve(layer: DynamicConv, x: Tensor, state: Tensor | None) -> Tensor:
+def convolve(layer: DynamicConv, x: Tensor, state: Tensor | None, gate: Tensor | None) -> Tensor:
     """`dsn.dynamic.conv.convolve`; a signal that goes on from a state stays with PyTorch."""
-    if state is not None or not serves(x, 1):
-        return convolve_in_torch(layer, x, state)
-    weight, bias, taps = layer.conv.weight[:, :, 0], layer.conv.bias, (layer.kernel[0], layer.inputs)
-    assert bias is not None
+    if state is not None or not serves(x, 1) or wants_gradient(gate):
+        return convolve_in_torch(layer, x, state, gate)
+    weight, taps, bins = layer.conv.weight[:, :, 0], (layer.kernel[0], layer.inputs), layer.output_bins(x.shape[-1])
     if isinstance(layer, DynamicConvTranspose):
-        return conv_transpose(x, weight.unflatten(0, taps).permute(0, 3, 1, 2), bias, layer.output_bins(x.shape[-1]))
-    return conv(x, weight.unflatten(1, taps).permute(1, 3, 2, 0), bias)
+        folded = weight.unflatten(0, taps).permute(0, 3, 1, 2)
+    else:
+        folded = weight.unflatten(1, taps).permute(1, 3, 2, 0)
+    split = layer.static_inputs, layer.static_outputs
+    return conv(x, folded, layer.conv.bias, gate, split, bins if layer.transposed else None)
 
 
 def _at(x: Tensor | None) -> int | None:
@@ -220,53 +223,74 @@ def _weights(a: Tensor, d: Tensor, other: int) -> Tensor:
 
 
 class _Conv(torch.autograd.Function):
-    """x (B, T, F, I), weight (2, 3, I, O), bias (O) -> (B, T, F', O)."""
+    """x (B, T, F, I), weight (2, 3, I, O), bias (O), gate (B, T) or None -> (B, T, F', O).
+
+    A gate makes two convolutions of it, of static and of dynamic inputs, as in `DynamicConv`. Transposed ones say how
+    many `bins` they put out.
+    """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        return _wide(x, weight, bias, -1)
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> Any:
-        x, weight = ctx.saved_tensors
-        dy = gradients[0].contiguous()
-        wanted = ctx.needs_input_grad[0]
-        dx = _mirrored(dy, weight.transpose(2, 3), None, 1, x.shape[2]) if wanted else None
-        return dx, _weights(x, dy, -1), dy.sum((0, 1, 2))
-
-
-class _ConvTranspose(torch.autograd.Function):
-    """x (B, T, F, I), weight (2, 3, I, O), bias (O) -> (B, T, F', O)."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, wanted: int) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        return _mirrored(x, weight, bias, -1, wanted)
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, gate: Tensor | None, split: tuple[int, int], bins: int | None
+    ) -> Tensor:
+        ctx.split, ctx.bins = split, bins
+        parts = _parts(x, weight, gate, split[0])
+        ctx.save_for_backward(gate, *(tensor for part in parts for tensor in part))
+        y = _forward(*parts[0], bias, bins)
+        if gate is not None:
+            scale = gate[..., None, None]
+            y[..., split[1] :] *= scale
+            for part in parts[1:]:
+                y.addcmul_(_forward(*part, None, bins), scale)
+        return y
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> Any:
-        x, weight = ctx.saved_tensors
-        dy = gradients[0].contiguous()
-        dx = _wide(dy, weight.transpose(2, 3), None, 1)
-        return dx, _weights(dy, x, 1).transpose(2, 3), dy.sum((0, 1, 2)), None
+        gate, *saved = ctx.saved_tensors
+        dy, wanted = gradients[0].contiguous(), ctx.needs_input_grad[0]
+        sent = [dy]  # to the outputs of static and of dynamic inputs
+        if gate is not None:
+            scale = gate[..., None, None]
+            sent = [torch.cat([dy[..., : ctx.split[1]], dy[..., ctx.split[1] :] * scale], dim=-1), dy * scale]
+        pairs = [_backward(x, w, d, ctx.bins, wanted) for x, w, d in zip(saved[::2], saved[1::2], sent, strict=False)]
+        dx = torch.cat([dx for dx, _ in pairs], dim=-1) if wanted else None
+        return dx, torch.cat([dw for _, dw in pairs], dim=2), sent[0].sum((0, 1, 2)), None, None, None
 
 
-def conv(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def _parts(x: Tensor, weight: Tensor, gate: Tensor | None, static: int) -> list[tuple[Tensor, Tensor]]:
+    """Inputs with their weights: all at once without a gate or dynamic inputs, else static ones, then dynamic ones."""
+    if gate is None or static == x.shape[-1]:
+        return [(x, weight)]
+    parts = slice(static), slice(static, None)
+    return [(x[..., part].contiguous(), weight[:, :, part]) for part in parts]
+
+
+def _forward(x: Tensor, weight: Tensor, bias: Tensor | None, bins: int | None) -> Tensor:
+    return _wide(x, weight, bias, -1) if bins is None else _mirrored(x, weight, bias, -1, bins)
+
+
+def _backward(x: Tensor, weight: Tensor, dy: Tensor, bins: int | None, wanted: bool) -> tuple[Tensor | None, Tensor]:
+    """Gradients of x, if `wanted`, and of the weight."""
+    back = weight.transpose(2, 3)
+    if bins is None:
+        return _mirrored(dy, back, None, 1, x.shape[2]) if wanted else None, _weights(x, dy, -1)
+    return _wide(dy, back, None, 1) if wanted else None, _weights(dy, x, 1).transpose(2, 3)
+
+
+def conv(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    gate: Tensor | None = None,
+    split: tuple[int, int] = (0, 0),
+    bins: int | None = None,
+) -> Tensor:
     """Causal convolution of two frames and three bins at a stride of two, the past frame of the first one zeros.
 
-    Shapes: x (B, I, T, F), weight (2, 3, I, O), past first, bias (O) -> y (B, O, T, F'); in memory channels come last.
+    Shapes: x (B, I, T, F), weight (2, 3, I, O), past first, bias (O), gate (B, T) -> y (B, O, T, F').
+    With `bins` its mirror along frequency, F' = bins. `split` has the numbers of static inputs and outputs; closed
+    frames read and put out no others. In memory channels come last.
     """
-    y = _Conv.apply(x.permute(0, 2, 3, 1).contiguous(), weight, bias)
-    return y.permute(0, 3, 1, 2)  # type: ignore[union-attr]
-
-
-def conv_transpose(x: Tensor, weight: Tensor, bias: Tensor, bins: int) -> Tensor:
-    """The mirror of `conv` along frequency, causal along time.
-
-    Shapes: x (B, I, T, F), weight (2, 3, I, O), past first, bias (O) -> y (B, O, T, bins), as `conv`.
-    """
-    y = _ConvTranspose.apply(x.permute(0, 2, 3, 1).contiguous(), weight, bias, bins)
+    y = _Conv.apply(x.permute(0, 2, 3, 1).contiguous(), weight, bias, gate, split, bins)
     return y.permute(0, 3, 1, 2)  # type: ignore[union-attr]

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from dsn import config, kernels
-from dsn.dynamic import DynamicAttention, DynamicGRU
+from dsn.dynamic import DynamicAttention, DynamicConv, DynamicConvTranspose, DynamicGRU
 from dsn.kernels import training as fused
 from dsn.model import DSN
 from dsn.policy import given
@@ -35,7 +35,7 @@ def gates(kind: str) -> Tensor | None:
 def calls(monkeypatch) -> list[str]:
     """Which fused layers ran."""
     found: list[str] = []
-    for name in ("gru", "attention"):
+    for name in ("gru", "attention", "conv"):
         function = getattr(fused, name)
         monkeypatch.setattr(fused, name, lambda *a, f=function, n=name, **k: (found.append(n), f(*a, **k))[1])
     return found
@@ -97,6 +97,30 @@ def test_attention_equals_torch(width, past, axis, running, kind, calls):
     assert calls == ["attention"]
 
 
+@pytest.mark.parametrize("kind", GATES)
+@pytest.mark.parametrize("layer", [DynamicConv, DynamicConvTranspose])
+@pytest.mark.parametrize(
+    "inputs, outputs, static", [(2, 16, (2, 8)), (32, 64, (16, 32)), (17, 3, (17, 3)), (5, 2, (1, 2))]
+)
+@pytest.mark.parametrize("bins", [31, 64])
+def test_convolution_equals_torch(bins, inputs, outputs, static, layer, kind, calls):
+    torch.manual_seed(0)
+    layer = fused.accelerate(layer(inputs, outputs, *static, output_padding=1))
+    x, gate = torch.randn(BATCH, inputs, FRAMES, bins), gates(kind)
+
+    def results(layer: nn.Module, dtype: torch.dtype) -> list[Tensor]:
+        leaves = [x.to(dtype).requires_grad_(), *layer.parameters()]
+        y, last = layer(leaves[0], None, None if gate is None else gate.to(dtype))
+        weights = torch.randn(y.shape, generator=torch.Generator().manual_seed(1)).to(dtype)
+        return [y.detach(), last.detach(), *torch.autograd.grad((y * weights).sum(), leaves)]
+
+    found = results(layer, torch.float32)
+    assert calls == ["conv"]
+    for a, b in zip(found, results(copy.deepcopy(layer).double(), torch.float64), strict=True):
+        assert a.shape == b.shape
+        assert (a.double() - b).abs().max() <= 1e-5 * max(1e-3, float(b.abs().max()))
+
+
 @pytest.mark.parametrize("model", [config.ModelConfig(), config.ModelConfig.ftfnet(channels=(16, 32, 52))])
 def test_training_step_equals_torch(model, calls, monkeypatch):
     torch.manual_seed(0)
@@ -110,7 +134,7 @@ def test_training_step_equals_torch(model, calls, monkeypatch):
         return [loss.detach(), *(g for g in gradients if g is not None)]
 
     found = step(net, wav)
-    assert {"gru", "attention"} <= set(calls)
+    assert {"gru", "attention", "conv"} <= set(calls)
     for a, b in zip(found, step(copy.deepcopy(net).double(), wav.double()), strict=True):
         assert float((a.double() - b).norm()) <= 1e-4 * max(float(b.norm()), 1e-6)
 
@@ -161,5 +185,5 @@ def test_copies_are_accelerated_pickles_load_and_weights_are_the_same(calls):
     for again in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
         calls.clear()
         again(0.1 * torch.randn(1, 256 * 4))
-        assert {"gru", "attention"} <= set(calls)
+        assert {"gru", "attention", "conv"} <= set(calls)
         assert not {id(p) for p in again.parameters()} & {id(p) for p in model.parameters()}
