@@ -6,6 +6,7 @@ rendered when a step needs it and never seen again; all rows of one seed see the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dsn import config
@@ -15,26 +16,51 @@ SAMPLES = 72192
 
 BATCH = 4
 HOURS = 150.0
-"""Audio that a static network sees."""
+"""Audio that every network has seen at its end, what it starts from included."""
+
+COOL_DOWN = 120.0
+"""Hours of audio after which the learning rate falls, in every row."""
 
 SNAPSHOT_HOURS = (22.0, 45.0, 90.0)
 """Hours of audio after which the averaged weights are kept for the learning curve."""
+
+SLIM_FROM = 90.0
+"""Hours of FTF-Net's training after which slim training takes over."""
+
+TUNED_FROM = 135.0
+"""Hours after which the network trains under its policy."""
 
 WIDTHS = {"ftfnet": (16, 32, 64), "ftfnet-73": (16, 32, 52), "ftfnet-52": (16, 32, 40)}
 """Channels of the static networks: all, 73 and 51 % of FTF-Net's MACs."""
 
 SEEDS = {"ftfnet": 3, "ftfnet-73": 2, "ftfnet-52": 1}
 
+SLIM = config.ModelConfig(static_stages=("time",))
+"""Half of every kind of layer dynamic but in the time block: no memory then hangs on a gate. Closed 55 % of the MACs."""
+
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a table: its config, the row it starts from, hours of audio and number of seeds."""
+    """A row of a table: its config, number of seeds, and the row whose weights after `start_hours` it starts from.
+
+    It goes on where that row was: with the mixtures that follow, and at the learning rate of that hour.
+    """
 
     name: str
     train: config.TrainConfig
-    start: str | None
-    hours: float
     seeds: int
+    start: str | None = None
+    start_hours: float = 0.0
+
+    @property
+    def hours(self) -> float:
+        """Hours of audio of its own."""
+        return HOURS - self.start_hours
+
+    @property
+    def first(self) -> int:
+        """Number of its first mixture among those of a seed."""
+        return steps(self.start_hours) * BATCH
 
     def seeded(self, seed: int) -> config.TrainConfig:
         """The config of one seed."""
@@ -46,32 +72,37 @@ def steps(hours: float) -> int:
     return round(hours * 3600 * config.Stft().sample_rate / (SAMPLES * BATCH))
 
 
-def schedule(hours: float) -> config.TrainConfig:
-    """Constant learning rate, a cool-down over the last fifth, averaged weights."""
+def schedule(
+    model: config.ModelConfig, start_hours: float = 0.0, snapshots: Sequence[float] = ()
+) -> config.TrainConfig:
+    """Constant learning rate, a cool-down over the last fifth of all hours, averaged weights."""
+    own = HOURS - start_hours
     return config.TrainConfig(
-        model=config.ModelConfig.ftfnet(),
+        model=model,
         loss=config.LossConfig(snr_weight=0.002),
         optimiser="muon",
         batch=BATCH,
         learning_rate=3e-3,
-        steps=steps(hours),
-        decay_from=0.8,
+        steps=steps(HOURS) - steps(start_hours),
+        decay_from=max(0.0, (COOL_DOWN - start_hours) / own),
         ema=0.999,
-        snapshots=tuple(steps(at) for at in SNAPSHOT_HOURS if at < hours),
+        snapshots=tuple(steps(at) - steps(start_hours) for at in snapshots),
         checkpoint_every=200,
     )
 
 
 def static_rows() -> list[Row]:
     """FTF-Net and its narrower copies."""
-    return [
-        Row(
-            name, replace(schedule(HOURS), model=config.ModelConfig.ftfnet(channels=channels)), None, HOURS, SEEDS[name]
-        )
-        for name, channels in WIDTHS.items()
-    ]
+    models = {name: config.ModelConfig.ftfnet(channels=channels) for name, channels in WIDTHS.items()}
+    return [Row(name, schedule(model, snapshots=SNAPSHOT_HOURS), SEEDS[name]) for name, model in models.items()]
+
+
+def slim_row() -> Row:
+    """FTF-Net from its 90th hour on, trained to run with any of its gates open."""
+    slim = schedule(SLIM, SLIM_FROM, snapshots=(TUNED_FROM,))
+    return Row("slim", replace(slim, loss=replace(slim.loss, ratio="sandwich")), 3, "ftfnet", SLIM_FROM)
 
 
 def plan() -> dict[str, Row]:
     """All rows by name, in the order in which they are trained."""
-    return {row.name: row for row in static_rows()}
+    return {row.name: row for row in [*static_rows(), slim_row()]}

@@ -19,12 +19,13 @@ import sys
 from pathlib import Path
 
 import torch
-from plan import BATCH, SAMPLES, Row, plan
+from plan import BATCH, SAMPLES, Row, plan, steps
 
 from dsn import config, weights
 from dsn.data.corpus import Corpus
 from dsn.data.dataset import FreshMixtures
-from dsn.training.loop import CHECKPOINT, MODEL, train
+from dsn.model import DSN
+from dsn.training.loop import CHECKPOINT, MODEL, snapshot, train
 
 UNFINISHED = Path(__file__).parent / "unfinished"
 """Newest checkpoints of runs that are under way, so that another machine can go on with them."""
@@ -44,13 +45,21 @@ def with_huge_pages() -> None:
         os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | {"GLIBC_TUNABLES": MALLOC})
 
 
+def weights_at(row: Row, seed: int, runs: Path) -> DSN | None:
+    """What a row starts from; None for random weights."""
+    if row.start is None:
+        return None
+    other = plan()[row.start]
+    return weights.load(folder(runs, other.name, seed) / snapshot(steps(row.start_hours) - steps(other.start_hours)))
+
+
 def run(row: Row, seed: int, mixtures: FreshMixtures, runs: Path, device: str) -> None:
     """Train one row with one seed from what it starts from, unless that is done."""
     place = folder(runs, row.name, seed)
     if (place / MODEL).is_file():
         print(f"{row.name}, seed {seed}: done")
         return
-    start = None if row.start is None else weights.load(folder(runs, row.start, seed) / MODEL)
+    start = weights_at(row, seed, runs)
     print(f"{row.name}, seed {seed}: {row.hours:g} hours of audio, {row.train.steps} steps, in {place}", flush=True)
     train(row.seeded(seed), mixtures, place, start=start, device=device)
 
@@ -62,8 +71,8 @@ def progress(rows: dict[str, Row], runs: Path) -> str:
         for seed in range(row.seeds):
             place = folder(runs, row.name, seed)
             log = place / "log.csv"
-            steps = sum(1 for _ in log.open()) - 1 if log.is_file() else 0
-            hours = steps * SAMPLES * BATCH / config.Stft().sample_rate / 3600
+            done = sum(1 for _ in log.open()) - 1 if log.is_file() else 0
+            hours = done * SAMPLES * BATCH / config.Stft().sample_rate / 3600
             state = "done" if (place / MODEL).is_file() else f"{hours:.1f} of {row.hours:g} hours"
             lines.append(f"{row.name:24} seed {seed}   {state}")
     return "\n".join(lines)
@@ -120,10 +129,11 @@ def main() -> None:
         if arguments.core is not None:
             os.sched_setaffinity(0, [arguments.core])
         torch.set_num_threads(1)
-        mixtures = FreshMixtures(Corpus(arguments.corpus), "train", config.DataConfig.wide(), cache=arguments.cache)
+        corpus, data = Corpus(arguments.corpus), config.DataConfig.wide()
         for seed in arguments.seed:
-            for name in arguments.rows:
-                run(rows[name], seed, mixtures, arguments.runs, arguments.device)
+            for row in (rows[name] for name in arguments.rows):
+                mixtures = FreshMixtures(corpus, "train", data, first=row.first, cache=arguments.cache)
+                run(row, seed, mixtures, arguments.runs, arguments.device)
 
 
 if __name__ == "__main__":
