@@ -35,7 +35,7 @@ MODELS = {
     "deep": ModelConfig(static_stages=("time",), static_share=Share(gru=0.25, attention=0.25, conv=0.75, fc=0.25)),
     "everywhere": ModelConfig(),
 }
-"""Half of each layer; little of the blocks and most of the convolutions static; half of each layer, the time block's too."""
+"""Half of each layer static; less of the blocks and more of the convolutions; half of the time block's layers, too."""
 
 
 def run(name: str, hours: float, arguments: argparse.Namespace) -> None:
