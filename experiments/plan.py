@@ -36,7 +36,7 @@ WIDTHS = {"ftfnet": (16, 32, 64), "ftfnet-73": (16, 32, 52), "ftfnet-52": (16, 3
 SEEDS = {"ftfnet": 3, "ftfnet-73": 2, "ftfnet-52": 1}
 
 SLIM = config.ModelConfig(static_stages=("time",))
-"""Half of every kind of layer dynamic, but not in the time block: no memory hangs on a gate. Closed 55 % of the MACs."""
+"""Half of every kind of layer dynamic, except in the time block: no memory hangs on a gate. Closed 55 % of MACs."""
 
 
 @dataclass(frozen=True)
