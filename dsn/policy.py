@@ -52,7 +52,15 @@ class Policy(nn.Module):
 
     def forward(self, magnitude: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Logits of every frame and the state after the last."""
-        hidden, state = self.gru(magnitude.transpose(1, 2) @ self.pool, state)
+        return self.decide(self.bands(magnitude), state)
+
+    def bands(self, magnitude: Tensor) -> Tensor:
+        """What the policy hears: the mean magnitude in each band, (B, F, T) -> (B, T, bands)."""
+        return magnitude.transpose(1, 2) @ self.pool
+
+    def decide(self, bands: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """As `forward`, from the bands on."""
+        hidden, state = self.gru(bands, state)
         return self.out(hidden).unflatten(-1, (self.n_gates, 2)), state
 
     def macs(self) -> macs.Macs:

@@ -1,0 +1,113 @@
+"""Policies learnt from benefit labels: which frames are worth their multiply-accumulates, told from the noisy signal.
+
+No gate is sampled and no gradient passes through one: the labels say what each gate would have saved
+(`dsn.training.benefit`), and the policy is an ordinary causal classifier or regression of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from ..policy import OPEN, Policy
+
+
+class Labelled(NamedTuple):
+    """What a policy learns from: `bands` (N, T, bands), what it hears, and `benefit` (N, T, n_gates) of its gates."""
+
+    bands: Tensor
+    benefit: Tensor
+
+
+class FitConfig(NamedTuple):
+    """Schedule of a fit; `sharpness` is how nearly the ratio in the loss counts open gates (our choice)."""
+
+    steps: int = 3000
+    batch: int = 64
+    learning_rate: float = 1e-2
+    ratio_weight: float = 10.0
+    sharpness: float = 4.0
+    seed: int = 0
+
+
+def best_frames(benefit: Tensor, share: Tensor) -> Tensor:
+    """1 in the `share` (N,) of frames in which each gate saves most: benefit (N, T, n_gates) -> (N, T, n_gates)."""
+    wanted = (share.clamp(0, 1) * benefit.shape[1]).round()
+    order = benefit.argsort(dim=1, descending=True).argsort(dim=1)
+    return (order < wanted[:, None, None]).float()
+
+
+def margins(policy: Policy, bands: Tensor) -> Tensor:
+    """By how much each gate's open logit exceeds the closed one: bands (N, T, bands) -> (N, T, n_gates)."""
+    logits, _ = policy.decide(bands)
+    return logits[..., OPEN] - logits[..., 1 - OPEN]
+
+
+def fit_shares(policy: Policy, data: Labelled, share: Tensor, fit: FitConfig, progress: bool = True) -> float:
+    """Train the policy, in place, to open each gate in the `share` (N,) of frames in which it saves most; last loss.
+
+    With one share for all this is a policy of fixed ratio; with shares that depend on the quality of each noisy signal
+    it is metric-guided. Binary cross-entropy tells the frames apart, and a squared distance holds the ratio of each
+    signal to its share, which uncertainty would else draw to all or nothing.
+    """
+    wanted = best_frames(data.benefit, share)
+
+    def loss(rows: Tensor) -> Tensor:
+        margin = margins(policy, data.bands[rows])
+        told = torch.nn.functional.binary_cross_entropy_with_logits(margin, wanted[rows])
+        ratio = torch.sigmoid(fit.sharpness * margin).mean(dim=1)
+        return told + fit.ratio_weight * (ratio - wanted[rows].mean(dim=1)).square().mean()
+
+    return _descend(policy, loss, len(data.bands), fit, progress)
+
+
+def fit_price(policy: Policy, data: Labelled, macs: Tensor, fit: FitConfig, progress: bool = True) -> float:
+    """Train the policy, in place, to foretell what each gate saves per multiply-accumulate; last loss.
+
+    Its margin is that saving, in standard deviations of all labels; `macs` (n_gates,) is what an open gate costs. So
+    the dial is a price: a gate opens where it saves more per MAC than the dial's negative asks for.
+    """
+    worth = data.benefit / macs
+    worth = worth / worth.std()
+
+    def loss(rows: Tensor) -> Tensor:
+        return torch.nn.functional.smooth_l1_loss(margins(policy, data.bands[rows]), worth[rows])
+
+    return _descend(policy, loss, len(data.bands), fit, progress)
+
+
+def _descend(policy: Policy, loss: Callable[[Tensor], Tensor], size: int, fit: FitConfig, progress: bool) -> float:
+    optimiser = torch.optim.AdamW(policy.parameters(), fit.learning_rate)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, fit.learning_rate, fit.steps)
+    generator, value = torch.Generator().manual_seed(fit.seed), torch.tensor(0.0)
+    for _ in tqdm(range(fit.steps), "policy", disable=not progress):
+        value = loss(torch.randint(size, (fit.batch,), generator=generator))
+        optimiser.zero_grad()
+        value.backward()
+        torch.nn.utils.clip_grad_norm_(policy.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+    return float(value.detach())
+
+
+@torch.no_grad()
+def set_margin(policy: Policy, bands: Tensor, cost: Callable[[Tensor], Tensor], wanted: float) -> float:
+    """Shift all margins, in place, until the mean cost over `bands` (N, T, bands) is `wanted`; the shift.
+
+    `cost` maps gates (N, T, n_gates) to a mean cost that never falls when gates open. Raises ValueError where no shift
+    gives that cost.
+    """
+    margin = margins(policy, bands)
+    low, high = -float(margin.max()) - 1, 1 - float(margin.min())
+    costs = [float(cost((margin + end > 0).float())) for end in (low, high)]
+    if not costs[0] <= wanted <= costs[1]:
+        raise ValueError(f"a mean cost of {wanted} is asked for; these gates cost {costs[0]:.3g} to {costs[1]:.3g}")
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (middle, high) if float(cost((margin + middle > 0).float())) < wanted else (low, middle)
+    policy.out.bias.view(-1, 2)[:, OPEN] += high
+    return high

@@ -1,0 +1,109 @@
+"""Benefit labels, and the policies that learn from them."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from dsn import config
+from dsn.losses import compressed_spectrum_loss
+from dsn.model import DSN
+from dsn.policy import Policy, given
+from dsn.training.benefit import benefit, frame_loss
+from dsn.training.policy_fitting import FitConfig, Labelled, best_frames, fit_price, fit_shares, margins, set_margin
+
+STFT, LOSS = config.Stft(), config.LossConfig()
+FIT = FitConfig(steps=300, batch=16)
+
+
+def test_frame_loss_is_that_of_training_frame_by_frame() -> None:
+    enhanced, clean = 0.1 * torch.randn(2, 2, 256 * 20)
+    window_is_square_root = frame_loss(enhanced, clean, STFT, LOSS)
+    assert window_is_square_root.shape == (2, 21)
+    assert float(frame_loss(clean, clean, STFT, LOSS).max()) == 0
+    trained = compressed_spectrum_loss(enhanced, clean, 512)
+    assert float(window_is_square_root.mean()) == pytest.approx(float(trained), rel=0.5)
+    enhanced = clean.clone()
+    enhanced[:, 256 * 7 : 256 * 8] = 0
+    where = (frame_loss(enhanced, clean, STFT, LOSS) > 0)[0].nonzero().flatten().tolist()
+    assert where == [7, 8]
+
+
+def test_benefit_of_gates_that_add_up_is_what_each_adds() -> None:
+    """A toy network removes a share of the noise with each open gate; the last gate does harm."""
+    noise, clean = 0.1 * torch.randn(1, 256 * 10), torch.zeros(1, 256 * 10)
+
+    def run(noisy: Tensor, gate: Tensor) -> Tensor:
+        worth = gate @ torch.tensor([0.5, 0.2, -0.1])
+        return noisy * (1 - worth).repeat_interleave(256, dim=1)[:, : noisy.shape[1]]
+
+    found = benefit(run, noise, clean, 3, STFT, LOSS)
+    assert found.shape == (1, 11, 3)
+    inside = found[0, 1:-1]
+    assert (inside[:, 0] > inside[:, 1]).all() and (inside[:, 1] > 0).all() and (inside[:, 2] < 0).all()
+
+
+def test_benefit_of_a_network_compares_its_open_and_closed_states() -> None:
+    torch.manual_seed(0)
+    model = DSN(config.ModelConfig(policy=config.PolicyConfig(gates="shared"))).eval()
+    noisy, clean = 0.1 * torch.randn(2, 1, 256 * 12 + 40)
+
+    def run(noisy: Tensor, gate: Tensor) -> Tensor:
+        return model.enhance(noisy, decide=given(gate)).enhanced
+
+    found = benefit(run, noisy, clean, 1, STFT, LOSS)[..., 0]
+    gain = 0.05 / noisy.square().mean().sqrt()
+    losses = [
+        frame_loss(gain * run(noisy, torch.full((1, 14, 1), value)), gain * clean, STFT, LOSS) for value in (0.0, 1.0)
+    ]
+    assert torch.allclose(found, losses[0] - losses[1], atol=1e-6)
+
+
+def test_best_frames_are_the_largest_share_of_each_gate() -> None:
+    saved = torch.tensor([[[0.1, 4.0], [0.4, 3.0], [0.3, 2.0], [0.2, 1.0]]])
+    assert best_frames(saved, torch.tensor([0.5]))[0].T.tolist() == [[0, 1, 1, 0], [1, 1, 0, 0]]
+    assert best_frames(saved, torch.tensor([0.0])).sum() == 0
+    assert best_frames(saved, torch.tensor([1.0])).all()
+
+
+@pytest.fixture
+def labelled() -> Labelled:
+    """A gate that pays where the first band is loud, and one that pays where it is quiet, twice as much."""
+    generator = torch.Generator().manual_seed(0)
+    bands = torch.rand(64, 40, 8, generator=generator)
+    heard = bands[..., 0] - 0.5
+    return Labelled(bands, torch.stack([heard, -2 * heard], dim=-1))
+
+
+def policy() -> Policy:
+    torch.manual_seed(1)
+    return Policy(257, 8, 16, 2, 16000)
+
+
+def test_a_policy_learns_which_frames_pay_and_keeps_each_signal_s_share(labelled: Labelled) -> None:
+    share = torch.linspace(0.2, 0.8, 64)
+    heard = Labelled(torch.cat([labelled.bands[..., :7], share[:, None, None].expand(64, 40, 1)], -1), labelled.benefit)
+    found = policy()
+    fit_shares(found, heard, share, FIT, progress=False)
+    gate = (margins(found, heard.bands) > 0).float()
+    wanted = best_frames(heard.benefit, share)
+    assert float((gate == wanted).float().mean()) > 0.85
+    assert float((gate.mean(dim=(1, 2)) - share).abs().mean()) < 0.05
+
+
+def test_a_price_is_the_margin_per_mac(labelled: Labelled) -> None:
+    found, macs = policy(), torch.tensor([1.0, 4.0])
+    fit_price(found, labelled, macs, FIT, progress=False)
+    margin = margins(found, labelled.bands).detach()
+    worth = labelled.benefit / macs
+    assert float((margin - worth / worth.std()).abs().mean()) < 0.2
+    assert float(margin[..., 0].std()) > 1.5 * float(margin[..., 1].std())  # half as much saved for four times the MACs
+
+
+def test_the_margin_is_shifted_until_the_cost_is_the_wanted_one(labelled: Labelled) -> None:
+    found = policy()
+    fit_price(found, labelled, torch.ones(2), FIT, progress=False)
+    for wanted in (0.2, 0.7):
+        set_margin(found, labelled.bands, lambda gate: gate.mean(), wanted)
+        assert float((margins(found, labelled.bands) > 0).float().mean()) == pytest.approx(wanted, abs=0.01)
+    with pytest.raises(ValueError, match=r"a mean cost of 1.5 is asked for; these gates cost 0 to 1"):
+        set_margin(found, labelled.bands, lambda gate: gate.mean(), 1.5)
