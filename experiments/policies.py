@@ -1,0 +1,135 @@
+"""Fit the policies of a slim network to its benefit labels, and measure them and every control on validation.
+
+Three arms at equal mean cost: `mgt-dsn`, where the DNSMOS of each noisy signal sets the share of its frames that may be
+open and the benefit says which; `dsn`, with the same share for all signals; `price`, which opens a gate where it saves
+more per multiply-accumulate than a price. RUNS/<arm>-fit/seed<k>/model.safetensors gets the slim network with that
+policy; RUNS/<arm>-fit/seed<k>/controls.csv the table of `controls.py` on the validation mixtures.
+
+Example:
+    python experiments/policies.py slim --corpus CORPUS --runs RUNS
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pandas
+import torch
+from benefit_labels import read
+from controls import METRICS, hear, measure
+from learning import VALIDATION, items
+from plan import GUIDE, PERCENT
+from torch import Tensor
+from train import folder
+
+from dsn import config, weights
+from dsn.data import Corpus, read_recipes
+from dsn.evaluation import metrics
+from dsn.evaluation.evaluate import Item, write_csv
+from dsn.kernels.streaming import Kernel
+from dsn.losses import fit_guide, target_ratio
+from dsn.model import DSN
+from dsn.policy import Policy
+from dsn.stft import to_hops
+from dsn.training.loop import MODEL
+from dsn.training.policy_fitting import FitConfig, Labelled, fit_price, fit_shares, set_margin
+from dsn.training.policy_training import magnitude
+from dsn.utils.files import replacing
+
+ARMS = ("mgt-dsn", "dsn", "price")
+
+
+def with_policy(slim: DSN, settings: config.PolicyConfig, seed: int) -> DSN:
+    """The slim network with a new policy."""
+    torch.manual_seed(seed)
+    model = DSN(replace(slim.config, policy=settings))
+    model.network.load_state_dict(slim.network.state_dict())
+    return model.eval()
+
+
+def cost(model: DSN, gate: Tensor) -> Tensor:
+    """Mean MMAC/s of gates (N, T, n_gates)."""
+    return model.macs().mmacs_per_s(list(gate.flatten(0, 1).mean(dim=0)))
+
+
+def bands(model: DSN, pairs: list[Item]) -> list[Tensor]:
+    """What the policy hears of each pair, (T, bands)."""
+    assert isinstance(model.policy, Policy)
+    heard = []
+    with torch.no_grad():
+        for pair in pairs:
+            noisy = torch.as_tensor(pair.load()[0], dtype=torch.float32)
+            heard.append(model.policy.bands(magnitude(model, to_hops(noisy, model.config.stft.hop_length)))[0])
+    return heard
+
+
+def fit(arm: str, model: DSN, data: Labelled, ovrl: Tensor, guide: config.Guide, schedule: FitConfig) -> None:
+    """Train the policy of an arm, in place."""
+    assert isinstance(model.policy, Policy)
+    if arm == "price":
+        dynamic = torch.tensor(model.macs().by_gate()[1], dtype=torch.float32)
+        fit_price(model.policy, data, dynamic, schedule)
+    else:
+        share = target_ratio(ovrl, guide)
+        fit_shares(model.policy, data, share if arm == "mgt-dsn" else share.mean().expand(len(share)), schedule)
+
+
+def main() -> None:
+    """Fit and measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("row", help="a slim network with benefit labels")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--arms", nargs="+", choices=ARMS, default=ARMS)
+    parser.add_argument("--hidden", type=int, default=32, help="units of the policy's GRU; default: %(default)s")
+    parser.add_argument("--steps", type=int, default=3000, help="of each fit; default: %(default)s")
+    parser.add_argument("--corpus", type=Path, required=True)
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="default: runs")
+    parser.add_argument("--core", type=int, help="the processor core to stay on")
+    arguments = parser.parse_args()
+    if arguments.core is not None:
+        os.sched_setaffinity(0, [arguments.core])
+    torch.set_num_threads(1)
+    slim = weights.load(folder(arguments.runs, arguments.row, arguments.seed) / MODEL)
+    data, ovrl = read(arguments.runs, arguments.row, arguments.seed, "train")
+    pairs = items(Corpus(arguments.corpus), read_recipes(VALIDATION))
+    wanted = PERCENT / 100 * float(DSN(config.ModelConfig.ftfnet()).macs().mmacs_per_s())
+    for arm in arguments.arms:
+        model = with_policy(slim, config.PolicyConfig(hidden=arguments.hidden), arguments.seed)
+        guide = fit_guide(ovrl, GUIDE, share_at(model, wanted))
+        fit(arm, model, data, ovrl, guide, FitConfig(steps=arguments.steps, seed=arguments.seed))
+        heard = torch.cat(bands(model, pairs))[None]
+        shift = set_margin(model.policy, heard, lambda gate, model=model: cost(model, gate), wanted)
+        place = folder(arguments.runs, f"{arm}-fit", arguments.seed)
+        place.mkdir(parents=True, exist_ok=True)
+        weights.save(model, place / MODEL, {"row": arguments.row, "shift": round(shift, 4), "guide": guide.to_dict()})
+        kernel = Kernel(model)
+        rated = [metrics.dnsmos(pair.load()[0], p808=False).ovrl for pair in pairs]
+        asked = target_ratio(torch.tensor(rated), guide).tolist()
+        files = [hear(model, kernel, pair, 0.0, a) for pair, a in zip(pairs, asked, strict=True)]
+        table = measure(model, kernel, files)
+        with replacing(place / "controls.csv") as temporary:
+            write_csv(table, temporary)
+        print(f"{arm}: margins shifted by {shift:.2f}")
+        print(summary(table, files).to_string(), flush=True)
+
+
+def share_at(model: DSN, wanted: float) -> float:
+    """The ratio of all gates at which the network costs so many MMAC/s."""
+    low, high = (float(model.macs().mmacs_per_s([value] * model.config.n_gates)) for value in (0.0, 1.0))
+    return (wanted - low) / (high - low)
+
+
+def summary(table: pandas.DataFrame, files: list) -> pandas.DataFrame:
+    """Means of each control, and the shares of what the oracle wins over random segments."""
+    means = table.groupby("control", sort=False)[[*METRICS, "activation_ratio", "mmacs_per_s"]].mean()
+    for metric in ("pesq_wb", "estoi"):
+        base, best = means.loc["segments", metric], means.loc["oracle", metric]
+        means[f"{metric}_kept"] = (means[metric] - base) / (best - base)
+    return means.round(4)
+
+
+if __name__ == "__main__":
+    main()
