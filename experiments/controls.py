@@ -79,10 +79,9 @@ def ranked(score: Tensor, ratios: Tensor) -> Tensor:
 
 
 def at_ratio(shape: Sequence[int], ratio: float, generator: torch.Generator) -> Tensor:
-    """Random segments whose ratio in the file is the wanted one, to a frame."""
-    runs = run_length_gate(shape, generator)[0]
-    order = runs + torch.rand(runs.shape, generator=generator) * 0.5 + torch.arange(len(runs))[:, None] * 1e-9
-    return best_frames(order[None], torch.tensor([ratio]))
+    """Random segments, and single frames more or less until the ratio of each gate is the wanted one."""
+    runs = run_length_gate(shape, generator)
+    return best_frames(runs + torch.rand(runs.shape, generator=generator), torch.tensor([ratio]))
 
 
 def all_controls(files: Sequence[Heard]) -> Iterator[tuple[str, list[Tensor]]]:
