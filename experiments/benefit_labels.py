@@ -14,6 +14,7 @@ import argparse
 import os
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,7 +46,7 @@ def enhance(kernel: Kernel, noisy: Tensor, gate: Tensor) -> Tensor:
     return kernel.enhance(noisy, gate=gate).enhanced
 
 
-def measure(model: DSN, mixtures: FreshMixtures, numbers: range) -> dict[str, np.ndarray]:
+def measure(model: DSN, mixtures: FreshMixtures, numbers: range) -> dict[str, Any]:
     """The arrays of one part."""
     assert model.policy is not None
     kernel, stft, loss = Kernel(model), model.config.stft, config.LossConfig()
@@ -57,7 +58,7 @@ def measure(model: DSN, mixtures: FreshMixtures, numbers: range) -> dict[str, np
             bands = model.policy.bands(magnitude(model, to_hops(noisy, stft.hop_length)))
         found["benefit"].append(saved[0].numpy().astype(np.float32))
         found["bands"].append(bands[0].numpy().astype(np.float16))
-        found["ovrl"].append(np.float32(metrics.dnsmos(noisy[0].numpy(), p808=False).ovrl))
+        found["ovrl"].append(np.array(metrics.dnsmos(noisy[0].numpy(), p808=False).ovrl, dtype=np.float32))
     return {name: np.stack(values) for name, values in found.items()}
 
 

@@ -16,7 +16,6 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-import pandas
 import torch
 from benefit_labels import read
 from controls import METRICS, hear, measure
@@ -38,6 +37,7 @@ from dsn.training.loop import MODEL
 from dsn.training.policy_fitting import FitConfig, Labelled, fit_price, fit_shares, set_margin
 from dsn.training.policy_training import magnitude
 from dsn.utils.files import replacing
+from dsn_book.study.intervals import Table
 
 ARMS = ("mgt-dsn", "dsn", "price")
 
@@ -113,7 +113,7 @@ def main() -> None:
         with replacing(place / "controls.csv") as temporary:
             write_csv(table, temporary)
         print(f"{arm}: margins shifted by {shift:.2f}")
-        print(summary(table, files).to_string(), flush=True)
+        print(summary(table).to_string(), flush=True)
 
 
 def share_at(model: DSN, wanted: float) -> float:
@@ -122,12 +122,12 @@ def share_at(model: DSN, wanted: float) -> float:
     return (wanted - low) / (high - low)
 
 
-def summary(table: pandas.DataFrame, files: list) -> pandas.DataFrame:
+def summary(table: Table) -> Table:
     """Means of each control, and the shares of what the oracle wins over random segments."""
     means = table.groupby("control", sort=False)[[*METRICS, "activation_ratio", "mmacs_per_s"]].mean()
     for metric in ("pesq_wb", "estoi"):
-        base, best = means.loc["segments", metric], means.loc["oracle", metric]
-        means[f"{metric}_kept"] = (means[metric] - base) / (best - base)
+        over = means[metric] - means[metric]["segments"]
+        means[f"{metric}_kept"] = over / over["oracle"]
     return means.round(4)
 
 

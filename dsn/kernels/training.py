@@ -77,6 +77,7 @@ def convolve(layer: DynamicConv, x: Tensor, state: Tensor | None, gate: Tensor |
         folded = weight.unflatten(0, taps).permute(0, 3, 1, 2)
     else:
         folded = weight.unflatten(1, taps).permute(1, 3, 2, 0)
+    assert layer.conv.bias is not None
     split = layer.static_inputs, layer.static_outputs
     return conv(x, folded, layer.conv.bias, gate, split, bins if layer.transposed else None)
 
@@ -254,7 +255,7 @@ class _Conv(torch.autograd.Function):
             scale = gate[..., None, None]
             sent = [torch.cat([dy[..., : ctx.split[1]], dy[..., ctx.split[1] :] * scale], dim=-1), dy * scale]
         pairs = [_backward(x, w, d, ctx.bins, wanted) for x, w, d in zip(saved[::2], saved[1::2], sent, strict=False)]
-        dx = torch.cat([dx for dx, _ in pairs], dim=-1) if wanted else None
+        dx = torch.cat([dx for dx, _ in pairs if dx is not None], dim=-1) if wanted else None
         return dx, torch.cat([dw for _, dw in pairs], dim=2), sent[0].sum((0, 1, 2)), None, None, None
 
 

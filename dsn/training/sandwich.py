@@ -36,7 +36,7 @@ def sandwich_loss(model: DSN, noisy: Tensor, clean: Tensor, loss: config.LossCon
     return (open_loss + part_loss) / 2, {"open_loss": open_loss.item(), "partly_loss": part_loss.item()}
 
 
-def closed_or_random(shape: tuple[int, int, int]) -> Tensor:
+def closed_or_random(shape: tuple[int, ...]) -> Tensor:
     """Gates (B, T, n_gates): closed in the first half of the batch, random in the others."""
     gate = run_length_gate(shape)
     gate[: shape[0] // 2] = 0
