@@ -100,6 +100,7 @@ def main() -> None:
         model = with_policy(slim, config.PolicyConfig(hidden=arguments.hidden), arguments.seed)
         guide = fit_guide(ovrl, GUIDE, share_at(model, wanted))
         fit(arm, model, data, ovrl, guide, FitConfig(steps=arguments.steps, seed=arguments.seed))
+        assert model.policy is not None
         heard = torch.cat(bands(model, pairs))[None]
         shift = set_margin(model.policy, heard, lambda gate, model=model: cost(model, gate), wanted)
         place = folder(arguments.runs, f"{arm}-fit", arguments.seed)
