@@ -10,7 +10,7 @@ from math import prod
 
 from . import macs
 from .config import Kind, ModelConfig
-from .macs import Macs, MacRow, MacTable
+from .macs import MacRow, Macs, MacTable
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -66,7 +66,9 @@ def _block(model: ModelConfig, name: str, axis: str) -> Shapes:
         for suffix in suffixes:
             found |= _gru(f"{name}.gru.groups.{k}", each, each, suffix)
     found |= _layer(f"{name}.fc.linear", channels, len(suffixes) * channels)
-    found |= _layer(f"{name}.attention.qkv", 3 * channels, channels) | _layer(f"{name}.attention.out", channels, channels)
+    found |= _layer(f"{name}.attention.qkv", 3 * channels, channels) | _layer(
+        f"{name}.attention.out", channels, channels
+    )
     return found | _norm(f"{name}.norm1", channels) | _norm(f"{name}.norm2", channels)
 
 
@@ -98,7 +100,8 @@ def table(model: ModelConfig) -> MacTable:
 
 def _conv(whole: tuple[int, ...], static: tuple[int, ...], positions: int) -> Macs:
     """A convolution from and to so many channels."""
-    return macs.split(*(macs.conv2d(*sizes, TIME_TAPS * TAPS, positions) for sizes in (static, whole)))
+    costs = [macs.conv2d(inputs, outputs, TIME_TAPS * TAPS, positions) for inputs, outputs in (static, whole)]
+    return macs.split(*costs)
 
 
 def _block_rows(model: ModelConfig, name: str, gate: int | None, bins: int) -> list[MacRow]:
@@ -136,4 +139,6 @@ def _policy(model: ModelConfig) -> Macs:
 
 def _check_backbone(model: ModelConfig) -> None:
     if model.backbone != "ftfnet":
-        raise ValueError(f"backbone is {model.backbone!r}; sizes are known of 'ftfnet' alone, of others by their modules")
+        raise ValueError(
+            f"backbone is {model.backbone!r}; sizes are known of 'ftfnet' alone, of others by their modules"
+        )

@@ -88,7 +88,7 @@ def check_finite(found: Weights, where: str | Path) -> None:
     """Raises ValueError for NaN or infinity among the weights; `where` says whose they are."""
     for name, array in found.arrays.items():
         if not np.isfinite(array).all():
-            raise ValueError(f"{name} in {where} has NaN or infinite values; the training diverged or the file is damaged")
+            raise ValueError(f"{name} in {where} has NaN or infinite values; a training diverged or a file is damaged")
 
 
 def save(model: DSN | Weights, path: str | Path, notes: dict[str, Any] | None = None) -> None:
@@ -160,8 +160,8 @@ def _arrays(path: Path, model: ModelConfig) -> dict[str, np.ndarray]:
         kinds = {name: part.get_dtype() for name, part in slices.items() if part.get_dtype() not in PRECISIONS}
         try:
             wanted = _shapes(model, len(shapes))
-        except (ValueError, RuntimeError, OverflowError) as error:
-            raise ValueError(f"the weights in {path} do not fit their config: {_line(error)}; fetch it again") from error
+        except (ValueError, RuntimeError, TypeError, OverflowError) as error:
+            raise ValueError(f"the weights in {path} do not fit their config: {_line(error)}") from error
         for name in sorted(wanted.keys() | shapes.keys()):
             if wanted.get(name) != shapes.get(name):
                 raise ValueError(

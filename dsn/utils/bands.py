@@ -10,11 +10,16 @@ def band_edges(bins: int, bands: int, sample_rate: int) -> list[int]:
 
     Raises ValueError for more bands than fit.
     """
+    edges = _spaced(bins, bands, sample_rate) if bands <= bins else None
+    if edges is None or edges[-2] >= bins:
+        raise ValueError(f"{bands} bands do not fit into {bins} bins; ask for fewer")
+    return edges
+
+
+def _spaced(bins: int, bands: int, sample_rate: int) -> list[int]:
     rate = 21.4 * np.log10(1 + 0.00437 * np.linspace(0, sample_rate / 2, bins))
     edges = [int((rate < top).sum()) for top in np.linspace(0, float(rate[-1]), bands + 1)]
     for k in range(1, bands):
         edges[k] = max(edges[k], edges[k - 1] + 1)
     edges[-1] = bins
-    if edges[-2] >= bins:
-        raise ValueError(f"{bands} bands do not fit into {bins} bins; ask for fewer")
     return edges

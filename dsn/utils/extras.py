@@ -39,7 +39,7 @@ def requiring(what: str) -> Iterator[None]:
 
 
 def _source() -> str | None:
-    """The URL of the folder or wheel that dsn was installed from, if pip or uv wrote it down and it can be used again."""
+    """The URL of the folder or wheel that dsn was installed from; None if it is not known or no longer there."""
     import json
     from importlib import metadata
     from urllib.parse import urlsplit

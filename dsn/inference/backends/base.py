@@ -78,7 +78,9 @@ class Backend:
         return Enhanced(*map(as_given(noisy), (signal, gates, logits)))
 
 
-def step_by_step(step: Callable[[Array, float], tuple[Array, Array]], hops: Array, size: int, dial: float) -> tuple[Array, Array]:
+def step_by_step(
+    step: Callable[[Array, float], tuple[Array, Array]], hops: Array, size: int, dial: float
+) -> tuple[Array, Array]:
     """`Session.run` by `Session.step`, hop by hop."""
     pieces = [step(hops[:, k : k + size], dial) for k in range(0, hops.shape[1], size)]
     enhanced, gates = (list(part) for part in zip(*pieces, strict=True))

@@ -38,7 +38,9 @@ class TorchSession:
     def run(self, hops: Array, dial: float = 0.0) -> tuple[Array, Array]:
         """Whole hops; see `Session`."""
         enhanced, gates = [], []
-        for part in torch.from_numpy(np.ascontiguousarray(hops)).split(CHUNK * self.model.config.stft.hop_length, dim=1):
+        for part in torch.from_numpy(np.ascontiguousarray(hops)).split(
+            CHUNK * self.model.config.stft.hop_length, dim=1
+        ):
             result, self.state = self.model(part, self.state, partial(hard_gate, dial=dial))
             enhanced.append(result.enhanced)
             gates.append(result.gate)
