@@ -2,6 +2,7 @@ import errno
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -101,7 +102,7 @@ def test_examples_can_be_parsed(capsys: pytest.CaptureFixture[str]) -> None:
             call(*command.split(), "--help")
         for line in capsys.readouterr().out.partition("examples:")[2].splitlines():
             if line.strip():
-                words = line.partition(">")[0].split()
+                words = re.split("[<>]", line)[0].split()
                 assert words[:3] == ["python", "-m", "dsn"] and callable(cli.parser().parse_args(words[3:]).run)
                 seen += 1
     assert seen > 15

@@ -18,6 +18,7 @@ from dsn.inference.files import Report, enhance_file, enhance_wav, total
 from dsn.inference.jobs import Job, plan
 from dsn.model import DSN
 from dsn.utils import audio, files
+from dsn.weights import Weights
 
 HOP = 256
 
@@ -54,7 +55,7 @@ class Passing(Backend):
 
     name = "passing"
 
-    def __init__(self, model: DSN, change: Callable[[np.ndarray], np.ndarray] = lambda wav: wav) -> None:
+    def __init__(self, model: DSN | Weights, change: Callable[[np.ndarray], np.ndarray] = lambda wav: wav) -> None:
         super().__init__(model)
         self.change = change
 
