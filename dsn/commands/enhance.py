@@ -48,6 +48,8 @@ QUIET = (
 
 HEADER = f"{'seconds':>9} {'channels':>8} {'activation':>10} {'MMAC/s':>8}  file"
 
+BAR = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f} s [{elapsed}<{remaining}]"
+
 PIPE = "-"
 
 
@@ -117,6 +119,8 @@ def places(words: Sequence[str], out: str | None) -> tuple[list[str], str]:
             raise ValueError(f"{out} exists; to write to it, put -o before its name and add --overwrite")
     if PIPE in sources and len(sources) > 1:
         raise ValueError("- stands for standard input, which is one file; leave out the others")
+    if out == PIPE and (len(sources) > 1 or Path(sources[0]).is_dir()):
+        raise ValueError("- stands for standard output, which takes one file; name a folder for several")
     return sources, out
 
 
@@ -143,12 +147,18 @@ class Batch:
         from ..inference.files import enhance_file
 
         hidden = self.args.quiet or not sys.stderr.isatty()
+        total = 0.0 if hidden else seconds(jobs)
+        title = f"Enhancing {total:.0f} s of sound"
         self._print(HEADER if jobs else "all files exist already")
-        with tqdm(total=None if hidden else seconds(jobs), disable=hidden, bar_format=_BAR, desc="Enhancing") as bar:
+        with tqdm(total=total, disable=hidden, bar_format=BAR, desc=title) as bar:
+
+            def progress(done: float) -> None:
+                bar.update(min(done, total - bar.n))  # headers need not know the whole length
+
             for job in jobs:
                 name = self._name(job.source)
                 try:
-                    report = enhance_file(model, *job, self.args.dial, self.args.mix, bar.update)
+                    report = enhance_file(model, *job, self.args.dial, self.args.mix, progress)
                 except Exception as error:  # whatever is wrong with one file, the others are done
                     if getattr(error, "errno", None) == errno.ENOSPC:
                         raise
@@ -207,9 +217,6 @@ class Batch:
         ]
         failed = [{"source": source, "error": text} for source, text in self.failed.items()]
         print(json.dumps({"files": files, "failed": failed}, indent=2, allow_nan=False), file=self.stream)
-
-
-_BAR = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s of sound [{elapsed}<{remaining}]"
 
 
 def seconds(jobs: Sequence[Job]) -> float:

@@ -357,6 +357,7 @@ def test_enhance_refuses_pipes_beside_files(
     noisy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "- stands for standard input" in refused(capsys, "enhance", "-", noisy, "-o", tmp_path / "out")
+    assert "- stands for standard output" in refused(capsys, "enhance", noisy, "-o", "-")
     monkeypatch.setattr(sys, "stdin", None)
     assert "which is the keyboard" in refused(capsys, "enhance", "-", "-o", tmp_path / "out.wav")
 
@@ -421,7 +422,9 @@ def test_enhance_shows_seconds_of_sound_on_a_terminal(
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     (noisy / "empty.wav").write_bytes(b"")
     assert call("enhance", noisy, "-o", tmp_path / "more", "--model", model) == 1
-    assert "1/1 s of sound" in capsys.readouterr().err
+    assert "Enhancing 1 s of sound" in capsys.readouterr().err
+    monkeypatch.setattr("dsn.commands.enhance.seconds", lambda jobs: 0.1)  # as of a file that does not know its length
+    assert call("enhance", noisy / "street", "-o", tmp_path / "last", "--model", model) == 0
 
 
 def test_models(capsys: pytest.CaptureFixture[str]) -> None:
