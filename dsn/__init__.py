@@ -87,18 +87,20 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """A public name, from its module. Raises ImportError, with a remedy, where that needs torch and there is none."""
-    if name not in _HOME:
-        raise AttributeError(f"module 'dsn' has no attribute {name!r}")
-    from importlib import import_module
+if not TYPE_CHECKING:  # a checker would take every name for one of ours
 
-    from .utils.extras import requiring
+    def __getattr__(name: str) -> Any:
+        """A public name, from its module. Raises ImportError, with a remedy, where torch is needed and missing."""
+        if name not in _HOME:
+            raise AttributeError(f"module 'dsn' has no attribute {name!r}")
+        from importlib import import_module
 
-    with requiring(f"dsn.{name}"):
-        value = getattr(import_module(f".{_HOME[name]}", __name__), name)
-    globals()[name] = value
-    return value
+        from .utils.extras import requiring
+
+        with requiring(f"dsn.{name}"):
+            value = getattr(import_module(f".{_HOME[name]}", __name__), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:
