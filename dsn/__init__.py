@@ -1,28 +1,66 @@
 """Dynamically slimmable speech enhancement with metric-guided training.
 
-The names below are the network and its parts. Trained models come from `dsn.weights`, settings from `dsn.config`, data
-from `dsn.data`, training from `dsn.training`, measurements from `dsn.evaluation`.
+    import dsn
+    enhanced, sample_rate = dsn.enhance("noisy.wav")
+    model = dsn.load("mgt-dsn")
+
+`load`, `enhance` and `models` need NumPy and the compiled kernel alone. The other names are the network and its parts;
+they load PyTorch when they are first used. The PyTorch module of a trained model comes from `dsn.weights`, settings
+from `dsn.config`, data from `dsn.data`, training from `dsn.training`, measurements from `dsn.evaluation`.
 """
 
-from .dynamic import DynamicAttention as DynamicAttention
-from .dynamic import DynamicConv as DynamicConv
-from .dynamic import DynamicConvTranspose as DynamicConvTranspose
-from .dynamic import DynamicDepthwise as DynamicDepthwise
-from .dynamic import DynamicGRU as DynamicGRU
-from .dynamic import DynamicLinear as DynamicLinear
-from .losses import quality_loss as quality_loss
-from .losses import ratio_loss as ratio_loss
-from .losses import target_ratio as target_ratio
-from .macs import Macs as Macs
-from .macs import MacTable as MacTable
-from .model import DSN as DSN
-from .model import Enhanced as Enhanced
-from .policy import activation_ratio as activation_ratio
-from .policy import gate_prob as gate_prob
-from .policy import hard_gate as hard_gate
-from .policy import sample_gate as sample_gate
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .dynamic import DynamicAttention as DynamicAttention
+    from .dynamic import DynamicConv as DynamicConv
+    from .dynamic import DynamicConvTranspose as DynamicConvTranspose
+    from .dynamic import DynamicDepthwise as DynamicDepthwise
+    from .dynamic import DynamicGRU as DynamicGRU
+    from .dynamic import DynamicLinear as DynamicLinear
+    from .inference.catalogue import models as models
+    from .inference.enhancer import Enhancer as Enhancer
+    from .inference.enhancer import enhance as enhance
+    from .inference.enhancer import load as load
+    from .inference.stream import StreamingEnhancer as StreamingEnhancer
+    from .losses import quality_loss as quality_loss
+    from .losses import ratio_loss as ratio_loss
+    from .losses import target_ratio as target_ratio
+    from .macs import Macs as Macs
+    from .macs import MacTable as MacTable
+    from .model import DSN as DSN
+    from .policy import activation_ratio as activation_ratio
+    from .policy import gate_prob as gate_prob
+    from .policy import hard_gate as hard_gate
+    from .policy import sample_gate as sample_gate
+    from .utils.signals import Enhanced as Enhanced
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "inference.enhancer": ("load", "enhance", "Enhancer"),
+    "inference.catalogue": ("models",),
+    "inference.stream": ("StreamingEnhancer",),
+    "model": ("DSN",),
+    "utils.signals": ("Enhanced",),
+    "dynamic": (
+        "DynamicAttention",
+        "DynamicConv",
+        "DynamicConvTranspose",
+        "DynamicDepthwise",
+        "DynamicGRU",
+        "DynamicLinear",
+    ),
+    "losses": ("quality_loss", "ratio_loss", "target_ratio"),
+    "macs": ("MacTable", "Macs"),
+    "policy": ("activation_ratio", "gate_prob", "hard_gate", "sample_gate"),
+}
+"""Where each name comes from; its module is loaded when the name is first used."""
+
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
 __all__ = [
     "DSN",
     "DynamicAttention",
@@ -32,13 +70,38 @@ __all__ = [
     "DynamicGRU",
     "DynamicLinear",
     "Enhanced",
+    "Enhancer",
     "MacTable",
     "Macs",
+    "StreamingEnhancer",
     "activation_ratio",
+    "enhance",
     "gate_prob",
     "hard_gate",
+    "load",
+    "models",
     "quality_loss",
     "ratio_loss",
     "sample_gate",
     "target_ratio",
 ]
+
+
+if not TYPE_CHECKING:  # a checker would take every name for one of ours
+
+    def __getattr__(name: str) -> Any:
+        """A public name, from its module. Raises ImportError, with a remedy, where torch is needed and missing."""
+        if name not in _HOME:
+            raise AttributeError(f"module 'dsn' has no attribute {name!r}")
+        from importlib import import_module
+
+        from .utils.extras import requiring
+
+        with requiring(f"dsn.{name}"):
+            value = getattr(import_module(f".{_HOME[name]}", __name__), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

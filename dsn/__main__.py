@@ -1,4 +1,4 @@
-"""`python -m dsn`: train, evaluate, enhance, export, bench, macs and data from the command line.
+"""`dsn` on the command line: enhance, models, macs, train, evaluate, export, bench and data.
 
 Exit codes: 0 done, 1 done except for some files, 2 not done (one line on stderr says why), 130 interrupted.
 """
@@ -10,49 +10,55 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
 
 from . import __version__
-from .commands import bench, data, enhance, evaluate, export, macs, train
+from .commands import bench, data, enhance, evaluate, export, macs, models, train
 from .commands.common import reason
-
-PROGRAM = "python -m dsn"
+from .commands.suggestions import Parser, program
 
 ABOUT = """Dynamically slimmable speech enhancement with metric-guided training.
 
 `enhance` works right after installation, with the trained models in the package. Every command has its own --help."""
 
-EXAMPLES = f"""examples:
-  {PROGRAM} enhance noisy.wav enhanced
-  {PROGRAM} macs
-  {PROGRAM} data export testset
-  {PROGRAM} evaluate testset/pairs.csv --out table.csv"""
+EXAMPLES = """examples:
+  {program} enhance noisy.wav -o enhanced.wav
+  {program} models
+  {program} data export testset
+  {program} evaluate testset/pairs.csv --out table.csv"""
 
 EXPECTED = (ValueError, OSError, FloatingPointError, ImportError)
 """What can go wrong without a fault in the program: bad input, bad files, diverging training, a missing package."""
 
 
-class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, without the usage."""
-
-    def error(self, message: str) -> NoReturn:
-        """Exit with code 2."""
-        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
-
-
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """All commands and their arguments."""
     top = Parser(
-        prog=PROGRAM,
+        prog=program(),
         description=ABOUT,
-        epilog=EXAMPLES,
+        epilog=EXAMPLES.format(program=program()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=__version__)
-    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (enhance, evaluate, export, bench, macs, data, train):
+    commands = top.add_subparsers(title="commands", metavar="COMMAND")
+    for command in (enhance, models, macs, evaluate, export, bench, data, train):
         command.add(commands)
     return top
+
+
+def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace | None:
+    """The arguments; None if there are none, which asks for help."""
+    top = parser()
+    if "_ARGCOMPLETE" in os.environ:  # set by a shell whose user ran: eval "$(register-python-argcomplete dsn)"
+        from importlib import import_module
+
+        import_module("argcomplete").autocomplete(top)
+    args, unknown = top.parse_known_args(arguments)
+    if unknown:  # reported by the parser of the command, which knows its options
+        getattr(args, "parser", top).error(f"unrecognized arguments: {' '.join(unknown)}")
+    if not hasattr(args, "run"):
+        getattr(args, "parser", top).print_help()
+        return None
+    return args
 
 
 def _prepare_output() -> None:
@@ -67,19 +73,19 @@ def _prepare_output() -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     _prepare_output()
-    args = parser().parse_args(arguments)
     try:
-        code = args.run(args)
+        args = _parsed(arguments)
+        code = 0 if args is None else args.run(args)
         sys.stdout.flush()
         return code
     except BrokenPipeError:  # the reader of our output, such as `head`, has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except EXPECTED as error:
-        print(f"{PROGRAM}: {reason(error)}", file=sys.stderr)
+        print(f"{program()}: {reason(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"{PROGRAM}: interrupted", file=sys.stderr)
+        print(f"{program()}: interrupted", file=sys.stderr)
         return 130
 
 

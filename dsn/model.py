@@ -20,6 +20,7 @@ from .macs import MacRow, MacTable
 from .other_backbones import build
 from .policy import Decide, Policy, given, hard_gate
 from .stft import analyse, compress, from_hops, synthesise, to_hops
+from .utils.signals import Enhanced as Enhanced
 
 
 class State(NamedTuple):
@@ -29,14 +30,6 @@ class State(NamedTuple):
     policy: Tensor | None = None
     network: NetworkState | None = None
     synthesis: Tensor | None = None
-
-
-class Enhanced(NamedTuple):
-    """Result of `DSN`: the signal (B, L), the gates (B, T, n_gates) that ran and their logits (..., 2)."""
-
-    enhanced: Tensor
-    gate: Tensor
-    logits: Tensor
 
 
 class DSN(nn.Module):
@@ -66,7 +59,7 @@ class DSN(nn.Module):
 
     def forward(
         self, noisy: Tensor, state: State | None = None, decide: Decide | None = hard_gate, skip_closed: bool = False
-    ) -> tuple[Enhanced, State]:
+    ) -> tuple[Enhanced[Tensor], State]:
         """Enhance a chunk. `decide` turns the policy's logits (B, T, n_gates, 2) into gates (B, T, n_gates):
 
         `hard_gate`, `partial(hard_gate, dial=0.5)`, `sample_gate` to train the policy, `given(gate)` to overrule it, or
@@ -92,7 +85,7 @@ class DSN(nn.Module):
         skip_closed: bool = False,
         chunk: int = 1024,
         decide: Decide | None = None,
-    ) -> Enhanced:
+    ) -> Enhanced[Tensor]:
         """Enhance whole signals (B, L) or (L,), latency trimmed, `chunk` frames at a time.
 
         The gates have one frame more than the signal has hops, since the last hop comes out one frame late. `decide`

@@ -9,25 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from . import macs
+from .utils.bands import band_edges
 
 Decide = Callable[[Tensor], Tensor]
 """Who decides the gates: a function from logits (B, T, n_gates, 2) to gates (B, T, n_gates) in {0, 1}."""
 
 OPEN = 1
 """Index of the logit that stands for an open gate."""
-
-
-def band_edges(bins: int, bands: int, sample_rate: int) -> list[int]:
-    """First bin of each band and the end of the last, equal steps on the ERB-rate scale, at least one bin each."""
-    hz = torch.linspace(0, sample_rate / 2, bins, dtype=torch.float64)
-    rate = 21.4 * torch.log10(1 + 0.00437 * hz)
-    edges = [int((rate < top).sum()) for top in torch.linspace(0, float(rate[-1]), bands + 1, dtype=torch.float64)]
-    for k in range(1, bands):
-        edges[k] = max(edges[k], edges[k - 1] + 1)
-    edges[-1] = bins
-    if edges[-2] >= bins:
-        raise ValueError(f"{bands} bands do not fit into {bins} bins; ask for fewer")
-    return edges
 
 
 class Policy(nn.Module):

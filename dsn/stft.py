@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from .utils.signals import check_signal, padding
+
 
 def window(n_fft: int, like: Tensor) -> Tensor:
     """Square-root Hann window (n_fft,); its square overlaps to exactly 1 at half a window."""
@@ -12,29 +14,13 @@ def window(n_fft: int, like: Tensor) -> Tensor:
 
 
 def as_batch(wav: Tensor) -> Tensor:
-    """Signals (L,) or (B, L) as (B, L).
-
-    Raises ValueError for integers, another shape, an empty signal, and one with NaN or infinite samples.
-    """
-    if not wav.is_floating_point():
-        raise ValueError(f"the signal is {wav.dtype}; give floats in [-1, 1]; divide 16-bit integers by 32768")
-    if wav.dim() not in (1, 2):
-        raise ValueError(f"the signal has shape {tuple(wav.shape)}; give (L,), or (B, L) for several")
-    batched = wav if wav.dim() == 2 else wav[None]
-    if batched.shape[-1] == 0:
-        raise ValueError("the signal is empty; give at least one sample")
-    if not torch.isfinite(batched).all():
-        raise ValueError("the signal has NaN or infinite samples; repair or leave out the file")
-    return batched
-
-
-def padding(samples: int, hop: int) -> int:
-    """Zeros that fill up the last hop of a signal, and one hop more, in which that one comes out enhanced."""
-    return -samples % hop + hop
+    """Signals (L,) or (B, L) as (B, L). Raises ValueError as `check_signal`."""
+    check_signal(wav)
+    return wav if wav.dim() == 2 else wav[None]
 
 
 def to_hops(noisy: Tensor, hop: int) -> Tensor:
-    """Signals (L,) or (B, L) with that padding, (B, L'). Raises ValueError as `as_batch`."""
+    """Signals (L,) or (B, L) with `padding`, (B, L'). Raises ValueError as `as_batch`."""
     batched = as_batch(noisy)
     return nn.functional.pad(batched, (0, padding(batched.shape[-1], hop)))
 

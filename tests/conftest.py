@@ -11,7 +11,7 @@ import soundfile
 import torch
 
 from dsn.data import Corpus
-from dsn.utils import audio
+from dsn.utils import encoding
 from tests.corpora import make_corpus
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -58,6 +58,6 @@ def fill_disk(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
             raise OSError(errno.ENOSPC, "No space left on device")
 
         monkeypatch.setattr(soundfile.SoundFile, "write", failing)
-        monkeypatch.setattr(audio, "require_space", full)
+        monkeypatch.setattr(encoding, "require_space", full)
 
     return fill

@@ -1,4 +1,4 @@
-"""`python -m dsn bench`: how long every system takes on this machine."""
+"""`dsn bench`: how long every system takes on this machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 ABOUT = """Time FTF-Net and a slim model on every backend that runs here (torch, frame by frame; onnx; native), in turns
 and in one thread, back to back and paced at one hop per 16 ms. Real-time factors are time over length of
 sound, as mean and 95th percentile over hops. `ungated` is the slim model's network without policy and gates. Other
-systems are timed beside them where they are installed (pip install "dsn[bench]"). Then: what a million MACs take
+systems are timed beside them where they are installed (the extra "bench"). Then: what a million MACs take
 behind each gate and in each kind of layer, and time as a line over cost. Close other programs for figures that hold."""
 
 EXAMPLES = """

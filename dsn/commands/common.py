@@ -9,6 +9,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..utils.extras import needs
+from .suggestions import program
+
 if TYPE_CHECKING:
     from ..data import Corpus
     from ..inference.backends import Backend
@@ -23,7 +26,7 @@ def add_command(
 
     A command with parts has no `run` of its own.
     """
-    lines = "\n".join(f"  python -m dsn {line.strip()}" for line in examples.strip().splitlines())
+    lines = "\n".join(f"  {program()} {line.strip()}" for line in examples.strip().splitlines())
     parser: argparse.ArgumentParser = commands.add_parser(
         name,
         help=summary,
@@ -31,6 +34,7 @@ def add_command(
         epilog=f"examples:\n{lines}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.set_defaults(parser=parser)
     if run is not None:
         parser.set_defaults(run=run)
     return parser
@@ -58,7 +62,7 @@ def add_dial(parser: argparse.ArgumentParser) -> None:
         metavar="X",
         type=dial,
         default=0.0,
-        help="compute dial: 0 as trained, more opens more gates, less closes more (--dial=-inf: all); default: 0",
+        help="compute dial: 0 as trained, more opens more gates, less closes more; or open, or closed; default: 0",
     )
 
 
@@ -76,7 +80,7 @@ def add_backend(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--route", dest="backend", choices=BACKENDS, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 
 
-def open_backend(name: str, model: str) -> Backend:
+def open_backend(name: str, model: str, quiet: bool = False) -> Backend:
     """The named model on a backend, with a line on stderr if that is not the fastest.
 
     Raises ValueError for a backend that is missing here, or a model that is unknown or that the backend cannot run.
@@ -84,8 +88,8 @@ def open_backend(name: str, model: str) -> Backend:
     from .. import weights
     from ..inference import backends
 
-    backend, message = backends.for_files(name, weights.load(model))
-    if message:
+    backend, message = backends.for_files(name, weights.read(model))
+    if message and not quiet:
         print(f"note: {message}", file=sys.stderr)
     return backend
 
@@ -103,13 +107,24 @@ def add_processes(parser: argparse.ArgumentParser, default: int) -> None:
 
 
 def dial(text: str) -> float:
-    """An argument that is a number, infinity included. Raises ArgumentTypeError."""
+    """An argument that is a number, infinity included, or "open" or "closed". Raises ArgumentTypeError."""
+    try:
+        value = {"open": math.inf, "closed": -math.inf}.get(text) or float(text)
+    except ValueError:
+        value = math.nan
+    if math.isnan(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number, nor open or closed")
+    return value
+
+
+def share(text: str) -> float:
+    """An argument that is a number from 0 to 1. Raises ArgumentTypeError."""
     try:
         value = float(text)
     except ValueError:
         value = math.nan
-    if math.isnan(value):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number")
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 1")
     return value
 
 
@@ -191,8 +206,8 @@ def reason(error: BaseException) -> str:
     """What went wrong, in one line and without error numbers."""
     if isinstance(error, OSError) and error.strerror:
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    elif isinstance(error, ImportError):
-        text = f'{error}; install what is missing with pip install "dsn[metrics]"'
+    elif isinstance(error, ModuleNotFoundError) and error.name:
+        text = needs("this command", [error.name.partition(".")[0]])
     else:
         text = str(error)
     return " ".join(text.split())

@@ -1,4 +1,4 @@
-"""`python -m dsn data`: look at a corpus, make pools and test sets, fetch VoiceBank+DEMAND."""
+"""`dsn data`: look at a corpus, make pools and test sets, fetch VoiceBank+DEMAND."""
 
 from __future__ import annotations
 

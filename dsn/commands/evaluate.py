@@ -1,4 +1,4 @@
-"""`python -m dsn evaluate`: a model's metrics on noisy and clean pairs, file by file."""
+"""`dsn evaluate`: a model's metrics on noisy and clean pairs, file by file."""
 
 from __future__ import annotations
 
@@ -13,16 +13,19 @@ from .common import add_backend, add_command, add_dial, add_model, add_overwrite
 if TYPE_CHECKING:
     import pandas
 
+    from ..evaluation.journal import Journal
+
 ABOUT = """Enhance the noisy files of a test set and compare them with the clean ones.
 
 The set is a folder with noisy/ and clean/ that hold files of the same names, or a CSV file with the columns noisy,
-clean and, if wanted, snr_db. Writes a CSV table, one row per file, with every metric, the activation ratio (of all
-gates, and of each) and the cost in MMAC/s, and prints the means. Of the default test set, `data export` makes such a
-folder. Metrics: pesq_wb, stoi, estoi, si_sdr_db, dnsmos_sig, dnsmos_bak, dnsmos_ovrl, dnsmos_p808; they need
-pip install "dsn[metrics]". Interrupted, the same command goes on where it stopped. Exit code 1 if a metric of a file
-could not be computed; the column error says why."""
+clean and, if wanted, snr_db. Prints the mean of every metric, of the activation ratio (of all gates, and of each) and
+of the cost in MMAC/s; with --out, writes a CSV table, one row per file, and goes on where it was interrupted. Of the
+default test set, `data export` makes such a folder. Metrics: pesq_wb, stoi, estoi, si_sdr_db, dnsmos_sig, dnsmos_bak,
+dnsmos_ovrl, dnsmos_p808; they need the extra "metrics". Exit code 1 if a metric of a file could not be computed; the
+column error says why."""
 
 EXAMPLES = """
+evaluate testset
 evaluate testset --model mgt-dsn --out mgt-dsn.csv
 evaluate testset --model noisy --out noisy.csv
 evaluate testset/pairs.csv --dial 2 --metrics pesq_wb si_sdr_db --out dial2.csv
@@ -33,7 +36,7 @@ def add(commands: Any) -> None:
     """Describe the command."""
     parser = add_command(commands, "evaluate", run, "metrics of a model on pairs of files", ABOUT, EXAMPLES)
     parser.add_argument("source", metavar="FOLDER_OR_MANIFEST", type=Path, help="noisy and clean files")
-    parser.add_argument("--out", metavar="CSV", type=Path, required=True, help="table to write")
+    parser.add_argument("--out", metavar="CSV", type=Path, help="table to write")
     add_model(parser, ', or "noisy" for the input as it is')
     add_dial(parser)
     add_backend(parser)
@@ -46,25 +49,33 @@ def run(args: argparse.Namespace) -> int:
     """Write the table and print its means; 1 if a file has an error."""
     check_new(args.out, args.overwrite)
     from ..evaluation.evaluate import evaluate, write_csv
-    from ..evaluation.journal import Journal
     from ..evaluation.metrics import METRICS
 
     metrics = args.metrics or METRICS
     model = None if args.model == "noisy" else open_backend(args.backend, args.model)
     backend = "" if model is None else type(model).__name__
-    journal = Journal(args.out.with_name(f"{args.out.name}.part"), about(args.model, backend, args.dial, metrics))
-    if len(journal):
-        files = f"{len(journal)} file{'s' if len(journal) > 1 else ''}"
-        print(f"going on behind the rows of {files} in {journal.path}; remove it to begin anew", file=sys.stderr)
+    journal = _journal(args, about(args.model, backend, args.dial, metrics)) if args.out else None
     table = evaluate(model, args.source, args.dial, args.processes, metrics, journal)
-    write_csv(table, args.out)
-    journal.done()
     print(means(table, f"{args.model} at dial {args.dial:g}"))
-    print(f"table: {args.out}")
+    if journal is not None:
+        write_csv(table, args.out)
+        journal.done()
+        print(f"table: {args.out}")
     failed = table[table["error"] != ""]
     for file, error in zip(failed["file"], failed["error"], strict=True):
         print(f"  {file}: {error}", file=sys.stderr)
     return 1 if len(failed) else 0
+
+
+def _journal(args: argparse.Namespace, header: dict[str, Any]) -> Journal:
+    """The rows that an interrupted call left beside the table."""
+    from ..evaluation.journal import Journal
+
+    journal = Journal(args.out.with_name(f"{args.out.name}.part"), header)
+    if len(journal):
+        files = f"{len(journal)} file{'s' if len(journal) > 1 else ''}"
+        print(f"going on behind the rows of {files} in {journal.path}; remove it to begin anew", file=sys.stderr)
+    return journal
 
 
 def about(model: str, backend: str, dial: float, metrics: Sequence[str]) -> dict[str, Any]:

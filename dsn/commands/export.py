@@ -1,4 +1,4 @@
-"""`python -m dsn export`: the one-frame network as an ONNX file."""
+"""`dsn export`: the one-frame network as an ONNX file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ One run takes the noisy spectrum of a frame, (1, 2, bins) with real and imaginar
 frame is one window (square root of Hann) of the last 512 samples at 16 kHz, with 256 new ones in each frame; window,
 Fourier transform and overlap-add stay outside. Every state goes in under its name and comes out as NAME.next; all
 start as zeros. The input `dial` has one number per gate, added to the gate's margin: 0 as trained, inf opens, -inf
-closes. A closed gate's part is skipped (`If`). Needs pip install "dsn[onnx]"."""
+closes. A closed gate's part is skipped (`If`). Needs the extras "torch" and "onnx"."""
 
 EXAMPLES = """
 export mgt-dsn.onnx

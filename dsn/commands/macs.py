@@ -1,4 +1,4 @@
-"""`python -m dsn macs`: parameters and cost of the networks, by gate and by layer."""
+"""`dsn macs`: parameters and cost of the networks, by gate and by layer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from .common import add_command, add_overwrite, check_new
 
 if TYPE_CHECKING:
-    from ..model import DSN
+    from ..config import ModelConfig
+    from ..macs import MacTable
 
 ABOUT = """Print parameters and multiply-accumulates of FTF-Net in both forms (1->1: magnitude, 2->2: complex) and of
 the shipped models, or of those given with --model: static (all gates closed), dynamic (what open gates add), and both
@@ -57,27 +58,30 @@ def run(args: argparse.Namespace) -> int:
 
 def collect(names: list[str]) -> dict[str, Any]:
     """Figures of both forms of FTF-Net and of the named models, as plain values ready for JSON."""
-    from .. import config, macs, weights
-    from ..model import DSN
+    from .. import config, macs, sizes, weights
 
-    static = {form: DSN(config.ModelConfig.ftfnet(form=form)) for form in REFERENCES}
-    whole = {form: model.macs().mmacs_per_s() for form, model in static.items()}
-    models = [(REFERENCES[form], model) for form, model in static.items()]
-    models += [(name, weights.load(name)) for name in dict.fromkeys(names)]
+    static = {form: config.ModelConfig.ftfnet(form=form) for form in REFERENCES}
+    tables = {form: sizes.table(settings) for form, settings in static.items()}
+    whole = {form: float(table.mmacs_per_s()) for form, table in tables.items()}
+    networks = [
+        network(REFERENCES[form], settings, sizes.params(settings), tables[form], whole[form])
+        for form, settings in static.items()
+    ]
+    for name in dict.fromkeys(names):
+        model = weights.read(name)
+        networks.append(network(name, model.config, model.params, model.macs(), whole[model.config.form]))
     convention = (macs.__doc__ or "").partition("\n\n")[2].strip()
-    networks = [network(name, model, whole[model.config.form]) for name, model in models]
     return {"convention": convention, "networks": networks}
 
 
-def network(name: str, model: DSN, reference: float) -> dict[str, Any]:
+def network(name: str, model: ModelConfig, params: int, table: MacTable, reference: float) -> dict[str, Any]:
     """Figures of one network; `reference` is the MMAC/s of FTF-Net in the same form."""
-    table = model.macs()
     scale = table.frame_rate / 1e6
     closed, opened = (float(table.mmacs_per_s([gate] * table.n_gates)) for gate in (0.0, 1.0))
     return {
         "name": name,
-        "form": model.config.form,
-        "params": model.params,
+        "form": model.form,
+        "params": params,
         "frame_rate": table.frame_rate,
         "static_mmacs_per_s": closed,
         "dynamic_mmacs_per_s": opened - closed,

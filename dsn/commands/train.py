@@ -1,4 +1,4 @@
-"""`python -m dsn train`: train a network, on fresh mixtures of a corpus or on rendered ones."""
+"""`dsn train`: train a network, on fresh mixtures of a corpus or on rendered ones."""
 
 from __future__ import annotations
 

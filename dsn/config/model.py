@@ -13,6 +13,9 @@ Kind = Literal["gru", "attention", "conv", "fc"]
 ClosedState = Literal["held", "running"]
 GateLayout = Literal["block", "shared"]
 
+MOST_SAMPLES, MOST_FRAMES = 2**16, 2**14
+"""Longest window and longest memory of attention: 4 s at 16 kHz, and 4 minutes of hops of 16 ms."""
+
 _CUT: dict[Kind, str] = {"gru": "groups", "attention": "heads", "conv": "channels", "fc": "outputs"}
 
 _CODER: tuple[Kind, ...] = ("conv",)
@@ -40,6 +43,7 @@ class Stft(Settings):
     def __post_init__(self) -> None:
         super().__post_init__()
         check(self.n_fft > 0 and self.n_fft % 2 == 0, f"n_fft is {self.n_fft}; it must be even and positive")
+        check(self.n_fft <= MOST_SAMPLES, f"n_fft is {self.n_fft}; a window has at most {MOST_SAMPLES} samples")
         check(self.sample_rate > 0, f"sample_rate is {self.sample_rate}; it must be positive")
         check(0 < self.compression <= 1, f"compression is {self.compression}; it must lie in (0, 1]")
 
@@ -167,7 +171,10 @@ class ModelConfig(Settings):
         self._check_share("attention", self.heads)
         self._check_share("conv", *self.channels)
         self._check_share("fc", width)
-        check(self.past_frames > 0, f"past_frames is {self.past_frames}; it must be positive")
+        check(
+            0 < self.past_frames <= MOST_FRAMES,
+            f"past_frames is {self.past_frames}; it must be positive and at most {MOST_FRAMES}",
+        )
 
     @classmethod
     def ftfnet(cls, **changes: Any) -> ModelConfig:

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from ..utils.extras import needs
+
 SAMPLE_RATE = 16000
 """Rate of every signal here, Hz."""
 
@@ -55,7 +57,7 @@ def _session(model: str) -> Any:
     """The onnxruntime session of a DNSMOS model, one thread, made once per process."""
     package = importlib.util.find_spec("speechmos")
     if package is None or package.origin is None:
-        raise ImportError('DNSMOS needs the package speechmos; install it with: pip install "dsn[metrics]"')
+        raise ImportError(needs("DNSMOS", ["speechmos"]))
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

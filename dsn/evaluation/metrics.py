@@ -1,7 +1,7 @@
 """Speech quality and intelligibility of one signal, of a pair, and of a table of pairs, at 16 kHz.
 
 PESQ (wide band, package `pesq`), STOI and ESTOI (package `pystoi`), SI-SDR (here), and DNSMOS P.835 and P.808 (in
-`dnsmos.py`). These packages are imported where they are used; `pip install "dsn[metrics]"` brings them.
+`dnsmos.py`). These packages are imported where they are used; the extra "metrics" brings them.
 
 Where a metric is not defined, its function raises ValueError; `score` and `score_table` turn that into NaN and a text
 in `error`. PESQ, STOI, ESTOI and SI-SDR are not defined for silence on either side, nor for signals of different
@@ -11,7 +11,6 @@ and says beside each mean how many files it stands on.
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Sequence, Sized
@@ -21,6 +20,7 @@ import numpy as np
 import pandas
 from tqdm.auto import tqdm
 
+from ..utils.extras import absent, needs
 from ..utils.parallel import ordered
 from .dnsmos import SAMPLE_RATE, Dnsmos, Wav, array, dnsmos, samples
 
@@ -163,9 +163,9 @@ def _check_metrics(metrics: Iterable[str]) -> None:
     if unknown:
         raise ValueError(f"unknown metrics {unknown}; choose from {', '.join(METRICS)}")
     needed = {package for name in metrics for package in PACKAGES[name]}
-    missing = sorted(package for package in needed if importlib.util.find_spec(package) is None)
+    missing = absent(*sorted(needed))
     if missing:
-        raise ImportError(f"the metrics need {' and '.join(missing)}, not installed here")
+        raise ImportError(needs("the evaluation", missing))
 
 
 def _values(enhanced: Wav, clean: Wav, metric: str, wanted: Collection[str]) -> dict[str, float]:

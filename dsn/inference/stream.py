@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import weights
-from ..model import DSN
-from ..stft import padding
+from ..utils.signals import padding, to_numpy
+from ..weights import Weights
 from . import backends
 from .backends import Backend
+
+if TYPE_CHECKING:
+    from ..model import DSN
 
 Array = np.ndarray
 
@@ -27,7 +31,7 @@ class StreamingEnhancer:
             hop later: the first `hop_length` samples are the silence before the signal. Samples that do not fill a hop
             wait for the next call.
     `model`   a shipped name, a file of weights, a `DSN`, or a `dsn.inference.backends.Backend` to share it among
-    enhancers.
+    enhancers. The native backend needs no torch.
     `backend` "torch", "onnx", "native", or "auto" for the fastest that is here and takes the model, with a warning if
               that is not native.
     `dial`    may be set at any time and holds from the next frame on: 0 as trained, more opens more gates.
@@ -37,7 +41,7 @@ class StreamingEnhancer:
 
     def __init__(
         self,
-        model: str | Path | DSN | Backend = "mgt-dsn",
+        model: str | Path | DSN | Weights | Backend = "mgt-dsn",
         backend: str = "auto",
         streams: int = 1,
         dial: float = 0.0,
@@ -47,7 +51,7 @@ class StreamingEnhancer:
         if sample_rate != self.sample_rate:
             raise ValueError(
                 f"the stream has {sample_rate} Hz, the model {self.sample_rate}; resample it, for example with "
-                "scipy.signal.resample_poly"
+                "soxr.ResampleStream"
             )
         if streams < 1:
             raise ValueError(f"streams is {streams}; it must be at least 1")
@@ -98,11 +102,12 @@ class StreamingEnhancer:
             return math.nan
         return float(static + self._open @ dynamic / self._frames) * self.backend.config.stft.frame_rate / 1e6
 
-    def push(self, samples: Array) -> Array:
-        """Enhance what came in; the result has 0 or more whole hops, float32 (with torch, as precise as its weights).
+    def push(self, samples: Any) -> Array:
+        """Enhance what came in, an array or a tensor; the result is an array of 0 or more whole hops.
 
-        Raises: ValueError for another shape, for integers, and for NaN, infinite or huge samples; the stream then
-        stands where it stood.
+        It is float32, on the torch backend as precise as the weights. Raises: ValueError for another shape, for
+        integers, half precision, and NaN, infinite or huge samples; the stream then stands where it stood. ValueError,
+        too, for a result that is not finite, as of damaged weights; `reset` the stream then.
         """
         if self._ended:
             self.reset()
@@ -127,9 +132,11 @@ class StreamingEnhancer:
         self._frames = 0
         self._ended = False
 
-    def _checked(self, samples: Array) -> Array:
+    def _checked(self, samples: Any) -> Array:
         """The samples as (streams, n) in the backend's precision."""
-        samples = np.asarray(samples)
+        if str(getattr(samples, "dtype", "")).endswith("float16"):  # also torch.bfloat16, which NumPy has not
+            raise ValueError(f"samples are {samples.dtype}, too coarse for spectra of 90 dB; give float32")
+        samples = to_numpy(samples)
         if samples.dtype.kind != "f":
             raise ValueError(f"samples are {samples.dtype}; give floats in [-1, 1], of 16-bit integers samples / 32768")
         if samples.ndim != min(self.streams, 2) or (self.streams > 1 and len(samples) != self.streams):
@@ -146,21 +153,26 @@ class StreamingEnhancer:
             samples = np.concatenate([self._waiting, samples], axis=1)
         hop, stop = self.hop_length, samples.shape[1] - samples.shape[1] % self.hop_length
         self._waiting = samples[:, stop:].copy()
-        pieces = [self._session.step(samples[:, k : k + hop], self._dial) for k in range(0, stop, hop)]
-        self._count([gates for _, gates in pieces])
-        enhanced = [piece for piece, _ in pieces] or [samples[:, :0]]
-        joined = np.concatenate(enhanced, axis=1) if len(enhanced) > 1 else enhanced[0]
-        return joined if self.streams > 1 else joined[0]
-
-    def _count(self, gates: list[Array]) -> None:
-        """Keep the gates of a call and add them up."""
-        self._gates = np.stack(gates, axis=1) if gates else self._gates[:, :0]
+        enhanced, self._gates = self._enhanced(samples[:, :stop])
+        if not np.isfinite(enhanced).all():
+            raise ValueError("the model's result has NaN or infinite samples; check its weights, and reset the stream")
         self._open += self._gates.sum(axis=1).mean(axis=0)
-        self._frames += len(gates)
+        self._frames += stop // hop
+        return enhanced if self.streams > 1 else enhanced[0]
+
+    def _enhanced(self, hops: Array) -> tuple[Array, Array]:
+        """Whole hops (streams, L), enhanced, and their gates (streams, T, n_gates)."""
+        if hops.shape[1] == 0:
+            return hops, self._gates[:, :0]
+        if hops.shape[1] > self.hop_length:
+            return self._session.run(hops, self._dial)
+        enhanced, gates = self._session.step(hops, self._dial)
+        return enhanced, gates[:, None]
 
 
-def _opened(model: str | Path | DSN, name: str) -> Backend:
-    backend, message = backends.choose(name, model if isinstance(model, DSN) else weights.load(model))
+def _opened(model: str | Path | DSN | Weights, name: str) -> Backend:
+    found = weights.read(model) if isinstance(model, str | Path) else model
+    backend, message = backends.choose(name, found)
     if message:
         warnings.warn(message, RuntimeWarning, stacklevel=3)
     return backend

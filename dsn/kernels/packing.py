@@ -6,19 +6,19 @@ ones first; a block holds its biases, then the weights of input after input, so 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import pairwise
-from typing import TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
-from .. import config
-from ..dynamic import DynamicConv, DynamicConvTranspose, DynamicDepthwise, DynamicGRU
-from ..ftfnet import Block, FTFNet
-from ..model import DSN
-from ..policy import OPEN, Policy, band_edges
+from ..config import ModelConfig, Stft
+from ..sizes import BLOCKS
+from ..utils.bands import band_edges
+from ..weights import Weights, check_finite, of
+
+if TYPE_CHECKING:
+    from ..model import DSN
 
 MAGIC = 0x324E5344
 LANES = 16
@@ -28,16 +28,12 @@ MOST_CHANNELS = 170
 """Six rows of each, the taps of a convolution, are at most MOST_ROWS in network.h."""
 
 Array = np.ndarray
-Layer = TypeVar("Layer", bound=nn.Module)
+Arrays = dict[str, Array]
 
 
 def _padded(values: Array) -> Array:
     flat = np.ravel(values)
     return np.pad(flat, (0, -flat.size % LANES))
-
-
-def _array(x: Tensor) -> Array:
-    return x.detach().cpu().double().numpy()
 
 
 def _blocks(outputs: int) -> Iterator[int]:
@@ -59,84 +55,93 @@ def _layer(weight: Array, bias: Array, static: int) -> list[Array]:
     return [_product(weight[part], bias[part]) for part in (slice(static), slice(static, None))]
 
 
-def _conv(layer: DynamicConv) -> list[Array]:
-    """Inputs in the order channel, frame, bin; a transposed convolution is two layers, of even and of odd bins."""
-    assert layer.conv.bias is not None
-    weight, bias = _array(layer.conv.weight)[:, :, 0], _array(layer.conv.bias)
-    if not isinstance(layer, DynamicConvTranspose):
-        by_frame = weight.reshape(layer.outputs, 2, layer.inputs, 3).transpose(0, 2, 1, 3)
-        return _layer(by_frame.reshape(layer.outputs, -1), bias, layer.static_outputs)
-    by_frame = weight.reshape(2, layer.inputs, layer.outputs, 3).transpose(2, 1, 0, 3)
-    even, odd = (by_frame[..., taps].reshape(layer.outputs, -1) for taps in ([2, 0], [1]))
-    return _layer(even, bias, layer.static_outputs) + _layer(odd, bias, layer.static_outputs)
+def _pair(arrays: Arrays, name: str) -> tuple[Array, Array]:
+    """Weight and bias of a layer, to be changed at will."""
+    return arrays[f"{name}.weight"].copy(), arrays[f"{name}.bias"].copy()
 
 
-def _skip(layer: DynamicDepthwise) -> list[Array]:
-    assert layer.conv.bias is not None
-    return [_padded(_array(layer.conv.weight)), _padded(_array(layer.conv.bias))]
+def _conv(arrays: Arrays, name: str, static: int) -> list[Array]:
+    """Inputs in the order channel, frame, bin."""
+    weight, bias = _pair(arrays, f"{name}.conv")
+    outputs = len(bias)
+    by_frame = weight.reshape(outputs, 2, -1, 3).transpose(0, 2, 1, 3)
+    return _layer(by_frame.reshape(outputs, -1), bias, static)
 
 
-def _norm(layer: nn.LayerNorm) -> list[Array]:
-    return [_padded(_array(layer.weight)), _padded(_array(layer.bias))]
+def _transposed(arrays: Arrays, name: str, static: int) -> list[Array]:
+    """A transposed convolution as two layers, of even and of odd bins."""
+    weight, bias = _pair(arrays, f"{name}.conv")
+    outputs = len(bias)
+    by_frame = weight.reshape(2, -1, outputs, 3).transpose(2, 1, 0, 3)
+    even, odd = (by_frame[..., taps].reshape(outputs, -1) for taps in ([2, 0], [1]))
+    return _layer(even, bias, static) + _layer(odd, bias, static)
 
 
-def _gru_weights(gru: nn.Module, suffix: str) -> tuple[Array, Array, Array, Array]:
+def _plain(arrays: Arrays, name: str) -> list[Array]:
+    """A layer of one weight and one bias per channel: a norm, or a skip connection."""
+    return [_padded(part) for part in _pair(arrays, name)]
+
+
+def _gru_weights(arrays: Arrays, name: str, suffix: str) -> tuple[Array, Array, Array, Array]:
     """Input and hidden weights (3, H, inputs), biases (3, H); the biases of r and z are added up in the first."""
     names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
-    w, u, b, c = (_array(getattr(gru, name + suffix)) for name in names)
+    w, u, b, c = (arrays[f"{name}.{part}{suffix}"].copy() for part in names)
     w, u, b, c = (x.reshape(3, -1, *x.shape[1:]) for x in (w, u, b, c))
     b[:2] += c[:2]
     return w, u, b, c
 
 
-def _unit(gru: nn.Module, suffix: str = "") -> list[Array]:
+def _unit(arrays: Arrays, name: str, suffix: str = "") -> list[Array]:
     """One recurrence with the lanes over hidden units."""
-    w, u, b, c = _gru_weights(gru, suffix)
+    w, u, b, c = _gru_weights(arrays, name, suffix)
     missing = -w.shape[1] % LANES
     wide = [np.pad(x.transpose(2, 0, 1), ((0, 0), (0, 0), (0, missing))) for x in (w, u)]
     return [wide[0].ravel(), np.pad(b, ((0, 0), (0, missing))).ravel(), wide[1].ravel(), _padded(c[2])]
 
 
-def _time_unit(gru: nn.Module) -> list[Array]:
+def _time_unit(arrays: Arrays, name: str) -> list[Array]:
     """One recurrence as three products: r and z of inputs and state together, n of either alone."""
-    w, u, b, c = _gru_weights(gru, "")
+    w, u, b, c = _gru_weights(arrays, name, "")
     both = np.concatenate([w[:2], u[:2]], axis=2)
     return [_product(np.concatenate(both), b[:2].ravel()), _product(w[2], b[2]), _product(u[2], c[2])]
 
 
-def _gru(layer: DynamicGRU) -> list[Array]:
-    if layer.axis == "time":
-        return [part for gru in layer.groups for part in _time_unit(gru)]
-    return [part for gru in layer.groups for suffix in ("", "_reverse") for part in _unit(gru, suffix)]
+def _gru(model: ModelConfig, arrays: Arrays, name: str, along_time: bool) -> list[Array]:
+    groups = [f"{name}.groups.{k}" for k in range(model.groups)]
+    if along_time:
+        return [part for gru in groups for part in _time_unit(arrays, gru)]
+    return [part for gru in groups for suffix in ("", "_reverse") for part in _unit(arrays, gru, suffix)]
 
 
-def _block(block: Block) -> list[Array]:
-    attention, linear = block.attention, block.fc.linear
-    channels, size = attention.qkv.in_features, attention.head_size
-    weight, bias = _array(attention.qkv.weight), _array(attention.qkv.bias)
+def _block(model: ModelConfig, arrays: Arrays, name: str, along_time: bool) -> list[Array]:
+    channels = model.channels[-1]
+    size = channels // model.heads
+    weight, bias = _pair(arrays, f"{name}.attention.qkv")
     scale = size**-0.5 * np.log2(np.e)  # once and for all; the kernel's softmax is of powers of 2
     weight[:channels] *= scale
     bias[:channels] *= scale
-    by_head = np.arange(3 * channels).reshape(3, attention.heads, size).transpose(1, 0, 2).ravel()
+    by_head = np.arange(3 * channels).reshape(3, model.heads, size).transpose(1, 0, 2).ravel()
     return [
-        *_gru(block.gru),
-        *_layer(_array(linear.weight), _array(linear.bias), block.fc.static_outputs),
-        *_norm(block.norm1),
-        *_layer(weight[by_head], bias[by_head], 3 * attention.static),
-        *_layer(_array(attention.out.weight), _array(attention.out.bias), channels),
-        *_norm(block.norm2),
+        *_gru(model, arrays, f"{name}.gru", along_time),
+        *_layer(*_pair(arrays, f"{name}.fc.linear"), model.static(channels, "fc")),
+        *_plain(arrays, f"{name}.norm1"),
+        *_layer(weight[by_head], bias[by_head], 3 * size * model.static(model.heads, "attention")),
+        *_layer(*_pair(arrays, f"{name}.attention.out"), channels),
+        *_plain(arrays, f"{name}.norm2"),
     ]
 
 
-def _policy(policy: Policy, stft: config.Stft) -> list[Array]:
+def _policy(model: ModelConfig, arrays: Arrays) -> list[Array]:
     """Edges of the bands (integers), the recurrence, and the difference of the two logits of each gate."""
-    edges = np.array(band_edges(stft.bins, policy.pool.shape[1], stft.sample_rate), dtype=np.int32)
-    joined = np.concatenate([_array(policy.out.bias)[:, None], _array(policy.out.weight)], axis=1)
-    by_gate = joined.reshape(policy.n_gates, 2, -1)
-    return [_padded(edges), *_unit(policy.gru), _padded(by_gate[:, OPEN] - by_gate[:, 1 - OPEN])]
+    if model.policy is None:
+        return []
+    edges = np.array(band_edges(model.stft.bins, model.policy.bands, model.stft.sample_rate), dtype=np.int32)
+    weight, bias = _pair(arrays, "policy.out")
+    by_gate = np.concatenate([bias[:, None], weight], axis=1).reshape(model.n_gates, 2, -1)
+    return [_padded(edges), *_unit(arrays, "policy.gru"), _padded(by_gate[:, 1] - by_gate[:, 0])]
 
 
-def _tables(stft: config.Stft) -> list[Array]:
+def _tables(stft: Stft) -> list[Array]:
     """`struct tables`: window, the FFT's two sets of factors, and the exponents of the squared magnitude."""
     window = np.sqrt(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT))
     k = np.arange(16)
@@ -148,10 +153,10 @@ def _tables(stft: config.Stft) -> list[Array]:
     return [window, *factors, _padded(np.array(parts))]
 
 
-def _head(model: DSN) -> Array:
+def _head(found: Weights) -> Array:
     """`struct model` but for its first two fields: sizes, and what a frame costs."""
-    settings = model.config
-    static, dynamic = model.macs().by_gate()
+    settings = found.config
+    static, dynamic = found.macs().by_gate()
     policy = settings.policy
     fields: list[int] = [
         settings.parts,
@@ -172,20 +177,17 @@ def _head(model: DSN) -> Array:
     return np.pad(np.array(fields, dtype=np.int32), (0, 30 - len(fields)))
 
 
-def _typed(layers: nn.ModuleList, kind: type[Layer]) -> Sequence[Layer]:
-    return [layer for layer in layers if isinstance(layer, kind)]
-
-
-def _weights(model: DSN) -> list[Array]:
-    network, stft = model.network, model.config.stft
-    assert isinstance(network, FTFNet)
-    parts = _policy(model.policy, stft) if model.policy else []
-    parts += [part for layer in _typed(network.encoder.layers, DynamicConv) for part in _conv(layer)]
-    parts += _norm(network.norm)
-    parts += [part for b in (network.frequency_1, network.time, network.frequency_2) for part in _block(b)]
-    skips, convs = _typed(network.decoder.skips, DynamicDepthwise), _typed(network.decoder.layers, DynamicConv)
-    for skip, conv in zip(skips, convs, strict=True):
-        parts += [*_skip(skip), *_conv(conv)]
+def _weights(model: ModelConfig, arrays: Arrays) -> list[Array]:
+    static = [model.static(channels, "conv") for channels in model.channels]
+    parts = _policy(model, arrays)
+    for k, outputs in enumerate(static):
+        parts += _conv(arrays, f"network.encoder.layers.{k}", outputs)
+    parts += _plain(arrays, "network.norm")
+    for name in BLOCKS:
+        parts += _block(model, arrays, f"network.{name}", name == "time")
+    for k, outputs in enumerate([*static[-2::-1], model.parts]):
+        parts += _plain(arrays, f"network.decoder.skips.{k}.conv")
+        parts += _transposed(arrays, f"network.decoder.layers.{k}", outputs)
     return parts
 
 
@@ -200,8 +202,7 @@ def _bytes(part: Array) -> bytes:
     return part.astype(part.dtype if part.dtype == np.int32 else np.float32).tobytes()
 
 
-def _check(model: DSN) -> None:
-    settings = model.config
+def _check(settings: ModelConfig) -> None:
     reasons = {
         f"n_fft is {settings.stft.n_fft}; it runs windows of {N_FFT} samples": settings.stft.n_fft != N_FFT,
         f"backbone is {settings.backbone!r}; it runs 'ftfnet'": settings.backbone != "ftfnet",
@@ -213,14 +214,17 @@ def _check(model: DSN) -> None:
         raise ValueError(f"not a model for the native kernel: {'; '.join(found)}; use the PyTorch module")
 
 
-@torch.no_grad()
-def pack(model: DSN) -> Array:
+def pack(model: DSN | Weights) -> Array:
     """The model as one block of bytes (n,), for the kernel of any machine; static or dynamic, any sizes.
 
-    Raises: ValueError for another backbone than FTF-Net, a window other than 512 samples, or closed states that run.
+    Raises: ValueError for another backbone than FTF-Net, a window other than 512 samples, closed states that run, and
+    weights that are not finite.
     """
-    _check(model)
-    body = b"".join(map(_bytes, [_head(model), *_tables(model.config.stft), *_weights(model)]))
+    _check(model.config)
+    found = of(model)
+    check_finite(found, "the model")
+    arrays = {name: array.astype(np.float64) for name, array in found.arrays.items()}
+    body = b"".join(map(_bytes, [_head(found), *_tables(found.config.stft), *_weights(found.config, arrays)]))
     whole = np.array([MAGIC, 8 + len(body)], dtype=np.int32).tobytes() + body
     block = aligned(len(whole))
     block[:] = np.frombuffer(whole, dtype=np.uint8)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from ..macs import MacTable
-from ..model import DSN, Enhanced
-from ..stft import from_hops, to_hops
+from ..utils.signals import Enhanced, Signal, as_given, check_signal, from_hops, to_hops, to_numpy
+from ..weights import Weights, of
 from . import load
 from .packing import aligned, pack
+
+if TYPE_CHECKING:
+    from ..model import DSN
 
 Array = np.ndarray
 
@@ -55,6 +57,22 @@ class Stream:
         process(self._block_at, self._state_at, self._hop_at, self._hop_at, dial, forced_at, *self._told_at)
         return self._hop.copy()
 
+    def run(self, hops: Array, dial: float = 0.0, forced: Array | None = None) -> tuple[Array, Array, Array]:
+        """Whole hops (L,) in one call -> enhanced (L,), gates (T, n_gates) uint8 and margins (T, n_gates).
+
+        `forced` (T, n_gates) int8 is as in `push`. Raises: ValueError for a signal that is no multiple of the hop.
+        """
+        frames, rest = divmod(len(hops), self._hop.size)
+        if rest:
+            raise ValueError(f"the signal has {len(hops)} samples; a stream takes multiples of {self._hop.size}")
+        noisy = np.ascontiguousarray(hops, dtype=np.float32)
+        enhanced, gates = np.empty_like(noisy), np.zeros((frames, self.kernel.n_gates), dtype=np.uint8)
+        margins = np.zeros(gates.shape, dtype=np.float32)
+        told = [None if array is None else array.ctypes.data for array in (forced, gates, margins)]
+        places = self._block_at, self._state_at, noisy.ctypes.data, enhanced.ctypes.data
+        self.kernel.library.dsn_run(*places, frames, dial, *told)
+        return enhanced, gates, margins
+
 
 class Kernel:
     """A model on the native kernel; a `dsn.evaluation.evaluate.Enhances`. It may serve many streams, in many threads.
@@ -63,12 +81,13 @@ class Kernel:
     variant that the processor does not run.
     """
 
-    def __init__(self, model: DSN, variant: str | None = None) -> None:
+    def __init__(self, model: DSN | Weights, variant: str | None = None) -> None:
         self.library = load(variant)
-        self.block = pack(model)
+        found = of(model)
+        self.block = pack(found)
         assert self.library.dsn_check(self.block.ctypes.data, self.block.size), "packing.py and network.h disagree"
-        self.gate_names, self.hop_length = model.gate_names, model.config.stft.hop_length
-        self.n_gates, self._table = len(self.gate_names), model.macs()
+        self.gate_names, self.hop_length = found.gate_names, found.config.stft.hop_length
+        self.n_gates, self._table = len(self.gate_names), found.macs()
 
     @property
     def state_bytes(self) -> int:
@@ -92,30 +111,24 @@ class Kernel:
         """A new stream, at silence."""
         return Stream(self)
 
-    def enhance(self, noisy: Tensor, dial: float = 0.0, gate: Tensor | None = None) -> Enhanced:
+    def enhance(self, noisy: Signal, dial: float = 0.0, gate: Any = None) -> Enhanced[Signal]:
         """Whole signals (B, L) or (L,), as `DSN.enhance`; of the two logits only the difference is kept, as the second.
 
-        A given `gate` (B, T, n_gates) overrules the policy. Raises: ValueError as `DSN.enhance`.
+        Arrays and tensors give arrays and tensors. A given `gate` (B, T, n_gates) overrules the policy.
+        Raises: ValueError as `DSN.enhance`.
         """
-        padded = to_hops(noisy, self.hop_length).detach().float().cpu().contiguous().numpy()
+        check_signal(noisy)
+        wav = to_numpy(noisy)
+        padded = to_hops(wav.astype(np.float32, copy=False), self.hop_length)
         shape = (len(padded), padded.shape[1] // self.hop_length, self.n_gates)
-        forced = None if gate is None else self._forced(gate, shape)
-        enhanced, gates = np.empty_like(padded), np.zeros(shape, dtype=np.uint8)
-        margins = np.zeros(shape, dtype=np.float32)
-        for row in range(len(padded)):
-            given = None if forced is None else forced[row]
-            self._run(padded[row], enhanced[row], dial, given, gates[row], margins[row])
-        signal = from_hops(torch.from_numpy(enhanced), noisy, self.hop_length).to(noisy)
-        logits = torch.from_numpy(np.stack([np.zeros_like(margins), margins], axis=-1)).to(noisy)
-        return Enhanced(signal, torch.from_numpy(gates).to(noisy), logits)
+        forced = [None] * len(padded) if gate is None else self._forced(to_numpy(gate), shape)
+        runs = [self.stream().run(row, dial, given) for row, given in zip(padded, forced, strict=True)]
+        enhanced, gates, margins = (np.stack(parts) for parts in zip(*runs, strict=True))
+        signal = from_hops(enhanced, wav, self.hop_length)
+        logits = np.stack([np.zeros_like(margins), margins], axis=-1)
+        return Enhanced(*map(as_given(noisy), (signal, gates, logits)))
 
-    def _forced(self, gate: Tensor, shape: tuple[int, int, int]) -> Array:
+    def _forced(self, gate: Array, shape: tuple[int, int, int]) -> Array:
         if gate.shape != shape:
             raise ValueError(f"gate has shape {tuple(gate.shape)}; this signal asks for {shape}")
-        return (gate > 0.5).cpu().numpy().astype(np.int8)
-
-    def _run(self, noisy: Array, enhanced: Array, dial: float, *told: Array | None) -> None:
-        """One signal of whole hops, from silence; `told` are forced gates, gates and margins, (T, n_gates) each."""
-        state = aligned(self.state_bytes)
-        at = [None if array is None else array.ctypes.data for array in (self.block, state, noisy, enhanced, *told)]
-        self.library.dsn_run(*at[:4], len(noisy) // self.hop_length, dial, *at[4:])
+        return (gate > 0.5).astype(np.int8)

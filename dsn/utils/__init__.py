@@ -1,1 +1,1 @@
-"""Common ground of several rooms: audio files, writing without loss, processes, torchaudio beside a CPU build."""
+"""Common ground of several rooms: signals, audio files, writing without loss, processes, what is installed."""

@@ -2,10 +2,12 @@ import errno
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -27,7 +29,7 @@ from tests.conftest import ROOT
 from tests.core.test_parallel import Deadly
 from tests.corpora import speechlike
 
-COMMANDS = ("train", "evaluate", "enhance", "export", "bench", "macs", "data", "data default", "data pool")
+COMMANDS = ("train", "evaluate", "enhance", "models", "export", "bench", "macs", "data", "data default", "data pool")
 COMMANDS += ("data export",)
 QUICK = config.DataConfig(samples=31 * 256)
 
@@ -100,7 +102,7 @@ def test_examples_can_be_parsed(capsys: pytest.CaptureFixture[str]) -> None:
             call(*command.split(), "--help")
         for line in capsys.readouterr().out.partition("examples:")[2].splitlines():
             if line.strip():
-                words = line.partition(">")[0].split()
+                words = re.split("[<>]", line)[0].split()
                 assert words[:3] == ["python", "-m", "dsn"] and callable(cli.parser().parse_args(words[3:]).run)
                 seen += 1
     assert seen > 15
@@ -108,17 +110,48 @@ def test_examples_can_be_parsed(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_help_needs_no_more_than_the_package() -> None:
     script = """
-import contextlib, sys
-import dsn
-before = set(sys.modules)
+import contextlib, sys, time
 from dsn.__main__ import main
 with contextlib.suppress(SystemExit):
-    main(["enhance", "--help"])
-heavy = {"pandas", "soundfile", "scipy", "onnxruntime", "dsn.config", "dsn.training.loop"}
-print(sorted(heavy & (set(sys.modules) - before)))
+    main(sys.argv[1:])
+heavy = {"torch", "numpy", "pandas", "soundfile", "scipy", "onnxruntime", "dsn.config"}
+print(sorted(heavy & set(sys.modules)), time.process_time())
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "[]" and "OUT_FOLDER" in done.stdout
+    for words in (["enhance", "--help"], ["--version"], ["enhnce"], ["enhance", "a", "b", "--modl", "c"], []):
+        run = [sys.executable, "-c", script, *words]
+        heavy, seconds = subprocess.run(run, capture_output=True, text=True, check=True).stdout.splitlines()[-1].split()
+        assert heavy == "[]" and float(seconds) < 1, words
+
+
+@pytest.mark.parametrize("typed, shown", [("/usr/bin/dsn", "dsn"), ("dsn/__main__.py", "python -m dsn")])
+def test_messages_begin_with_what_was_typed(
+    typed: str, shown: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", [typed])
+    with pytest.raises(SystemExit):
+        call("enhance", "--none")
+    assert capsys.readouterr().err.startswith(f"{shown} enhance: ")
+    assert call("enhance", "absent.wav", "out") == 2
+    assert capsys.readouterr().err.startswith(f"{shown}: absent.wav: ")
+    assert call() == 0
+    assert f"  {shown} models" in capsys.readouterr().out
+
+
+def test_did_you_mean(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "did you mean enhance?" in refused(capsys, "enhence", "a.wav")
+    assert "did you mean --model?" in refused(capsys, "enhance", "a.wav", "out", "--modle", "dsn")
+    assert "did you mean native?" in refused(capsys, "enhance", "a.wav", "out", "--backend", "nativ")
+    assert "did you mean mgt-dsn?" in refused(capsys, "macs", "--model", "mgt_dsn")
+    assert "did you mean" not in refused(capsys, "polish") + refused(capsys, "macs", "--model", "zzz")
+
+
+def test_completion_is_asked_of_argcomplete(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    fake: Any = ModuleType("argcomplete")
+    fake.autocomplete = asked.append
+    monkeypatch.setitem(sys.modules, "argcomplete", fake)
+    monkeypatch.setenv("_ARGCOMPLETE", "1")
+    assert call() == 0 and len(asked) == 1 and asked[0].prog == cli.program()
 
 
 @pytest.mark.slow
@@ -126,12 +159,11 @@ def test_runs_as_a_module() -> None:
     done = subprocess.run([sys.executable, "-m", "dsn", "enhance"], capture_output=True, text=True, check=False)
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr.splitlines() == [
-        "python -m dsn enhance: the following arguments are required: IN, OUT_FOLDER; see python -m dsn enhance --help"
+        "python -m dsn enhance: the following arguments are required: IN; see python -m dsn enhance --help"
     ]
 
 
 def test_wrong_arguments(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "COMMAND" in refused(capsys)
     assert "invalid choice" in refused(capsys, "improve")
     assert "PART" in refused(capsys, "data")
     assert "'loud' is no number" in refused(capsys, "enhance", "a.wav", "out", "--dial", "loud")
@@ -145,14 +177,14 @@ def test_reasons_are_one_line() -> None:
     assert reason(ValueError("two\n  lines")) == "two lines"
     assert reason(OSError(errno.ENOSPC, "the disk is full")) == "the disk is full"
     assert reason(PermissionError(errno.EACCES, "Permission denied", "a.wav")) == "a.wav: Permission denied"
-    assert 'pip install "dsn[metrics]"' in reason(ModuleNotFoundError("No module named 'pesq'"))
+    assert "needs pesq, not installed here; " in reason(ModuleNotFoundError("No module named 'pesq'", name="pesq"))
 
 
 def test_faults_of_the_program_are_not_hidden(monkeypatch: pytest.MonkeyPatch, noisy: Path, tmp_path: Path) -> None:
-    def broken(_name: str) -> DSN:
+    def broken(_name: str) -> weights.Weights:
         raise KeyError("a bug")
 
-    monkeypatch.setattr(weights, "load", broken)
+    monkeypatch.setattr(weights, "read", broken)
     with pytest.raises(KeyError):
         call("enhance", noisy, tmp_path / "out")
 
@@ -251,15 +283,15 @@ def test_enhance_stops_when_the_disk_is_full(
 def test_enhance_takes_any_error_for_that_of_the_file(
     noisy: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = audio.read
+    reading = audio.reading
     raised: list[BaseException] = [MemoryError(), KeyError("odd"), RuntimeError("not enough\n memory")]
 
     def failing(path: Path) -> Any:
         if path.name == "a.wav":
             raise raised[0]
-        return read(path)
+        return reading(path)
 
-    monkeypatch.setattr(audio, "read", failing)
+    monkeypatch.setattr(audio, "reading", failing)
     for line in ("MemoryError:", "KeyError: 'odd'", "RuntimeError: not enough memory"):
         out = tmp_path / raised[0].__class__.__name__
         assert call("enhance", noisy, out, "--model", model) == 1
@@ -289,6 +321,122 @@ def test_enhance_refuses_an_empty_name(
     assert "name is empty" in refused(capsys, "enhance", "", tmp_path / "out", "--model", model)
     assert "name is empty" in refused(capsys, "enhance", noisy, "", "--model", model)
     assert not (tmp_path / "out").exists()
+
+
+def test_enhance_one_file_to_a_name(noisy: Path, model: Path, tmp_path: Path) -> None:
+    for number, words in enumerate((["-o"], [])):
+        out = tmp_path / str(number) / "better.flac"
+        assert call("enhance", noisy / "a.wav", *words, out, "--model", model) == 0
+        assert out.is_file() and soundfile.info(out).format == "FLAC" and soundfile.info(out).frames == 4001
+
+
+def test_enhance_does_not_take_an_input_for_the_output(
+    noisy: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (noisy / "a.wav").read_bytes()
+    forgotten = ("enhance", noisy / "street/b.flac", noisy / "a.wav", "--model", model, "--overwrite")
+    assert "exists; to write to it, put -o before its name" in refused(capsys, *forgotten)
+    assert "say where to write" in refused(capsys, "enhance", noisy / "a.wav", "--model", model)
+    assert "names one file, but there are 2 inputs" in refused(
+        capsys, "enhance", noisy, noisy, "-o", tmp_path / "c.wav"
+    )
+    assert (noisy / "a.wav").read_bytes() == before and not (tmp_path / "c.wav").exists()
+
+
+def test_enhance_through_pipes(noisy: Path, model: Path, tmp_path: Path) -> None:
+    assert call("enhance", noisy / "a.wav", "-o", tmp_path / "a.wav", "--model", model) == 0
+    run = [sys.executable, "-m", "dsn", "enhance", "-", "-o", "-", "--model", str(model)]
+    wav = (noisy / "a.wav").read_bytes()
+    done = subprocess.run(run, input=wav, capture_output=True, check=True, cwd=ROOT)
+    assert done.stdout == (tmp_path / "a.wav").read_bytes() and b"1 of 1 files enhanced, in -" in done.stderr
+    broken = subprocess.run(run, input=wav[:3000], capture_output=True, check=False, cwd=ROOT)
+    assert broken.returncode == 1 and broken.stdout == b"" and b"truncated" in broken.stderr
+
+
+def test_enhance_refuses_pipes_beside_files(
+    noisy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "- stands for standard input" in refused(capsys, "enhance", "-", noisy, "-o", tmp_path / "out")
+    assert "- stands for standard output" in refused(capsys, "enhance", noisy, "-o", "-")
+    monkeypatch.setattr(sys, "stdin", None)
+    assert "which is the keyboard" in refused(capsys, "enhance", "-", "-o", tmp_path / "out.wav")
+
+
+def test_enhance_prints_json(noisy: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (noisy / "empty.wav").write_bytes(b"")
+    assert call("enhance", noisy, "-o", tmp_path / "out", "--model", model, "--json", "--dial", "open") == 1
+    found = json.loads(capsys.readouterr().out)
+    assert [Path(file["target"]) for file in found["files"]] == [tmp_path / "out/a.wav", tmp_path / "out/street/b.flac"]
+    first = found["files"][0]
+    assert first["activation_ratio"] == 1 and first["lost_above_hz"] is None and first["level_dbfs"] < 0
+    assert [failed["source"] for failed in found["failed"]] == [str(noisy / "empty.wav")]
+
+
+def test_enhance_quietly(noisy: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    soundfile.write(noisy / "c.wav", np.full(4000, 1e-4), 48000)
+    assert call("enhance", noisy, "-o", tmp_path / "out", "--model", model, "-q") == 0
+    assert capsys.readouterr() == ("", "")
+    (noisy / "empty.wav").write_bytes(b"")
+    assert call("enhance", noisy, "-o", tmp_path / "more", "--model", model, "-q") == 1
+    text = capsys.readouterr()
+    assert text.out == "" and "empty.wav is an empty file" in text.err
+
+
+def test_enhance_skips_what_exists(
+    noisy: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a.wav").write_text("old")
+    again = ("enhance", noisy, "-o", tmp_path / "out", "--model", model, "--skip-existing")
+    assert call(*again) == 0
+    assert (tmp_path / "out" / "a.wav").read_text() == "old" and (tmp_path / "out" / "street" / "b.flac").is_file()
+    assert "1 of 1 files enhanced" in capsys.readouterr().out
+    assert call(*again) == 0
+    assert "all files exist already" in capsys.readouterr().out
+    assert "not allowed with" in refused(capsys, *again, "--overwrite")
+
+
+def test_enhance_mixes_in_the_noisy_signal(noisy: Path, model: Path, tmp_path: Path) -> None:
+    for mix in ("0", "0.5", "1"):
+        assert call("enhance", noisy / "a.wav", "-o", tmp_path / f"{mix}.wav", "--model", model, "--mix", mix) == 0
+    dry, half, wet = (audio.read(tmp_path / f"{mix}.wav")[0] for mix in ("0", "0.5", "1"))
+    np.testing.assert_array_equal(dry, audio.read(noisy / "a.wav")[0])
+    np.testing.assert_allclose(half, (dry + wet) / 2, atol=4e-5)
+
+
+def test_enhance_notes_quiet_speech(
+    noisy: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    soundfile.write(noisy / "c.wav", 1e-3 * np.sin(np.arange(16000)), 16000, "FLOAT")
+    soundfile.write(noisy / "d.wav", np.zeros(16000), 16000)
+    assert call("enhance", noisy, "-o", tmp_path / "out", "--model", model) == 0
+    notes = [line for line in capsys.readouterr().err.splitlines() if "very quiet" in line]
+    assert len(notes) == 1 and "c.wav is very quiet (-63 dBFS)" in notes[0]
+
+
+def test_enhance_shows_seconds_of_sound_on_a_terminal(
+    noisy: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert call("enhance", noisy, "-o", tmp_path / "out", "--model", model) == 0
+    assert "Enhancing" not in capsys.readouterr().err
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    (noisy / "empty.wav").write_bytes(b"")
+    assert call("enhance", noisy, "-o", tmp_path / "more", "--model", model) == 1
+    assert "Enhancing 1 s of sound" in capsys.readouterr().err
+    monkeypatch.setattr("dsn.commands.enhance.seconds", lambda jobs: 0.1)  # as of a file that does not know its length
+    assert call("enhance", noisy / "street", "-o", tmp_path / "last", "--model", model) == 0
+
+
+def test_models(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("models") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == weights.names()
+    assert call("models", "--json") == 0
+    for found in json.loads(capsys.readouterr().out):
+        model = weights.load(found["name"])
+        assert found["params"] == model.params and tuple(found["gates"]) == model.gate_names
+        assert found["open_mmacs_per_s"] == pytest.approx(model.macs().mmacs_per_s())
+        assert (found["family"] == "static") == (not model.gate_names) and "12 h" in found["about"]
 
 
 def test_enhance_keeps_devices(noisy: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -334,6 +482,14 @@ def test_evaluate(pairs: Path, model: Path, tmp_path: Path, capsys: pytest.Captu
     assert "--overwrite" in refused(capsys, *arguments)
 
 
+def test_evaluate_without_a_table(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    assert call("evaluate", pairs, "--model", "noisy", "--processes", 1, "--metrics", "si_sdr_db") == 0
+    text = capsys.readouterr().out
+    assert text.startswith("mean of 2 files, noisy") and "table:" not in text
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_evaluate_the_noisy_input(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "table.csv"
     arguments = ("evaluate", pairs, "--model", "noisy", "--out", out, "--processes", 1, "--metrics")
@@ -356,7 +512,6 @@ def test_evaluate_lists_errors(pairs: Path, model: Path, tmp_path: Path, capsys:
 
 def test_evaluate_refuses(pairs: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = ("--out", tmp_path / "table.csv", "--model", model, "--processes", 1)
-    assert "--out" in refused(capsys, "evaluate", pairs)
     assert "does not exist" in refused(capsys, "evaluate", tmp_path / "absent", *out)
     assert "no folder noisy" in refused(capsys, "evaluate", tmp_path, *out)
     assert "unknown metrics ['mos']" in refused(capsys, "evaluate", pairs, *out, "--metrics", "mos")

@@ -222,7 +222,7 @@ def test_score_survives_what_a_package_throws(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_missing_package_is_no_score(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pesq", None)
-    with pytest.raises(ImportError, match="the metrics need pesq, not installed"):
+    with pytest.raises(ImportError, match="the evaluation needs pesq, not installed"):
         metrics.score(NOISY, CLEAN, ("pesq_wb",))
 
 

@@ -3,15 +3,31 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import dsn
+from dsn import macs, model
 
-OPTIONAL = ("IPython", "matplotlib", "onnxruntime", "pandas", "pesq", "pystoi", "safetensors", "scipy", "soundfile")
+HEAVY = ("numpy", "onnxruntime", "pandas", "safetensors", "scipy", "soundfile", "soxr", "torch")
 
 
-def test_import_needs_torch_alone():
-    code = f"import sys, dsn; print([name for name in {OPTIONAL} if name in sys.modules])"
+def test_import_loads_nothing():
+    code = f"import sys, dsn; print([name for name in {HEAVY} if name in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_names_are_found_where_they_are_defined():
+    assert dsn.DSN is model.DSN and dsn.Macs is macs.Macs and dsn.Enhanced is model.Enhanced
+    assert set(dsn.__all__) == set(dsn._HOME) and set(dsn.__all__) <= set(dir(dsn))
+    with pytest.raises(AttributeError, match="no attribute 'DNS'"):
+        getattr(dsn, "DNS")  # noqa: B009
+    with pytest.raises(ImportError, match="cannot import name 'DNS'"):
+        exec("from dsn import DNS")
+
+
+def test_types_are_told():
+    assert (Path(dsn.__file__).parent / "py.typed").is_file()
 
 
 def test_public_names_exist_and_are_documented():

@@ -200,6 +200,35 @@ def test_bad_input_leaves_the_stream_as_it_was() -> None:
         StreamingEnhancer(model, "torch", streams=2).push(np.zeros((3, 5)))
 
 
+@pytest.mark.parametrize("backend", backends.NAMES)
+def test_tensors_and_backward_views_are_samples(backend: str) -> None:
+    samples, ready = speech(3 * HOP).astype(np.float32), backends.make(available(backend), make())
+    expected = StreamingEnhancer(ready).push(samples)
+    given = (
+        torch.from_numpy(samples).requires_grad_(),
+        samples[::-1].copy()[::-1],
+        np.stack([samples, samples], axis=1)[:, 0],
+        samples.astype(np.float64),
+    )
+    for same in given:
+        np.testing.assert_array_equal(StreamingEnhancer(ready).push(same), expected)
+        alone = StreamingEnhancer(ready)
+        np.testing.assert_allclose(alone.push(same[:HOP]), expected[:HOP], atol=1e-7)
+    for half in (torch.zeros(9, dtype=torch.float16), torch.zeros(9, dtype=torch.bfloat16), np.zeros(9, np.float16)):
+        with pytest.raises(ValueError, match="float16, too coarse"):
+            StreamingEnhancer(ready).push(half)
+
+
+def test_results_that_are_not_finite_are_an_error_and_no_silence() -> None:
+    model = make()
+    with torch.no_grad():
+        next(model.network.decoder.parameters()).fill_(torch.nan)
+    for size in (HOP, 3 * HOP):
+        enhancer = StreamingEnhancer(model, "torch")
+        with pytest.raises(ValueError, match="result has NaN or infinite samples; check its weights, and reset"):
+            enhancer.push(speech(size).astype(np.float32))
+
+
 def test_bad_settings() -> None:
     model = make()
     with pytest.raises(ValueError, match="8000 Hz, the model 16000"):

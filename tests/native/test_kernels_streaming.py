@@ -147,6 +147,17 @@ def test_whole_signals_equal_streams_and_the_module(shipped):
     assert relative(forced.enhanced, model.enhance(wav[0], decide=given(chosen)).enhanced) < 1e-5
 
 
+def test_arrays_give_arrays_and_runs_go_on_from_each_other(shipped):
+    kernel, wav = Kernel(shipped["mgt-dsn"]), noise(0.5).numpy()
+    enhanced, of_tensor = kernel.enhance(wav), kernel.enhance(torch.from_numpy(wav))
+    for part, tensor in zip(enhanced, of_tensor, strict=True):
+        assert isinstance(part, np.ndarray) and np.array_equal(part, tensor.numpy())
+    stream, cut = kernel.stream(), 7 * HOP
+    first, second = stream.run(wav[:cut]), stream.run(wav[cut:])
+    assert np.array_equal(np.concatenate([first[0], second[0]])[HOP:], enhanced.enhanced[:-HOP])
+    assert np.array_equal(np.concatenate([first[1], second[1]]), enhanced.gate[0, :-1])
+
+
 def test_reset_and_streams_side_by_side(shipped):
     kernel = Kernel(shipped["mgt-dsn"])
     signals = [noise(0.5, seed) for seed in range(4)]
@@ -199,6 +210,8 @@ def test_no_state_decays_into_subnormal_numbers(shipped, tail):
 def test_sizes_that_do_not_fit_are_refused(shipped):
     kernel = Kernel(shipped["mgt-dsn"])
     stream = kernel.stream()
+    with pytest.raises(ValueError, match="takes multiples of 256"):
+        stream.run(np.zeros(255, dtype=np.float32))
     with pytest.raises(ValueError, match="takes 256 samples"):
         stream.push(np.zeros(255, dtype=np.float32))
     with pytest.raises(ValueError, match=f"9 gates are forced; the model has {kernel.n_gates}"):

@@ -1,8 +1,8 @@
 """Three ways to run one model: the PyTorch module, the exported graph in ONNX Runtime, and the C kernel.
 
     torch     the reference; slow frame by frame, fast on whole signals
-    onnx      needs the packages onnx and onnxruntime
-    native    needs the kernel, which installation compiles where there is a C compiler; fastest
+    onnx      needs the packages onnx and onnxruntime, and torch to write the graph
+    native    needs the kernel and NumPy alone; fastest
 
 All give the same signal within rounding. Where a gate's margin is nearly 0, rounding may open it in one and not in
 another.
@@ -10,13 +10,17 @@ another.
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from ...model import DSN
+from ...utils.extras import absent, remedy
+from ...weights import Weights
 from .base import Backend as Backend
 from .base import Forced as Forced
 from .base import Session as Session
+
+if TYPE_CHECKING:
+    from ...model import DSN
 
 NAMES = ("native", "onnx", "torch")
 """Fastest first for streams."""
@@ -24,19 +28,17 @@ NAMES = ("native", "onnx", "torch")
 
 def missing(name: str) -> str:
     """Why a backend cannot run here and what to do about it; empty if it can. Raises ValueError for an unknown name."""
-    if name == "onnx":
-        absent = [package for package in ("onnx", "onnxruntime") if importlib.util.find_spec(package) is None]
-        return f'it needs {" and ".join(absent)}; install them with pip install "dsn[onnx]"' if absent else ""
+    if name in ("onnx", "torch"):
+        packages = absent("torch") if name == "torch" else absent("onnx", "onnxruntime", "torch")
+        return f"it needs {' and '.join(packages)}; {remedy(name)}" if packages else ""
     if name == "native":
         from ... import kernels
 
         return "" if kernels.available() else kernels.problem()
-    if name != "torch":
-        raise ValueError(f"backend {name!r} is unknown; choose one of {', '.join(NAMES)} or auto")
-    return ""
+    raise ValueError(f"backend {name!r} is unknown; choose one of {', '.join(NAMES)} or auto")
 
 
-def make(name: str, model: DSN) -> Backend:
+def make(name: str, model: DSN | Weights) -> Backend:
     """The model on a backend by its name.
 
     Raises ValueError for a backend that is unknown or cannot run here, and for a model that it cannot take.
@@ -56,7 +58,7 @@ def make(name: str, model: DSN) -> Backend:
     return NativeBackend(model)
 
 
-def choose(name: str, model: DSN, order: Sequence[str] = NAMES) -> tuple[Backend, str]:
+def choose(name: str, model: DSN | Weights, order: Sequence[str] = NAMES) -> tuple[Backend, str]:
     """The model on a backend by its name; on the first of `order` that is here and takes it if the name is "auto".
 
     Beside it a sentence about those of `order` that were passed over, empty if none was. Raises as `make`.
@@ -77,6 +79,6 @@ def choose(name: str, model: DSN, order: Sequence[str] = NAMES) -> tuple[Backend
     raise ValueError(f"no backend runs this model: {'; '.join(reasons)}")
 
 
-def for_files(name: str, model: DSN) -> tuple[Backend, str]:
+def for_files(name: str, model: DSN | Weights) -> tuple[Backend, str]:
     """As `choose`, for whole signals: "auto" is native, or else torch, which there is faster than frame by frame."""
     return choose(name, model, ("native", "torch"))

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar, Protocol
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from ... import config
+from ...config import ModelConfig
 from ...macs import MacTable
-from ...model import DSN, Enhanced
-from ...stft import from_hops, to_hops
+from ...utils.signals import Enhanced, Signal, as_given, check_signal, from_hops, to_hops, to_numpy
+from ...weights import Weights
+
+if TYPE_CHECKING:
+    from ...model import DSN
 
 Array = np.ndarray
 Forced = Sequence[float] | None
@@ -26,6 +27,10 @@ class Session(Protocol):
         """One hop (streams, hop_length) to the enhanced hop before it, and the gates (streams, n_gates) that ran."""
         ...
 
+    def run(self, hops: Array, dial: float = 0.0) -> tuple[Array, Array]:
+        """Whole hops (streams, L) to as many enhanced ones, one hop later, and the gates (streams, T, n_gates)."""
+        ...
+
     def reset(self) -> None:
         """Back to silence before the first hop."""
         ...
@@ -37,11 +42,11 @@ class Backend:
     name: ClassVar[str]
     dtype: np.dtype = np.dtype(np.float32)
 
-    def __init__(self, model: DSN) -> None:
+    def __init__(self, model: DSN | Weights) -> None:
         self.model = model
 
     @property
-    def config(self) -> config.ModelConfig:
+    def config(self) -> ModelConfig:
         """The model's settings."""
         return self.model.config
 
@@ -58,20 +63,28 @@ class Backend:
         """A session of so many streams, at silence; sessions share nothing that changes."""
         raise NotImplementedError
 
-    def enhance(self, noisy: Tensor, dial: float = 0.0) -> Enhanced:
-        """Whole signals (B, L) or (L,), latency trimmed, hop by hop; errors and result as of `DSN.enhance`.
+    def enhance(self, noisy: Signal, dial: float = 0.0) -> Enhanced[Signal]:
+        """Whole signals (B, L) or (L,), latency trimmed; errors and result as of `DSN.enhance`.
 
-        The two logits of a gate are not kept: `logits` (B, T, n_gates, 2) are NaN.
+        Arrays give arrays and tensors tensors. The two logits of a gate are not kept: `logits` (B, T, n_gates, 2) are
+        NaN.
         """
-        hop = self.config.stft.hop_length
-        padded = to_hops(noisy, hop).cpu().numpy().astype(self.dtype)
-        session = self.open(len(padded))
-        pieces = [session.step(padded[:, k : k + hop], dial) for k in range(0, padded.shape[-1], hop)]
-        enhanced, gates = (list(part) for part in zip(*pieces, strict=True))
-        signal = from_hops(torch.from_numpy(np.concatenate(enhanced, axis=1)), noisy, hop)
-        gate = torch.from_numpy(np.stack(gates, axis=1))
-        logits = torch.full((*gate.shape, 2), torch.nan, dtype=gate.dtype)
-        return Enhanced(signal, gate, logits)
+        check_signal(noisy)
+        wav = to_numpy(noisy)
+        padded = to_hops(wav.astype(self.dtype), self.config.stft.hop_length)
+        enhanced, gates = self.open(len(padded)).run(padded, dial)
+        logits = np.full((*gates.shape, 2), np.nan, gates.dtype)
+        signal = from_hops(enhanced, wav, self.config.stft.hop_length)
+        return Enhanced(*map(as_given(noisy), (signal, gates, logits)))
+
+
+def step_by_step(
+    step: Callable[[Array, float], tuple[Array, Array]], hops: Array, size: int, dial: float
+) -> tuple[Array, Array]:
+    """`Session.run` by `Session.step`, hop by hop."""
+    pieces = [step(hops[:, k : k + size], dial) for k in range(0, hops.shape[1], size)]
+    enhanced, gates = (list(part) for part in zip(*pieces, strict=True))
+    return np.concatenate(enhanced, axis=1), np.stack(gates, axis=1)
 
 
 def check_forced(forced: Forced, n_gates: int) -> None:

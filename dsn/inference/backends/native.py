@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from torch import Tensor
 
 from ...kernels.streaming import Kernel, Stream
-from ...model import DSN, Enhanced
+from ...utils.signals import Enhanced, Signal
+from ...weights import Weights
 from .base import Array, Backend, Forced, check_forced
+
+if TYPE_CHECKING:
+    from ...model import DSN
 
 
 class NativeSession:
@@ -26,6 +31,12 @@ class NativeSession:
         enhanced = np.stack([stream.push(part, dial, given) for stream, part in zip(self.streams, hop, strict=True)])
         return enhanced, np.stack([stream.gates for stream in self.streams]).astype(np.float32)
 
+    def run(self, hops: Array, dial: float = 0.0) -> tuple[Array, Array]:
+        """Whole hops; see `Session`."""
+        runs = [stream.run(part, dial) for stream, part in zip(self.streams, hops, strict=True)]
+        enhanced, gates, _ = (np.stack(parts) for parts in zip(*runs, strict=True))
+        return enhanced, gates.astype(np.float32)
+
     def reset(self) -> None:
         """Back to silence."""
         for stream in self.streams:
@@ -37,7 +48,7 @@ class NativeBackend(Backend):
 
     name = "native"
 
-    def __init__(self, model: DSN, variant: str | None = None) -> None:
+    def __init__(self, model: DSN | Weights, variant: str | None = None) -> None:
         super().__init__(model)
         self.kernel = Kernel(model, variant)
 
@@ -45,6 +56,6 @@ class NativeBackend(Backend):
         """A session; all share the kernel's weights."""
         return NativeSession([self.kernel.stream() for _ in range(streams)], self.config.n_gates)
 
-    def enhance(self, noisy: Tensor, dial: float = 0.0) -> Enhanced:
+    def enhance(self, noisy: Signal, dial: float = 0.0) -> Enhanced[Signal]:
         """Whole signals in one call; of the logits only their difference is kept, as the second."""
         return self.kernel.enhance(noisy, dial)

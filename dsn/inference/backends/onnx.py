@@ -12,8 +12,10 @@ import numpy as np
 import onnxruntime
 
 from ...model import DSN
+from ...weights import Weights
+from ...weights import build as build_module
 from ..onnx_export import build
-from .base import Array, Backend, Forced, check_forced
+from .base import Array, Backend, Forced, check_forced, step_by_step
 
 KINDS = {"tensor(float)": np.float32, "tensor(int64)": np.int64}
 
@@ -108,6 +110,10 @@ class OnnxSession:
         self.tail[:] = frames[:, self.hop :]
         return enhanced.astype(np.float32, copy=False), gates
 
+    def run(self, hops: Array, dial: float = 0.0) -> tuple[Array, Array]:
+        """Whole hops; see `Session`."""
+        return step_by_step(self.step, hops, self.hop, dial)
+
     def reset(self) -> None:
         """Back to silence."""
         self.past[:] = self.tail[:] = 0
@@ -120,9 +126,10 @@ class OnnxBackend(Backend):
 
     name = "onnx"
 
-    def __init__(self, model: DSN, threads: int = 1) -> None:
+    def __init__(self, model: DSN | Weights, threads: int = 1) -> None:
         super().__init__(model)
-        self._session = make_session(build(model).SerializeToString(), threads)
+        module = build_module(model) if isinstance(model, Weights) else model
+        self._session = make_session(build(module).SerializeToString(), threads)
 
     def open(self, streams: int = 1) -> OnnxSession:
         """A session; all share the runtime's weights."""

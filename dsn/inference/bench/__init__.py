@@ -1,4 +1,4 @@
-"""`python -m dsn bench`: real-time factors of every system on every backend, measured side by side in one run.
+"""`dsn bench`: real-time factors of every system on every backend, measured side by side in one run.
 
 Everything runs in one thread. A row is a system on a backend at a setting of the dial; a hop is timed from samples to
 samples, Fourier transforms included, as one call of `dsn.inference.backends.Session.step`, Python's part of it too.

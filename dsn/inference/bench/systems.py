@@ -91,13 +91,15 @@ def rows(slim: str, names: Sequence[str], hops: Array) -> list[Row]:
     settings = dials(model, hops)
     found = []
     for name in names:
-        free = backends.make(name, ungated(model))
+        plain = ungated(model)
+        free = backends.make(name, plain)
         gated, base = backends.make(name, model), backends.make(name, static)
         chosen = settings if name != "torch" else [-math.inf, 0.0, math.inf]
-        plans = [(BASELINE, base, 0.0), (f"{slim} ungated", free, 0.0), *((slim, gated, dial) for dial in chosen)]
-        for system, route, dial in plans:
-            contestant = Contestant(f"{system} {name}", stepper(route, hops, dial))
-            found.append(Row(name, system, dial, mean_macs(route.model, hops, dial), contestant))
+        plans = [(BASELINE, static, base, 0.0), (f"{slim} ungated", plain, free, 0.0)]
+        plans += [(slim, model, gated, dial) for dial in chosen]
+        for system, module, backend, dial in plans:
+            contestant = Contestant(f"{system} {name}", stepper(backend, hops, dial))
+            found.append(Row(name, system, dial, mean_macs(module, hops, dial), contestant))
     return found
 
 

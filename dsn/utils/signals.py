@@ -1,0 +1,76 @@
+"""Signals as NumPy arrays or torch tensors: one check for both, and results of the kind that came in."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import numpy as np
+
+Array = np.ndarray
+Signal = TypeVar("Signal")
+"""A NumPy array or a torch tensor; what a function gives back is of the kind that it was given."""
+
+
+class Enhanced(NamedTuple, Generic[Signal]):
+    """What a model makes of a signal: the signal (B, L), the gates (B, T, n_gates) that ran, their logits (..., 2)."""
+
+    enhanced: Signal
+    gate: Signal
+    logits: Signal
+
+
+def check_signal(wav: Any) -> None:
+    """Raises ValueError for a signal that is none: integers, half precision, a wrong shape, no samples, NaN, infinity.
+
+    Takes an array or a tensor, (L,) or (B, L).
+    """
+    kind = str(wav.dtype).removeprefix("torch.")
+    if kind in ("float16", "bfloat16"):
+        raise ValueError(f"the signal is {kind}, too coarse for spectra of 90 dB; give float32")
+    if kind not in ("float32", "float64"):
+        raise ValueError(f"the signal is {kind}; give floats in [-1, 1]; divide 16-bit integers by 32768")
+    if wav.ndim not in (1, 2):
+        raise ValueError(f"the signal has shape {tuple(wav.shape)}; give (L,), or (B, L) for several")
+    if 0 in wav.shape:
+        raise ValueError("the signal is empty; give at least one sample")
+    if not bool((abs(wav) < math.inf).all()):
+        raise ValueError("the signal has NaN or infinite samples; repair or leave out the file")
+
+
+def padding(samples: int, hop: int) -> int:
+    """Zeros that fill up the last hop of a signal, and one hop more, in which that one comes out enhanced."""
+    return -samples % hop + hop
+
+
+def to_hops(noisy: Array, hop: int) -> Array:
+    """Signals (L,) or (B, L) with that padding, (B, L')."""
+    batched = np.atleast_2d(noisy)
+    return np.pad(batched, ((0, 0), (0, padding(batched.shape[1], hop))))
+
+
+def from_hops(enhanced: Array, noisy: Array, hop: int) -> Array:
+    """Of enhanced signals (B, L') what `to_hops` was given: in time with the noisy signals and in their shape."""
+    in_time = enhanced[:, hop : hop + noisy.shape[-1]]
+    return in_time if noisy.ndim == 2 else in_time[0]
+
+
+def is_tensor(signal: object) -> bool:
+    """Whether something is a torch tensor; loads no torch to find out."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(signal, torch.Tensor)
+
+
+def to_numpy(signal: Any) -> Array:
+    """An array as it is, of a tensor its numbers without its graph."""
+    return signal.detach().cpu().numpy() if is_tensor(signal) else np.asarray(signal)
+
+
+def as_given(signal: Any) -> Callable[[Array], Any]:
+    """A function that makes of an array what `signal` is: an array or a tensor, of its precision, on its device."""
+    if is_tensor(signal):
+        from_numpy = sys.modules["torch"].from_numpy
+        return lambda array: from_numpy(array).to(signal)
+    return lambda array: array.astype(signal.dtype, copy=False)

@@ -1,0 +1,125 @@
+"""What works with NumPy, soundfile, soxr, safetensors, tqdm and the kernel alone, in processes of their own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from dsn import kernels, weights
+from dsn.inference import backends
+from dsn.inference.files import enhance_file
+from tests.conftest import ROOT
+
+ABSENT = ("torch", "torchaudio", "scipy", "pandas", "onnx", "onnxruntime", "matplotlib")
+
+HOOK = f"""
+import sys
+
+class Absent:
+    def find_spec(name, path=None, target=None):
+        if name.partition(".")[0] in {ABSENT}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+for name in {ABSENT}:
+    sys.modules[name] = None
+sys.meta_path.insert(0, Absent)
+"""
+
+needs_kernel = pytest.mark.skipif(not kernels.available(), reason=kernels.problem())
+
+
+def run(script: str, *arguments: object, code: int = 0) -> str:
+    """What a script prints where nothing but the core is installed."""
+    command = [sys.executable, "-c", HOOK + script, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == code and "Traceback" not in done.stderr, done.stderr
+    return done.stdout + done.stderr
+
+
+def command(*arguments: object, code: int = 0) -> str:
+    """What the command line prints."""
+    return run("from dsn.__main__ import main\nsys.exit(main(sys.argv[1:]))", *arguments, code=code)
+
+
+@pytest.fixture
+def noisy(tmp_path: Path) -> Path:
+    wav = 0.1 * np.random.default_rng(0).standard_normal((44100, 2))
+    soundfile.write(tmp_path / "noisy.wav", wav, 44100, "PCM_16")
+    return tmp_path / "noisy.wav"
+
+
+@needs_kernel
+def test_files(noisy: Path, tmp_path: Path) -> None:
+    text = command("enhance", noisy, "-o", tmp_path / "free.wav", "--dial", "0.5")
+    assert "1 of 1 files enhanced" in text and "running on" not in text
+    enhance_file(backends.make("native", weights.load("mgt-dsn")), noisy, tmp_path / "same.wav", dial=0.5)
+    assert (tmp_path / "free.wav").read_bytes() == (tmp_path / "same.wav").read_bytes()
+
+
+@needs_kernel
+def test_the_front_door(noisy: Path) -> None:
+    script = """
+import numpy as np
+import dsn
+enhanced, rate = dsn.enhance(sys.argv[1])
+print(enhanced.shape, rate)
+model = dsn.load("dsn")
+wav = 0.1 * np.random.default_rng(0).standard_normal((2, 3, 8000))
+print(model.enhance(wav, 8000).shape, dsn.enhance((wav[0, 0], 8000), mix=0.5)[0].dtype, [m.name for m in dsn.models()])
+stream = model.stream()
+wav = wav[0, 0, :1600].astype(np.float32)
+print(len(stream.push(wav)) + len(stream.push(wav[::-1])) + len(stream.flush()), stream.mmacs_per_s > 100)
+print(dsn.StreamingEnhancer().push(wav).shape)
+print([name for name in ("torch", "scipy", "pandas") if sys.modules.get(name)])
+"""
+    lines = run(script, noisy).splitlines()
+    assert lines == [
+        "(2, 44100) 44100",
+        f"(2, 3, 8000) float64 {weights.names()}",
+        "3456 True",
+        "(1536,)",
+        "[]",
+    ]
+
+
+def test_tables(tmp_path: Path) -> None:
+    assert [model["name"] for model in json.loads(command("models", "--json"))] == weights.names()
+    text = command("macs", "--json", tmp_path / "macs.json")
+    assert "FTF-Net 2->2" in text and "mgt-dsn" in text
+    figures = json.loads((tmp_path / "macs.json").read_text())["networks"]
+    found = {network["name"]: network["params"] for network in figures}
+    assert found["dsn"] == weights.load("dsn").params
+
+
+def test_what_is_missing_is_said_with_a_remedy(noisy: Path, tmp_path: Path) -> None:
+    for name in ("DSN", "DynamicGRU", "ratio_loss"):
+        text = run(f"import dsn\ntry:\n    dsn.{name}\nexcept ImportError as error:\n    print(error)")
+        assert text.startswith(f"dsn.{name} needs torch, not installed here; ") and "[torch]" in text
+    text = run("from dsn import weights\ntry:\n    weights.load('dsn')\nexcept ImportError as error:\n    print(error)")
+    assert text.startswith("the PyTorch model needs torch") and "[torch]" in text
+    for words, extra in (
+        (("train", "dsn", "--out", tmp_path / "run"), "torch"),
+        (("evaluate", tmp_path), "torch"),
+        (("export", tmp_path / "a.onnx"), "onnx"),
+        (("enhance", noisy, "-o", tmp_path / "a.wav", "--backend", "torch"), "torch"),
+        (("enhance", noisy, "-o", tmp_path / "a.wav", "--backend", "onnx"), "onnx"),
+    ):
+        text = command(*words, code=2)
+        assert f"[{extra}]" in text and "pip install" in text and len(text.splitlines()) == 1, text
+
+
+def test_without_any_backend_every_reason_is_said(noisy: Path, tmp_path: Path) -> None:
+    script = """
+from dsn import kernels
+kernels.available, kernels.problem = lambda: False, lambda: "no compiler"
+from dsn.__main__ import main
+sys.exit(main(sys.argv[1:]))
+"""
+    text = run(script, "enhance", noisy, "-o", tmp_path / "a.wav", code=2)
+    assert "no backend runs this model: native is missing: no compiler; torch is missing: it needs torch" in text
