@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -88,6 +89,13 @@ class Corpus:
     def kinds(self, split: str) -> dict[str, list[Clip]]:
         """Clips of each kind of noise, both in the manifest's order."""
         return self._groups(split, "noise", "kind")
+
+    def identity(self, split: str) -> str:
+        """SHA-256 over what the manifests say of a split's clips, in their order: file, start, stop and label."""
+        found = hashlib.sha256()
+        for table, label in ((self.speech(split), "speaker"), (self.noise(split), "kind")):
+            found.update(table[["file", "start", "stop", label]].to_csv(index=False).encode())
+        return found.hexdigest()
 
     def _manifest(self, split: str, part: str) -> Path:
         return self.folder / f"{split}_{part}.csv"
