@@ -141,7 +141,7 @@ def _read_manifest(path: Path, label: str) -> pd.DataFrame:
     try:
         table = pd.read_csv(path, dtype={"file": str, label: str}, keep_default_na=False)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not a readable CSV table ({error})") from error
+        raise ValueError(f"{path} is not a readable CSV table ({' '.join(str(error).split())})") from error
     missing = [name for name in ("file", "start", "stop", label) if name not in table]
     if missing or table.empty:
         what = f"lacks the columns {missing}" if missing else "has no rows"

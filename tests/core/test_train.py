@@ -65,7 +65,7 @@ class DyingPool(FakePool):
         return super().batch(indices)
 
 
-MUON = replace(GUIDED, optimiser="muon", policy_steps=2)
+MUON = replace(GUIDED, optimiser="muon", policy_steps=2, snapshots=(5,))
 SANDWICH = replace(GUIDED, loss=config.LossConfig(ratio="sandwich", snr_weight=0.002))
 AVERAGED = replace(GUIDED, ema=0.9, snapshots=(2, 5))
 
