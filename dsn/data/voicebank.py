@@ -29,6 +29,9 @@ VALID_SPEAKERS = ("p226", "p287")
 WAV = re.compile(r"(p\d+)_\d+\.wav")
 """Names of the recordings."""
 
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, UnicodeDecodeError)
+"""What reading a damaged archive raises: sizes, names, methods and flags may be anything."""
+
 
 @dataclass(frozen=True)
 class Archive:
@@ -111,7 +114,7 @@ def opened(path: Path) -> zipfile.ZipFile:
     """The archive at `path`. Raises ValueError if it is none."""
     try:
         return zipfile.ZipFile(path)
-    except zipfile.BadZipFile as error:
+    except _DAMAGED as error:
         raise ValueError(f"{path} is not a whole zip archive ({error}); delete it and run again") from error
 
 
@@ -119,7 +122,7 @@ def content(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
     """The content of a member. Raises ValueError if it is damaged."""
     try:
         return archive.read(member)
-    except (zipfile.BadZipFile, EOFError, zlib.error) as error:
+    except _DAMAGED as error:
         message = f"{member.filename} in {archive.filename} is damaged ({error}); delete the archive and run again"
         raise ValueError(message) from error
 

@@ -7,6 +7,7 @@ of it must be built.
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -94,7 +95,7 @@ def change(rng: np.random.Generator, values: dict[str, Any]) -> str:
     if key in place and rng.random() < 0.1:
         del place[key]
         return f"without {key}"
-    value = ODD[rng.integers(len(ODD))]
+    value = copy.deepcopy(ODD[rng.integers(len(ODD))])  # later changes may go into it
     if isinstance(place.get(key), list | tuple) and rng.random() < 0.5:
         value = [*place[key], value]
     elif isinstance(place.get(key), int | float) and rng.random() < 0.3:
