@@ -54,7 +54,20 @@ ODD: tuple[Any, ...] = (
 )
 """Values in place of any setting."""
 
-REASONS = ("it takes", "unknown", "choose one", "must", "settings belong", "JSON", "at most", "need", "stages")
+REASONS = (
+    "it takes",
+    "lies in",
+    "exceeds",
+    "three layers",
+    "unknown",
+    "choose one",
+    "must",
+    "settings belong",
+    "JSON",
+    "at most",
+    "need",
+    "stages",
+)
 
 LARGE = 512
 """A model with a size beyond this is not built."""
