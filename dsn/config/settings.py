@@ -47,7 +47,7 @@ def _is(value: Any, kind: type) -> bool:
     """Whether a value is of a kind in `_PLAIN`, a number also finite and in range."""
     if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
         return False
-    return not isinstance(value, Real) or -LARGEST <= value <= LARGEST
+    return kind in (bool, str) or bool(-LARGEST <= value <= LARGEST)
 
 
 class Settings:
