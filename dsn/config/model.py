@@ -149,10 +149,6 @@ class ModelConfig(Settings):
         super().__post_init__()
         for name, choices in (("form", Form), ("closed_state", ClosedState), ("backbone", Backbone)):
             one_of(name, getattr(self, name), choices)
-        check(
-            isinstance(self.static_share, Share),
-            f"static_share is {self.static_share!r}; it takes one share per kind, such as Share.all(0.5)",
-        )
         slim = self.static_share.slim
         for stage in self.static_stages:
             check(stage in self.stages, f"static_stages has {stage!r}; {self.backbone} has {', '.join(self.stages)}")
@@ -187,9 +183,10 @@ class ModelConfig(Settings):
 
         Files from before `Share` have one number for all kinds, or for those in `slim`, and mean the same.
         """
-        share = values.get("static_share")
+        share = values.get("static_share") if isinstance(values, dict) else None
         if isinstance(share, int | float):
             kinds = values.get("slim", get_args(Kind))
+            check(isinstance(kinds, list | tuple), f"slim is {kinds!r}; it takes a list of kinds")
             values = {name: value for name, value in values.items() if name != "slim"}
             values["static_share"] = Share.only(*kinds, share=share)
         return super().from_dict(values)

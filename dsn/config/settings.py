@@ -20,7 +20,7 @@ def check(condition: bool, message: str) -> None:
 def one_of(name: str, value: object, choices: Any) -> None:
     """Raise ValueError unless the value is one of a Literal's choices."""
     allowed = get_args(choices)
-    check(value in allowed, f"{name} is {value!r}; choose one of {', '.join(map(repr, allowed))}")
+    check(value in allowed, f"{name} is {_shown(value)}; choose one of {', '.join(map(repr, allowed))}")
 
 
 def nested(config: type, **default: Any) -> Any:
@@ -28,12 +28,26 @@ def nested(config: type, **default: Any) -> Any:
     return field(metadata={"config": config}, **default)
 
 
+SHOWN = 80
+"""Characters of a wrong value that a message repeats."""
+
+LARGEST = 2**31
+"""Bound of all numbers: none needs more, and products of two are far from the limits of floats and integers."""
+
 _PLAIN: dict[str, tuple[type, str]] = {
-    "int": (Integral, "a whole number"),
-    "float": (Real, "a number"),
+    "int": (Integral, f"a whole number from -{LARGEST} to {LARGEST}"),
+    "float": (Real, f"a number from -{LARGEST} to {LARGEST}"),
     "bool": (bool, "true or false"),
+    "str": (str, "text"),
 }
 """Annotations of plain values: what their values are, in Python and in words."""
+
+
+def _is(value: Any, kind: type) -> bool:
+    """Whether a value is of a kind in `_PLAIN`, a number also finite and in range."""
+    if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
+        return False
+    return kind in (bool, str) or bool(-LARGEST <= value <= LARGEST)
 
 
 class Settings:
@@ -42,15 +56,15 @@ class Settings:
     def __post_init__(self) -> None:
         """Raise ValueError for a value, or an entry of a list of values, that is not what its annotation says."""
         for f in dataclasses.fields(self):  # type: ignore[arg-type]
+            if "config" in f.metadata:
+                _check_nested(f, getattr(self, f.name))
             found = re.fullmatch(r"(tuple\[)?(\w+)\b.*", str(f.type))
             if found is None or found[2] not in _PLAIN:
                 continue
             value, (kind, text) = getattr(self, f.name), _PLAIN[found[2]]
             entries = value if found[1] else (value,)
-            right = isinstance(entries, tuple) and all(
-                isinstance(entry, kind) and isinstance(entry, bool) == (kind is bool) for entry in entries
-            )
-            check(right, f"{f.name} is {value!r}; it takes {'a list, each entry ' if found[1] else ''}{text}")
+            right = isinstance(entries, tuple) and all(_is(entry, kind) for entry in entries)
+            check(right, f"{f.name} is {_shown(value)}; it takes {'a list, each entry ' if found[1] else ''}{text}")
 
     def to_dict(self) -> dict[str, Any]:
         """The config as nested dictionaries of plain values, ready for JSON."""
@@ -59,16 +73,14 @@ class Settings:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """The config that `to_dict` described. Raises ValueError for an unknown key."""
+        check(isinstance(values, Mapping), f"{_shown(values)} stands where {cls.__name__} settings belong")
         known = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
         unknown = sorted(set(values) - set(known))
         check(not unknown, f"unknown {cls.__name__} setting {unknown}; known are {sorted(known)}")
-        kinds = {name: f.metadata["config"] for name, f in known.items() if "config" in f.metadata}
         ready: dict[str, Any] = {}
         for name, value in values.items():
-            if name in kinds and isinstance(value, dict):
-                value = kinds[name].from_dict(value)
-            elif name in kinds and value is not None:
-                check(isinstance(value, kinds[name]), f"{name} is {value!r}; it takes {kinds[name].__name__} settings")
+            if "config" in known[name].metadata and isinstance(value, Mapping):
+                value = known[name].metadata["config"].from_dict(value)
             ready[name] = tuple(value) if isinstance(value, list) else value
         return cls(**ready)
 
@@ -88,6 +100,21 @@ class Settings:
                 raise ValueError(f"there is no setting {path!r}; the nearest is {near[0]!r}")
             place[name] = value
         return type(self).from_dict(values)
+
+
+def _check_nested(f: dataclasses.Field[Any], value: object) -> None:
+    """Raise ValueError unless the value is the config that the field takes, or None where it may be empty."""
+    kind, empty = f.metadata["config"], value is None and str(f.type).endswith("None")
+    check(empty or isinstance(value, kind), f"{f.name} is {_shown(value)}; it takes {kind.__name__} settings")
+
+
+def _shown(value: object) -> str:
+    """A value for a message, in one short line."""
+    try:
+        text = repr(value)
+    except ValueError:  # a number with more digits than Python prints
+        return f"a {type(value).__name__} too large to print"
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
 def _paths(values: dict[str, Any], prefix: str = "") -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -89,6 +90,13 @@ class Corpus:
         """Clips of each kind of noise, both in the manifest's order."""
         return self._groups(split, "noise", "kind")
 
+    def identity(self, split: str) -> str:
+        """SHA-256 over what the manifests say of a split's clips, in their order: file, start, stop and label."""
+        found = hashlib.sha256()
+        for table, label in ((self.speech(split), "speaker"), (self.noise(split), "kind")):
+            found.update(table[["file", "start", "stop", label]].to_csv(index=False).encode())
+        return found.hexdigest()
+
     def _manifest(self, split: str, part: str) -> Path:
         return self.folder / f"{split}_{part}.csv"
 
@@ -133,7 +141,7 @@ def _read_manifest(path: Path, label: str) -> pd.DataFrame:
     try:
         table = pd.read_csv(path, dtype={"file": str, label: str}, keep_default_na=False)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not a readable CSV table ({error})") from error
+        raise ValueError(f"{path} is not a readable CSV table ({' '.join(str(error).split())})") from error
     missing = [name for name in ("file", "start", "stop", label) if name not in table]
     if missing or table.empty:
         what = f"lacks the columns {missing}" if missing else "has no rows"

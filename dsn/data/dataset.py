@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -54,6 +55,11 @@ class FreshMixtures:
     def __len__(self) -> int:
         """2 ** 31: there are as many mixtures as anybody may ask for, so never permute them all."""
         return ENDLESS
+
+    def identity(self) -> str:
+        """Names the mixtures by what their recipes are drawn from: clips, settings, split and the first number."""
+        settings = json.dumps(self.data.to_dict(), sort_keys=True)
+        return f"{self.corpus.identity(self.split)} {settings} {self.split} {self.first}"
 
     def recipe(self, index: int) -> Recipe:
         """Recipe of mixture number `index`."""

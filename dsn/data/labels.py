@@ -96,7 +96,7 @@ def read_labels(path: str | Path) -> Labels:
     if not path.is_file():
         return {}
     table: Labels = {}
-    with open(path, encoding="utf-8", newline="") as stream:
+    with open(path, encoding="utf-8", errors="replace", newline="") as stream:  # a damaged line is named by its number
         rows = csv.DictReader(stream, strict=True)
         if not rows.fieldnames or rows.fieldnames[0] != "recipe" or set(rows.fieldnames[1:]) - set(COLUMNS):
             raise ValueError(f"{path} is no table of labels: its columns are {rows.fieldnames}; delete it")

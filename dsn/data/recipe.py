@@ -237,9 +237,9 @@ def write_recipes(path: str | Path, recipes: Iterable[Recipe]) -> None:
 def read_recipes(path: str | Path) -> list[Recipe]:
     """The recipes of a file that `write_recipes` wrote. Raises ValueError, naming the line, if one is damaged."""
     recipes = []
-    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(Path(path).read_bytes().splitlines(), start=1):
         try:
             recipes.append(Recipe.from_dict(json.loads(line)))
-        except ValueError as error:
-            raise ValueError(f"{path}, line {number}: {error}") from error
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"{path}, line {number} is damaged ({error}); restore the file") from error
     return recipes

@@ -89,6 +89,10 @@ class RenderedMixtures:
             raise ValueError(f"the pool in {self.folder} has no recipe {recipe.id}")
         return self[self._places[recipe.id]]
 
+    def identity(self) -> str:
+        """Names the mixtures by their recipes and the checksum of each."""
+        return hashlib.sha256(key(self.recipes).encode() + self._checks.tobytes()).hexdigest()
+
     def labels(self, metric: str, indices: Sequence[int] | NDArray[np.integer] | None = None) -> Wav:
         """The metric of each noisy signal, or of some, float32, from the folder's `labels.csv`; the SNR from recipes.
 

@@ -26,7 +26,11 @@ ADDRESS = "https://datashare.ed.ac.uk/bitstream/handle/10283/2791/"
 VALID_SPEAKERS = ("p226", "p287")
 """Speakers of the training set that are customarily kept for validation."""
 
-_WAV = re.compile(r"(p\d+)_\d+\.wav")
+WAV = re.compile(r"(p\d+)_\d+\.wav")
+"""Names of the recordings."""
+
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, UnicodeDecodeError)
+"""What reading a damaged archive raises: sizes, names, methods and flags may be anything."""
 
 
 @dataclass(frozen=True)
@@ -106,17 +110,19 @@ def members(archive: zipfile.ZipFile, name: str, pattern: re.Pattern[str]) -> di
     return found
 
 
-def _opened(path: Path) -> zipfile.ZipFile:
+def opened(path: Path) -> zipfile.ZipFile:
+    """The archive at `path`. Raises ValueError if it is none."""
     try:
         return zipfile.ZipFile(path)
-    except zipfile.BadZipFile as error:
+    except _DAMAGED as error:
         raise ValueError(f"{path} is not a whole zip archive ({error}); delete it and run again") from error
 
 
-def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+def content(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    """The content of a member. Raises ValueError if it is damaged."""
     try:
         return archive.read(member)
-    except (zipfile.BadZipFile, EOFError, zlib.error) as error:
+    except _DAMAGED as error:
         message = f"{member.filename} in {archive.filename} is damaged ({error}); delete the archive and run again"
         raise ValueError(message) from error
 
@@ -124,9 +130,9 @@ def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
 def _conditions(path: Path) -> dict[str, tuple[str, float]]:
     """Kind of noise and nominal SNR (dB) by file name without extension, from the lines `p232_001 bus 17.5`."""
     conditions = {}
-    with _opened(path) as archive:
+    with opened(path) as archive:
         for member in members(archive, str(path), re.compile(r"log_(testset|trainset_28spk)\.txt")).values():
-            for line in _content(archive, member).decode("ascii").splitlines():
+            for line in content(archive, member).decode("ascii").splitlines():
                 if line.strip():
                     name, kind, snr_db = line.split()
                     conditions[name] = (kind, float(snr_db))
@@ -136,8 +142,8 @@ def _conditions(path: Path) -> dict[str, tuple[str, float]]:
 def _convert(folder: Path, split: str, archives: tuple[Archive, Archive], address: str, keep_noise: bool) -> list[str]:
     """Writes the FLAC files that are missing; returns the names of all pairs, without extension."""
     noisy_path, clean_path = (_fetched(archive, folder, address) for archive in archives)
-    with _opened(noisy_path) as noisy, _opened(clean_path) as clean:
-        left, right = (members(archive, str(archive.filename), _WAV) for archive in (noisy, clean))
+    with opened(noisy_path) as noisy, opened(clean_path) as clean:
+        left, right = (members(archive, str(archive.filename), WAV) for archive in (noisy, clean))
         if set(left) != set(right):
             odd = sorted(set(left) ^ set(right))
             raise ValueError(f"{noisy_path} and {clean_path} do not hold the same files; {odd[0]} is in one alone")
@@ -145,8 +151,8 @@ def _convert(folder: Path, split: str, archives: tuple[Archive, Archive], addres
             places = [folder / split / part / f"{Path(name).stem}.flac" for part in ("noisy", "noise", "clean")]
             if places[-1].is_file():  # written last
                 continue
-            noisy_wav = _wav_16k(_content(noisy, left[name]), name)
-            clean_wav = _wav_16k(_content(clean, right[name]), name)
+            noisy_wav = _wav_16k(content(noisy, left[name]), name)
+            clean_wav = _wav_16k(content(clean, right[name]), name)
             _write_pair(places, noisy_wav, clean_wav, keep_noise)
     return [Path(name).stem for name in sorted(left)]
 

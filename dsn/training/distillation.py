@@ -37,6 +37,7 @@ class Distilled:
     def __init__(self, pool: RenderedMixtures, teacher: str | Path, folder: str | Path, progress: bool = True) -> None:
         self.pool, folder = pool, Path(folder)
         about = {"teacher": sha256(weights.locate(teacher)), "pool": key(pool.recipes)}
+        self._teacher = about["teacher"]
         shape = (len(pool), pool.recipes[0].samples)
         if not _complete(folder, about, 2 * shape[0] * shape[1]):
             _render(folder, pool, teacher, progress)
@@ -51,6 +52,10 @@ class Distilled:
     def batch(self, indices: Any) -> tuple[Wav, Wav]:
         """Noisy and clean of several mixtures, each (B, L) float32."""
         return self.pool.batch(indices)
+
+    def identity(self) -> str:
+        """Names the mixtures and the teacher."""
+        return f"{self.pool.identity()} {self._teacher}"
 
     def labels(self, metric: str, indices: Any = None) -> Wav:
         """The metric of each noisy signal, (N,) float32."""

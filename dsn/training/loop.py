@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 import warnings
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
-import numpy as np
 import pandas
 import torch
 from torch import Tensor
@@ -17,15 +15,17 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
 from .. import config, kernels, weights
-from ..data.dataset import ENDLESS
 from ..kernels.training import accelerate
 from ..losses import level_gain, quality_loss, ratio_loss
 from ..model import DSN, Enhanced
 from ..policy import activation_ratio, given, hard_gate, sample_gate
 from ..utils.files import replacing
+from . import checkpoint
 from .blind_gates import random_gate, slimmable_gate
+from .checks import check_finite, check_labels, check_length, check_output, check_teacher
 from .distillation import Distilled
 from .optim import TrainingSet, batch_indices, gumbel_noise, optimisers, update
+from .origin import difference, origin
 from .policy_training import pretrain, set_dial_unit, target_ratios
 from .sandwich import sandwich_loss
 
@@ -96,27 +96,6 @@ def gate_log(enhanced: Enhanced, target: Tensor) -> dict[str, float]:
     }
 
 
-def check_labels(mixtures: TrainingSet, loss: config.LossConfig) -> None:
-    """Raises ValueError where a guided loss lacks labels: of an endless source those of the first mixture, else any."""
-    if loss.ratio == "guided":
-        mixtures.labels(loss.guide.metric, np.arange(1) if len(mixtures) >= ENDLESS else None)
-
-
-def check_length(mixtures: TrainingSet, stft: config.Stft) -> None:
-    """Raises ValueError for mixtures that are no whole number of hops long, which no step could take."""
-    samples = len(mixtures.batch(np.arange(1))[0][0])
-    if samples % stft.hop_length:
-        text = f"the mixtures have {samples} samples, no multiple of the hop of {stft.hop_length}"
-        raise ValueError(f"{text}; make mixtures with samples {stft.whole_hops(samples)}")
-
-
-def check_teacher(mixtures: TrainingSet, loss: config.LossConfig) -> None:
-    """Raises ValueError for a loss with a teacher and mixtures without its output."""
-    if loss.teacher_weight and not isinstance(mixtures, Distilled):
-        text = "give the mixtures a teacher with dsn.training.distillation.Distilled"
-        raise ValueError(f"teacher_weight is {loss.teacher_weight}; {text}")
-
-
 def drawn(mixtures: TrainingSet, indices: Tensor, loss: config.LossConfig, device: str) -> Batch:
     """The batch of these mixtures, with what the loss needs beside them."""
     noisy, clean = (torch.as_tensor(part).to(device) for part in mixtures.batch(indices.numpy()))
@@ -134,16 +113,6 @@ def warn_if_slow(device: str) -> None:
         warnings.warn(f"PyTorch alone takes two to three times as long here: {kernels.problem()}", stacklevel=3)
 
 
-def fingerprint(mixtures: TrainingSet) -> str:
-    """What a run knows its mixtures by: their number, the first one, and what a teacher makes of it."""
-    first = [
-        *mixtures.batch(np.array([0])),
-        *([mixtures.distilled(np.array([0]))] if isinstance(mixtures, Distilled) else []),
-    ]
-    content = b"".join(np.asarray(part, dtype=np.float32).tobytes() for part in first)
-    return f"{len(mixtures)} {hashlib.sha256(content).hexdigest()[:16]}"
-
-
 class Run:
     """A training run on disk: model, optimiser, step and log, saved and restored together."""
 
@@ -151,7 +120,8 @@ class Run:
         self, train: config.TrainConfig, mixtures: TrainingSet, folder: Path, start: DSN | None, device: str
     ) -> None:
         torch.manual_seed(train.seed)
-        self.train, self.folder, self.mixtures, self.device = train, folder, fingerprint(mixtures), device
+        self.train, self.folder, self.device = train, folder, device
+        self.origin = origin(mixtures, train, start)
         self.model = DSN(train.model)
         if start is not None:
             warm_start(self.model, start)
@@ -168,22 +138,29 @@ class Run:
         return self.folder / CHECKPOINT
 
     def _restore(self, device: str) -> None:
+        saved = checkpoint.read(self.path, device)
         try:
-            saved = torch.load(self.path, map_location=device, weights_only=True)
-        except Exception as error:
-            raise ValueError(f"{self.path} cannot be read ({error}); remove it to start again") from error
-        if config.TrainConfig.from_dict(saved["config"]) != self.train:
+            settings = config.TrainConfig.from_dict(saved["config"])
+        except ValueError as error:
+            raise checkpoint.unreadable(self.path, str(error)) from error
+        if settings != self.train:
             raise ValueError(f"{self.path} belongs to another config; use another folder or remove it")
-        if saved.get("mixtures") != self.mixtures:
+        if text := difference({"mixtures": saved["mixtures"]} | saved.get("origin", {}), self.origin):
             raise ValueError(
-                f"{self.path} was made with other mixtures or another teacher; use another folder or remove it"
+                f"{self.path} was made {text}; use another folder, give what it was made with, or remove it"
             )
+        try:
+            self._take(saved)
+        except (RuntimeError, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+            raise checkpoint.unreadable(self.path, "its parts do not fit together") from error
+
+    def _take(self, saved: dict[str, Any]) -> None:
         self.model.load_state_dict(saved["model"])
         for optimiser, state in zip(self.optimisers, saved["optimisers"], strict=True):
             optimiser.load_state_dict(state)
         if self.average is not None:
             self.average.load_state_dict(saved["average"])
-        self.step, self.log = saved["step"], pandas.DataFrame(saved["log"]).to_dict("records")
+        self.step, self.log = int(saved["step"]), pandas.DataFrame(saved["log"]).to_dict("records")
 
     @property
     def kept(self) -> DSN:
@@ -191,19 +168,26 @@ class Run:
         return self.model if self.average is None else cast(DSN, self.average.module)
 
     def keep(self, name: str) -> None:
-        """Write the weights that count to a file of the run's folder, with config, device and minutes beside them."""
+        """Write the weights that count to a file of the run's folder, with config, device and minutes beside them.
+
+        Raises: FloatingPointError, as `save`, for weights that are not finite; there is no file then.
+        """
+        check_finite(self.kept, self.step)
         minutes = sum(row["seconds"] for row in self.log) / 60
         notes = {"train": self.train.to_dict(), "step": self.step, "device": self.device, "minutes": round(minutes, 1)}
         weights.save(self.kept, self.folder / name, notes)
 
     def save(self) -> None:
-        """Write the checkpoint and the log, atomically."""
-        saved = {"config": self.train.to_dict(), "mixtures": self.mixtures, "step": self.step}
+        """Write the checkpoint and the log, atomically; what was there stays if the weights are not finite."""
+        check_finite(self.model, self.step)
+        check_finite(self.kept, self.step)
+        others = {key: value for key, value in self.origin.items() if key != "mixtures"}
+        saved = {"config": self.train.to_dict(), "mixtures": self.origin["mixtures"], "origin": others}
+        saved |= {"step": self.step}
         saved["log"] = pandas.DataFrame(self.log).to_dict("list")
         saved |= {"average": None if self.average is None else self.average.state_dict()}
         saved |= {"model": self.model.state_dict(), "optimisers": [o.state_dict() for o in self.optimisers]}
-        with replacing(self.path) as temporary:
-            torch.save(saved, temporary)
+        checkpoint.write(self.path, saved)
         with replacing(self.folder / "log.csv") as temporary:
             pandas.DataFrame(self.log).to_csv(temporary, index=False)
 
@@ -235,8 +219,9 @@ def train(
 
     Leaves `checkpoint.pt`, `log.csv`, the snapshots and, at the end, `model.safetensors` in `folder`. `start` gives the
     first weights. Each step seeds its own random numbers, so a resumed run equals an unbroken one.
-    Raises: ValueError for a checkpoint of another config, other mixtures or another teacher, or mixtures that no step
-    could take, FloatingPointError when the loss is not finite. Warns where training on a CPU lacks its kernels.
+    Raises: ValueError for a checkpoint that is damaged or of another config, other mixtures, labels or first weights,
+    or mixtures that no step could take, FloatingPointError when loss or weights are not finite, OSError for a full
+    disk. Warns where training on a CPU lacks its kernels.
     """
     warn_if_slow(device)
     check_length(mixtures, train.model.stft)
@@ -270,6 +255,7 @@ def train(
             run.save()
     if train.loss.ratio in ("fixed", "guided"):
         set_dial_unit(run.kept, mixtures)
+    check_output(run.kept, mixtures, device)
     run.keep(MODEL)
     return pandas.DataFrame(run.log)
 

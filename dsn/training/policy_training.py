@@ -34,7 +34,9 @@ def pretrain(model: DSN, mixtures: TrainingSet, train: config.TrainConfig, progr
     """
     if model.policy is None:
         raise ValueError("a static model has no policy to train; take one with a policy")
-    own = replace(train, steps=train.policy_steps, batch=BATCH, learning_rate=LEARNING_RATE, noise_until=NOISE_UNTIL)
+    own = replace(
+        train, steps=train.policy_steps, batch=BATCH, learning_rate=LEARNING_RATE, noise_until=NOISE_UNTIL, snapshots=()
+    )
     steppers, loss = optimisers(model.policy, own), torch.tensor(0.0)
     for step in tqdm(range(own.steps), "policy", disable=not progress):
         torch.manual_seed((own.seed + 1) * 2_000_003 + step)

@@ -5,35 +5,40 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import platform
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
 NAME_MAX = 255
 """Longest name of a file, in bytes, that common file systems take."""
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""What a full disk and a used-up quota are to the system."""
+
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
     """A temporary neighbour of `path` to write to; it takes the name `path` once the block succeeds.
 
-    Raises FileExistsError for a device, a pipe, a folder or anything else at `path` that is no regular file, and
-    OSError with a remedy when the disk is full; what stood at `path` is then unchanged.
+    Temporary files that killed processes left in the folder are removed. Raises FileExistsError for a device, a pipe, a
+    folder or anything else at `path` that is no regular file, and OSError with a remedy when the disk is full; what
+    stood at `path` is then unchanged.
     """
     path = Path(path)
     check_replaceable(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path.parent.absolute())
     temporary = _temporary(path)
     try:
         yield temporary
         os.replace(temporary, path)
     except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise OSError(
-                errno.ENOSPC, f"the disk is full while writing {path}; free some space and run again"
-            ) from error
-        raise
+        if error.errno not in FULL:
+            raise
+        raise OSError(error.errno, f"the disk is full while writing {path}; free some space and run again") from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -46,10 +51,36 @@ def check_replaceable(path: Path) -> None:
 
 def _temporary(path: Path) -> Path:
     """A hidden neighbour with the extension of `path`, whose name is short enough wherever that of `path` is."""
-    name = f".{os.getpid()}-{path.name}"
+    name = f"{_mark()}{os.getpid()}-{path.name}"
     if len(os.fsencode(name)) > NAME_MAX:
-        name = f".{os.getpid()}-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}{path.suffix[:8]}"
+        name = f"{_mark()}{os.getpid()}-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}{path.suffix[:8]}"
     return path.with_name(name)
+
+
+@cache
+def _mark() -> str:
+    """How names of temporary files of this machine begin."""
+    return f".dsn-{hashlib.sha256(platform.node().encode()).hexdigest()[:6]}-"
+
+
+@cache
+def _sweep(folder: Path) -> None:
+    """Removes, once for each folder, the temporary files of processes of this machine that were killed."""
+    with suppress(OSError):  # a folder that may be written to but not listed or tidied up
+        for name in os.listdir(folder):
+            pid = name.removeprefix(_mark()).partition("-")[0]
+            if name.startswith(_mark()) and pid.isdecimal() and not _runs(int(pid)):
+                (folder / name).unlink(missing_ok=True)
+
+
+def _runs(pid: int) -> bool:
+    """Whether there is a process of this number; on Windows, where a question would end it, always True."""
+    try:
+        return os.name == "nt" or os.kill(pid, 0) is None
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
 
 
 def require_space(path: Path) -> None:
@@ -66,10 +97,10 @@ def append(stream: BinaryIO, data: bytes) -> None:
         stream.write(data)
         stream.flush()
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        if error.errno not in FULL:
             raise
         message = f"the disk is full while writing {stream.name}; free some space and run again, it goes on from here"
-        raise OSError(errno.ENOSPC, message) from error
+        raise OSError(error.errno, message) from error
 
 
 def packaged(name: str, known_by: str, package: Path | None = None, clone: Path | None = None) -> Path:

@@ -40,14 +40,25 @@ class Server:
     break_after: list[int] = field(default_factory=list)  # bytes sent in the first, second, ... answer
     statuses: list[int] = field(default_factory=list)  # answers before the first good one
     address: str = ""
+    version: dict[str, str] = field(default_factory=lambda: {"ETag": '"1"'})  # what says which version a file is
+    honest: bool = True  # minds If-Range
+    chunked: bool = False
+    redirects: dict[str, str] = field(default_factory=dict)
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         self.asked.append(handler.headers.get("Range"))
         data = self.files.get(handler.path.lstrip("/"))
+        if handler.path in self.redirects:
+            handler.send_response(302)
+            handler.send_header("Location", self.redirects[handler.path])
+            handler.end_headers()
+            return
         if self.statuses or data is None:
             handler.send_error(self.statuses.pop(0) if self.statuses else 404)
             return
         start = int((self.asked[-1] or "bytes=0-")[6:-1]) if self.ranges else 0
+        if self.honest and handler.headers.get("If-Range", "same") not in ("same", *self.version.values()):
+            start = 0
         if start >= len(data):
             handler.send_response(416)
             handler.send_header("Content-Range", f"bytes */{len(data)}")
@@ -59,9 +70,18 @@ class Server:
             handler.send_header("Content-Range", f"bytes {first}-{len(data) - 1}/{len(data)}")
         if self.length:
             handler.send_header("Content-Length", str(len(data) - start))
+        for name, value in self.version.items():
+            handler.send_header(name, value)
+        if self.chunked:
+            handler.protocol_version = "HTTP/1.1"
+            handler.send_header("Transfer-Encoding", "chunked")
         handler.end_headers()
         stop = start + self.break_after.pop(0) if self.break_after else len(data)
+        if self.chunked:
+            handler.wfile.write(f"{len(data) - start:x}\r\n".encode())
         handler.wfile.write(data[start:stop])
+        if self.chunked and stop == len(data):
+            handler.wfile.write(b"\r\n0\r\n\r\n")
 
 
 @pytest.fixture
@@ -156,6 +176,64 @@ def test_a_part_that_is_too_long_starts_anew(server: Server, tmp_path: Path) -> 
     assert server.asked[-1] is None
 
 
+VERSIONS = [
+    ({"ETag": '"1"'}, {"ETag": '"2"'}),
+    ({"Last-Modified": "Thu, 01 Jan 2026 00:00:00 GMT"}, {"Last-Modified": "Fri, 02 Jan 2026 00:00:00 GMT"}),
+]
+
+
+@pytest.mark.parametrize("honest", [True, False])
+@pytest.mark.parametrize(("before", "after"), VERSIONS)
+def test_other_content_is_not_appended(
+    server: Server, tmp_path: Path, before: dict[str, str], after: dict[str, str], honest: bool
+) -> None:
+    server.version, server.honest, server.break_after = before, honest, [500_000, *[0] * 10]
+    with pytest.raises(OSError, match=r"500,000 bytes are kept .* it goes on from there"):
+        fetch.fetch(server.address + "data.bin", tmp_path / "data.bin")
+    server.version, server.break_after, server.files["data.bin"] = after, [], DATA[::-1]
+    assert fetch.fetch(server.address + "data.bin", tmp_path / "data.bin").read_bytes() == DATA[::-1]
+    assert {path.name for path in tmp_path.iterdir()} == {"data.bin", "data.bin.sha256"}
+
+
+@pytest.mark.parametrize("version", [{}, {"ETag": 'W/"1"'}])
+def test_a_file_of_no_known_version_starts_anew_unless_a_hash_will_tell(
+    server: Server, tmp_path: Path, version: dict[str, str]
+) -> None:
+    server.version, server.break_after = version, [500_000, *[0] * 10]
+    with pytest.raises(OSError, match="was interrupted .* run again, it starts anew"):
+        fetch.fetch(server.address + "data.bin", tmp_path / "data.bin")
+    server.break_after, server.asked = [500_000], []
+    assert fetch.fetch(server.address + "data.bin", tmp_path / "data.bin", sha256=SHA256).read_bytes() == DATA
+    assert server.asked == [None, "bytes=500000-"]
+
+
+def test_the_end_of_a_body_of_no_length_must_be_known_otherwise(server: Server, tmp_path: Path) -> None:
+    server.length, server.break_after = False, [1_000_000]
+    with pytest.raises(ValueError, match=r"does not say how long it is, .*; fetch it with another program"):
+        fetch.fetch(server.address + "data.bin", tmp_path / "data.bin")
+    assert not list(tmp_path.iterdir())
+    server.chunked, server.break_after = True, [1_000_000]
+    assert fetch.fetch(server.address + "data.bin", tmp_path / "data.bin").read_bytes() == DATA
+
+
+def test_redirects_are_followed_but_not_in_circles(server: Server, tmp_path: Path) -> None:
+    server.redirects = {"/there": "/data.bin", "/a": "/b", "/b": "/a", "/file": "file:///etc/hostname"}
+    assert fetch.fetch(server.address + "there", tmp_path / "data.bin").read_bytes() == DATA
+    for name in ("a", "file"):
+        with pytest.raises(OSError, match="cannot be downloaded: the server answers 302 .*; check the address"):
+            fetch.fetch(server.address + name, tmp_path / "other.bin")
+
+
+def test_a_server_that_stops_answering_is_given_up(server: Server, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(fetch, "_TIMEOUT", 0.2)
+    monkeypatch.setattr(fetch, "TRIES", 2)
+    stop = threading.Event()
+    monkeypatch.setattr(server, "answer", lambda _handler: stop.wait(5))
+    with pytest.raises(OSError, match="was interrupted .*timed out"):
+        fetch.fetch(server.address + "data.bin", tmp_path / "data.bin")
+    stop.set()
+
+
 @pytest.mark.parametrize(("status", "message"), [(404, "look for its new address"), (403, "check the address")])
 def test_an_address_that_is_gone_is_named_at_once(server: Server, tmp_path: Path, status: int, message: str) -> None:
     server.statuses = [status]
@@ -213,8 +291,10 @@ def test_a_record_that_is_no_hash_counts_as_none(server: Server, tmp_path: Path,
 
 def test_a_kill_leaves_no_half_record(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def killed(path: Path, text: str, **options: Any) -> int:
-        path.write_bytes(text[:5].encode())
-        raise KeyboardInterrupt
+        written = path.write_bytes(text[:5].encode())
+        if path.suffix == ".sha256":
+            raise KeyboardInterrupt
+        return written
 
     monkeypatch.setattr(Path, "write_text", killed)
     with pytest.raises(KeyboardInterrupt):

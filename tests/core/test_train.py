@@ -1,4 +1,6 @@
+import zipfile
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -7,6 +9,7 @@ from dsn import config, kernels, weights
 from dsn.data.dataset import ENDLESS
 from dsn.model import DSN
 from dsn.policy import hard_gate
+from dsn.training import checkpoint
 from dsn.training.blind_gates import slimmable_gate
 from dsn.training.loop import Run, blind_gate, snapshot, train, warm_start
 from dsn.training.optim import OF_A_SEED, batch_indices, gumbel_noise, learning_rate, optimisers, update
@@ -62,7 +65,7 @@ class DyingPool(FakePool):
         return super().batch(indices)
 
 
-MUON = replace(GUIDED, optimiser="muon", policy_steps=2)
+MUON = replace(GUIDED, optimiser="muon", policy_steps=2, snapshots=(5,))
 SANDWICH = replace(GUIDED, loss=config.LossConfig(ratio="sandwich", snr_weight=0.002))
 AVERAGED = replace(GUIDED, ema=0.9, snapshots=(2, 5))
 
@@ -243,20 +246,114 @@ def test_checkpoint_of_other_mixtures_is_refused(tmp_path):
         train(GUIDED, fewer, tmp_path, progress=False)
 
 
-def test_damaged_checkpoint_is_refused(tmp_path):
-    (tmp_path / "checkpoint.pt").write_bytes(b"not a checkpoint")
-    with pytest.raises(ValueError, match=r"cannot be read(.|\n)*remove it"):
+def refused(folder) -> str:
+    """The error of resuming in a folder, which has to be one line that says what to do."""
+    with pytest.raises(ValueError, match=r"cannot be read .*; restore it, or remove it to start again") as error:
+        Run(GUIDED, FakePool(), folder, None, "cpu")
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("place", [0.02, 0.3, 0.6, 0.9])
+def test_a_changed_byte_in_a_checkpoint_is_noticed(tmp_path, place):
+    Run(GUIDED, FakePool(), tmp_path, None, "cpu").save()
+    path = tmp_path / "checkpoint.pt"
+    whole = path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        parts = [part for part in archive.infolist() if part.file_size > 100]
+        with archive.open(parts[int(place * len(parts))]) as part:
+            start = whole.index(part.read())
+    path.write_bytes(whole[: start + 5] + bytes([whole[start + 5] ^ 64]) + whole[start + 6 :])
+    assert "damaged" in refused(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content", [{"config": 1}, [1, 2], torch.zeros(3), dict.fromkeys(checkpoint.KEYS), b"not a checkpoint", b""]
+)
+def test_what_is_no_checkpoint_is_refused(tmp_path, content):
+    if isinstance(content, bytes):
+        (tmp_path / "checkpoint.pt").write_bytes(content)
+    else:
+        torch.save(content, tmp_path / "checkpoint.pt")
+    refused(tmp_path)
+
+
+def test_parts_of_another_model_are_refused(tmp_path):
+    Run(GUIDED, FakePool(), tmp_path, None, "cpu").save()
+    saved = checkpoint.read(tmp_path / "checkpoint.pt", "cpu")
+    for changed in ({"model": DSN().state_dict()}, {"optimisers": []}, {"log": 5}, {"config": {"colour": 1}}):
+        checkpoint.write(tmp_path / "checkpoint.pt", saved | changed)
+        refused(tmp_path)
+
+
+def test_checkpoint_of_other_labels_or_first_weights_is_refused(tmp_path, monkeypatch):
+    torch.manual_seed(1)
+    start = DSN(SMALL)
+    train(GUIDED, FakePool(), tmp_path, start, progress=False)
+    with pytest.raises(
+        ValueError, match="made from other first weights; use another folder, give what it was made with"
+    ):
+        train(GUIDED, FakePool(), tmp_path, DSN(SMALL), progress=False)
+    with pytest.raises(ValueError, match="made from other first weights"):
         train(GUIDED, FakePool(), tmp_path, progress=False)
+    monkeypatch.setattr(FakePool, "labels", lambda *_: torch.linspace(1, 2, 10))
+    with pytest.raises(ValueError, match="made with other labels of the guide's metric"):
+        train(GUIDED, FakePool(), tmp_path, start, progress=False)
+
+
+def test_checkpoint_of_mixtures_that_differ_after_the_first_is_refused(tmp_path):
+    class Others(FakePool):
+        def batch(self, indices):
+            noisy, clean = super().batch(indices)
+            return noisy + 0.01 * (torch.as_tensor(indices) > 0)[:, None], clean
+
+    class Named(FakePool):
+        def identity(self):
+            return "another recipe"
+
+    train(GUIDED, FakePool(), tmp_path, progress=False)
+    for mixtures in (Others(), Named()):
+        with pytest.raises(ValueError, match="made with other mixtures, of which the first is the same"):
+            train(GUIDED, mixtures, tmp_path, progress=False)
+
+
+def test_checkpoints_of_earlier_versions_know_less_and_are_taken(tmp_path):
+    with pytest.raises(KilledError):
+        train(GUIDED, DyingPool(5), tmp_path, progress=False)
+    saved = checkpoint.read(tmp_path / "checkpoint.pt", "cpu")
+    del saved["origin"]
+    torch.save(saved, tmp_path / "checkpoint.pt")
+    assert len(train(GUIDED, FakePool(), tmp_path, DSN(SMALL), progress=False)) == GUIDED.steps
+    assert set(checkpoint.read(tmp_path / "checkpoint.pt", "cpu")["origin"]) == {"source", "labels", "start"}
+
+
+@pytest.mark.parametrize("snapshots", [(), (1,)])
+def test_weights_that_are_no_numbers_after_the_last_step_are_not_saved(tmp_path, monkeypatch, snapshots):
+    def diverging(parts, *_):
+        torch.nn.init.constant_(next(next(iter(parts)).parameters()), float("inf"))
+
+    monkeypatch.setattr("dsn.training.loop.update", diverging)
+    with pytest.raises(FloatingPointError, match="is not finite after step 1; lower the learning rate"):
+        train(replace(GUIDED, steps=1, snapshots=snapshots), FakePool(), tmp_path, progress=False)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_that_diverges_in_its_last_step_is_not_saved_as_a_model(tmp_path):
+    settings = replace(GUIDED, steps=1, warmup=0, decay_from=1.0, learning_rate=2e9, weight_decay=2e9)
+    with pytest.raises(FloatingPointError, match="output is not finite; lower the learning rate"):
+        train(settings, FakePool(), tmp_path, progress=False)
+    assert not (tmp_path / "model.safetensors").exists()
 
 
 def test_full_disk_names_the_file_and_keeps_the_old_checkpoint(tmp_path, monkeypatch):
     train(GUIDED, FakePool(), tmp_path, progress=False)
     before = (tmp_path / "checkpoint.pt").read_bytes()
 
-    def full(*_):
+    def full(path, data):
+        path.write_text("half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(torch, "save", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OSError, match="disk is full while writing .*checkpoint.pt"):
         Run(GUIDED, FakePool(), tmp_path, None, "cpu").save()
     assert (tmp_path / "checkpoint.pt").read_bytes() == before

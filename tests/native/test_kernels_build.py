@@ -17,6 +17,8 @@ from dsn import kernels, weights
 from dsn.kernels import build, library
 from dsn.kernels.packing import pack
 from dsn.kernels.streaming import Kernel
+from dsn.model import DSN
+from tools.fuzz import blobs
 
 DRIVER = r"""
 #include <stdio.h>
@@ -252,3 +254,40 @@ def test_no_flag_changes_how_the_process_computes():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
     assert run.stdout.strip() == "True"
+
+
+@pytest.mark.slow
+def test_damaged_models_are_refused_or_run_within_their_arrays(compiler, tmp_path):
+    try:
+        driver = blobs.Driver(blobs.compiled(tmp_path / "blobs"))
+    except OSError as error:
+        pytest.skip(f"no sanitizers in {compiler[0]}: {str(error)[:200]}")
+    models = blobs.prepare(0)
+    outcomes = [blobs.attempt(driver, blobs.make(k, 7, models)[1], tmp_path) for k in range(400)]
+    assert [outcome for outcome in outcomes if outcome.is_fault] == []
+    assert 40 < sum(outcome.kind == "run" for outcome in outcomes) < 360
+
+
+@pytest.mark.parametrize("name", blobs.MODELS)
+def test_sizes_that_do_not_add_up_are_refused(name):
+    check = library.load().dsn_check
+
+    def takes(block: np.ndarray) -> bool:
+        return bool(check(block.ctypes.data, block.size))
+
+    model = DSN(blobs.MODELS[name])
+    whole = pack(model)
+    assert takes(whole) and not takes(whole[:-4])
+    head, first_edge = whole[:128].view(np.int32), 128 + 4 * (512 + 4 * 256 + 16)
+    unused = () if model.config.n_gates else (15, 16)  # bands and hidden units of no policy
+    for place in (k for k in range(24) if k not in unused):
+        before = int(head[place])
+        for wrong in (before + 1000, -2):
+            head[place] = wrong
+            anything = wrong > before and place in (14, 23)  # how far back attention looks, and the cost
+            assert takes(whole) == anything, (place, before, wrong)
+        head[place] = before
+    assert takes(whole)
+    if model.config.n_gates:
+        whole[first_edge : first_edge + 4].view(np.int32)[0] = 9
+        assert not takes(whole)

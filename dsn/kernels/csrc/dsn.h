@@ -20,7 +20,8 @@ DSN_EXPORT const char *dsn_fingerprint(void);
 /* Which variant this processor runs: 0 baseline, 1 AVX2, 2 AVX-512. */
 DSN_EXPORT int dsn_cpu(void);
 
-/* 1 if `bytes` at `model` are a model that this build reads, else 0. Ask once, before anything else. */
+/* 1 if `bytes` at `model` are a model that this build reads, else 0. Ask once, before anything else: a block that passes
+   has sizes that add up, so that nothing outside it and its state is ever touched. */
 DSN_EXPORT int dsn_check(const void *model, size_t bytes);
 
 /* Gates of the model: 0 (static), 1 (shared), or one for each stage with dynamic parts, in the order of the stages. */

@@ -1,8 +1,6 @@
 /* From samples to samples: spectrum, compression, gates, network, mask, and the way back; and the memory of a stream. */
 #include "network.h"
 
-#define MAGIC 0x324e5344 /* "DSN2" */
-
 static float *give(float **at, size_t floats) {
     float *p = *at;
     *at += padded(floats);
@@ -34,11 +32,6 @@ static struct stream lay_out(const struct model *m, float *at) {
     s.scratch = give(&at, most(dsn_gru_scratch(m), (m->past + 1 + LANES + 1) * LANES));
     s.end = at;
     return s;
-}
-
-int dsn_check(const void *model, size_t bytes) {
-    const struct model *m = model;
-    return bytes >= sizeof *m && m->magic == MAGIC && (size_t)m->bytes == bytes && !((uintptr_t)model & 63);
 }
 
 int dsn_gates(const void *model) { return ((const struct model *)model)->gates; }

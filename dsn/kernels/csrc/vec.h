@@ -18,6 +18,7 @@
 
 typedef float vec __attribute__((vector_size(4 * N)));
 typedef int32_t ivec __attribute__((vector_size(4 * N)));
+typedef uint32_t uvec __attribute__((vector_size(4 * N))); /* for sums of bits, which may pass the end of an int */
 
 INLINE vec load(const float *p) { vec v; memcpy(&v, p, sizeof v); return v; }
 INLINE void store(float *p, vec v) { memcpy(p, &v, sizeof v); }
@@ -51,7 +52,7 @@ INLINE vec scaled_exp2(vec f, ivec bits) {
     p = p * f + 0.240226508f;
     p = p * f + 0.693147188f;
     p = p * f + 1.f;
-    return (vec)((ivec)p + (bits << 23));
+    return (vec)((uvec)p + ((uvec)bits << 23));
 }
 
 /* 2^x, held between 2^-126 and 2^126. */
@@ -79,14 +80,14 @@ INLINE vec sigmoid(vec x) { return 0.5f + 0.5f * vtanh(0.5f * x); }
 /* An exponent in two parts: the first of so few bits that its product with a float's exponent is exact. */
 struct exponent { float high, low; };
 
-/* x^a for normal x > 0, to a few units in the last place. */
+/* x^a for normal x > 0, to a few units in the last place; 2^126 where it would be more. */
 INLINE vec power(vec x, struct exponent a) {
-    ivec e = ((ivec)x - 0x3f3504f3) >> 23, bits; /* x = 2^e m, m from sqrt(1/2) to sqrt(2) */
-    vec m = (vec)((ivec)x - (e << 23)), s = (m - 1.f) / (m + 1.f), q = s * s;
+    ivec e = (ivec)((uvec)x - 0x3f3504f3) >> 23, bits; /* x = 2^e m, m from sqrt(1/2) to sqrt(2) */
+    vec m = (vec)((uvec)x - ((uvec)e << 23)), s = (m - 1.f) / (m + 1.f), q = s * s;
     vec log2m = s * (2.88539008f + q * (0.961796694f + q * (0.577078016f + q * (0.412198583f + q * 0.320598898f))));
     vec whole = __builtin_convertvector(e, vec), part = whole * a.low + log2m * (a.high + a.low);
     vec k = nearest(whole * a.high + part, &bits);
-    return scaled_exp2((whole * a.high - k) + part, bits);
+    return pick(k > 126.f, splat(0x1p126f), scaled_exp2((whole * a.high - k) + part, bits));
 }
 
 /* Rows of N x N floats become columns: log2(N) times, interleave the first half of the rows with the second. */

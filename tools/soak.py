@@ -1,0 +1,100 @@
+"""A long stream, hop by hop as a microphone gives it but as fast as it goes: does it drift, leak or slow down?
+
+    python -m tools.soak --minutes 60
+    python -m tools.soak --minutes 60 --streams 16
+
+A signal of half a minute comes again and again. Prints the largest difference between its last enhanced period and the
+third (when nothing of the start is left), how much memory the process gained after the fourth, and the time of a push
+in the last tenth of the run over that in the first. Exits with 1 for more than the limits.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from dsn.data import Corpus, default_folder, draw, render
+from dsn.inference.stream import StreamingEnhancer
+
+PERIOD = 1875
+"""Hops of half a minute."""
+
+DRIFT, LEAK, SLOWER = 1e-3, 8.0, 1.5
+"""Limits: of a difference, where full scale is 1; of a gain in MB; of a ratio of times."""
+
+
+class Report(NamedTuple):
+    """What a long stream showed: difference, MB gained, ratio of times, microseconds of a push."""
+
+    drift: float
+    gained: float
+    slower: float
+    micros: float
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether something is beyond its limit."""
+        return not (self.drift <= DRIFT and self.gained <= LEAK and self.slower <= SLOWER)
+
+
+def memory() -> float:
+    """MB of this process that are in memory now; Linux alone tells."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * 4096 / 1e6
+
+
+def noisy(streams: int, hops: int, hop: int) -> np.ndarray:
+    """Signals (streams, hops * hop) of the default data, each another, repeated to this length."""
+    corpus = Corpus(default_folder())
+    signals = [render(corpus, draw(corpus, "test", k)).noisy for k in range(streams)]
+    return np.stack([np.resize(signal, hops * hop) for signal in signals])
+
+
+def soak(enhancer: StreamingEnhancer, periods: int, period: int = PERIOD) -> Report:
+    """Push so many periods, at least five, hop by hop, and look."""
+    hop, streams = enhancer.hop_length, enhancer.streams
+    signal = noisy(streams, period, hop)
+    chunks = [signal[:, k * hop : (k + 1) * hop] for k in range(period)]
+    chunks = chunks if streams > 1 else [chunk[0] for chunk in chunks]
+    third, last, times, before = np.empty(0), np.empty(0), [], 0.0
+    for number in range(periods):
+        began = time.process_time()
+        pieces = [enhancer.push(chunk) for chunk in chunks]
+        times.append(time.process_time() - began)
+        last = np.concatenate(pieces, axis=-1)
+        if number == 2:
+            third = last
+        if number == 3:
+            before = memory()
+    tenth = max(1, periods // 10)
+    slower = float(np.mean(times[-tenth:]) / np.mean(times[:tenth]))
+    micros = float(np.mean(times)) / period * 1e6
+    return Report(float(np.abs(last - third).max()), memory() - before, slower, micros)
+
+
+def main() -> int:
+    """Print what the stream showed; 1 if it is beyond the limits."""
+    parser = argparse.ArgumentParser(prog="python -m tools.soak", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--minutes", type=float, default=60.0, help="of sound, at least 2.5; default: %(default)s")
+    parser.add_argument("--streams", type=int, default=1, help="side by side; default: %(default)s")
+    parser.add_argument("--model", default="mgt-dsn", help="default: %(default)s")
+    parser.add_argument("--backend", default="auto", help="torch, onnx or native; default: the fastest")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    enhancer = StreamingEnhancer(args.model, args.backend, args.streams)
+    report = soak(enhancer, max(5, round(2 * args.minutes)))
+    print(f"{args.minutes:g} minutes, {args.streams} streams of {args.model}, {enhancer.backend.name}:")
+    print(f"{report.drift:12.2e} largest difference of the last period from the third (at most {DRIFT:g})")
+    print(f"{report.gained:12.2f} MB gained (at most {LEAK:g})")
+    print(f"{report.slower:12.2f} times the time of a push in the last tenth, {report.micros:.0f} microseconds each")
+    return 1 if report.is_fault else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
