@@ -19,6 +19,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+from dsn import kernels
 from dsn.kernels import build
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -86,11 +87,20 @@ def universal(folder: Path) -> Path:
             compile_all(_compiled(), [*PLATFORMS])
             libraries = _compiled()
         else:
-            try:
-                build.build(libraries)
-            except OSError as error:
-                print(f"the wheel is without kernels: {error}")
+            _compiled_here(libraries)
         return make(libraries, ANY, folder)
+
+
+def _compiled_here(folder: Path) -> None:
+    """The kernels of this machine into `folder`: those that the installation compiled, or new ones; else none."""
+    if kernels.available():
+        for path in build.FOLDER.glob("kernel_*"):
+            shutil.copy(path, folder)
+        return
+    try:
+        build.build(folder)
+    except OSError as error:
+        print(f"the wheel is without kernels: {error}")
 
 
 def _compiled() -> Path:
