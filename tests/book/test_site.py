@@ -106,7 +106,23 @@ def test_every_wheel_is_for_all_pythons_and_no_two_share_a_library():
     assert len(names) == len(set(names)) == 11
 
 
-CHANGES = "# Changelog\n\n## Unreleased\n\nNew.\n\n## 0.2.0 - 2026-12-01\n\n### Added\n\n- This.\n\n## 0.1.0 - 2026-11-01\n\nOld.\n"
+CHANGES = """\
+# Changelog
+
+## Unreleased
+
+New.
+
+## 0.2.0 - 2026-12-01
+
+### Added
+
+- This.
+
+## 0.1.0 - 2026-11-01
+
+Old.
+"""
 
 
 def test_a_release_takes_its_dated_section(tmp_path):
@@ -138,7 +154,7 @@ def test_workflows_and_forms_can_be_read_and_call_what_there_is(path):
 @pytest.mark.slow
 @pytest.mark.chapters
 def test_a_notebook_installs_from_the_served_site_and_runs(tmp_path):
-    """In an environment that has what `dsn` requires, and not `dsn`: only the wheel and the sounds come from the site."""
+    """Where only `dsn` is missing: the wheel and the sounds come from the site."""
     html = tmp_path / "html"
     (html / site.SOURCES).mkdir(parents=True)
     site.add_files(html)
