@@ -5,7 +5,7 @@ document.addEventListener("click", async (event) => {
     event.preventDefault();
     const site = link.href.split("_sources/")[0];
     const answer = await fetch(link.href);
-    const text = (await answer.text()).replace(/^(\s*"SITE = \\").*?(\\")/m, (_, head, tail) => head + site + tail);
+    const text = (await answer.text()).replace(/(\\nSITE = \\").*?(\\")/, (_, head, tail) => head + site + tail);
     const saved = document.createElement("a");
     saved.href = URL.createObjectURL(new Blob([text], { type: "application/x-ipynb+json" }));
     saved.download = link.href.split("/").pop();

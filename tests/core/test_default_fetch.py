@@ -38,7 +38,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_sound_is_fetched_once_and_only_when_it_is_read(place: Path) -> None:
     corpus, there = Corpus(default.default_folder()), Corpus(place / "site" / "files" / "data")
     assert corpus.folder.is_relative_to(place / "cache") and not list(corpus.folder.rglob("*.flac"))
-    row = next(corpus.speech("train").itertuples())
+    row = corpus.speech("train").iloc[0]
     assert np.array_equal(corpus.read(row), there.read(row))
     assert [path.name for path in corpus.folder.rglob("*") if path.suffix != ".csv" and path.is_file()] == [
         "SHA256SUMS",
