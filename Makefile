@@ -6,18 +6,24 @@ RUN := .venv/bin/python
 export OMP_NUM_THREADS ?= 1
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help book test lint tests format notebooks lock environment clean
+.PHONY: help book lab test lint tests format notebooks lock wheels environment clean
 
 help:
 	@echo "make book       run every chapter and build the pages: _build/html/index.html"
+	@echo "make lab        open the chapters in JupyterLab"
 	@echo "make test       lint, types and tests"
 	@echo "make format     format the code and the chapters"
 	@echo "make notebooks  renew the chapters' notebooks from their text"
 	@echo "make lock       resolve the loose requirements afresh and write requirements.lock"
+	@echo "make wheels     compile the kernels of every platform and build the wheels: dist/"
 	@echo "make clean      remove _build, to run every chapter again; .venv stays"
 
 book: environment
 	@$(RUN) -m tools.book
+
+lab: environment
+	@$(RUN) -m pip install --quiet --constraint requirements.lock jupyterlab
+	@$(RUN) -m jupyter lab book
 
 test: lint tests
 
@@ -43,6 +49,10 @@ notebooks: environment
 
 lock: environment
 	@$(RUN) -m tools.lock
+
+wheels: environment
+	@$(RUN) -m pip install --quiet ziglang
+	@$(RUN) -m tools.wheels
 
 environment:
 	@$(PYTHON) tools/environment.py

@@ -6,6 +6,7 @@ notebooks from _build/chapters, the other pages of book/, their assets, MathJax 
 
 from __future__ import annotations
 
+import argparse
 import html
 import importlib.util
 import os
@@ -18,23 +19,28 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import yaml
 from tqdm import tqdm
 
-from tools import accessibility, chapters, html_check, notebooks, pages, provenance, sizes, slides
+from tools import accessibility, chapters, html_check, notebooks, pages, provenance, site, sizes, slides
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "_build"
 HTML = BUILD / "html"
 TIMEOUT_S = 1800
 """Seconds after which a chapter counts as hanging, many times what each takes: a busy machine is no fault."""
-BANNER = """\
-::::{{div}} chapter-banner
+COLAB = """\
 ```{{button-link}} {url}
 :color: primary
 :outline:
 :shadow:
 Open in Colab
 ```
+"""
+BANNER = """\
+::::{{div}} chapter-banner
+{colab}{run}
+
 Ran on {date} in {seconds:.0f} s on a CPU.
 ::::
 
@@ -124,12 +130,15 @@ def stage(records: dict[Path, dict[str, Any]], source: Path) -> None:
     for name in apart:
         shutil.copytree(ROOT / "book" / name, source / name)
     shutil.copy(_mathjax(), source / "assets")
-    for name in ("_config.yml", "_toc.yml"):
-        shutil.copy(ROOT / name, source)
+    shutil.copy(ROOT / "tools" / "cost_per_frame.png", source / "assets" / "preview.png")
+    shutil.copy(ROOT / "_toc.yml", source)
     settings = notebooks.settings(ROOT)
+    settings["html"]["baseurl"] = notebooks.site_url(settings)
+    (source / "_config.yml").write_text(yaml.safe_dump(settings), encoding="utf-8")
     for path, record in records.items():
         executed = nbformat.read(BUILD / "chapters" / path.name, as_version=4)
-        banner = BANNER.format(url=notebooks.colab_url(settings, path), box=sizes.box(path, record), **record)
+        colab = COLAB.format(url=notebooks.colab_url(settings, path)) if notebooks.published(settings) else ""
+        banner = BANNER.format(colab=colab, run=site.run_it_yourself(path), box=sizes.box(path, record), **record)
         nbformat.write(chapters.presentable(executed, banner), source / "book" / path.name)
     (source / "book" / "status.md").write_text(_status_page(records))
     (source / "book" / "provenance.md").write_text(provenance.page(ROOT, _readers(records)))
@@ -144,8 +153,8 @@ def render(source: Path) -> None:
     if subprocess.run([*map(str, command)], env=os.environ | chapters.ENVIRONMENT, cwd=ROOT).returncode:
         sys.exit("Jupyter Book found something wrong: see the warnings above")
     (HTML / ".nojekyll").touch()
-    for path in HTML.rglob("*.map"):  # where minified code came from; no page reads it, and it is an eighth of the site
-        path.unlink()
+    site.trim(HTML)
+    site.add_files(HTML)
 
 
 def check() -> None:
@@ -165,6 +174,10 @@ def check() -> None:
 
 def main() -> None:
     """Build the whole book."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--release", action="store_true", help="refuse what must not be published: see tools/site.py")
+    if parser.parse_args().release:
+        site.require_release()
     started = time.monotonic()
     _say("book 1/4: notebooks from the chapters' text")
     for path in notebooks.sync(ROOT):

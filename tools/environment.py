@@ -1,7 +1,8 @@
 """Make .venv from requirements.lock, once, and again only when the lock, the Python or the folder has changed.
 
 Run by `make` with the system's Python (3.11 or newer, no packages needed). torch is installed first, at exactly the
-locked version: a looser requirement can bring several GB of CUDA packages.
+locked version and, where PyTorch's index answers, as its build for CPUs: any other can bring several GB of CUDA
+packages. uv installs everything else if it is there, which takes a quarter of pip's time.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,6 +25,10 @@ ATTEMPTS = 3
 """An index that does not answer for a moment looks to pip like a package without that version."""
 
 PAUSE_S = 15.0
+
+CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+ANSWER_S = 5.0
+"""How long that index may take to say that it is there."""
 
 
 def wanted(root: Path = ROOT) -> dict[str, str]:
@@ -47,13 +53,25 @@ def _pip(folder: Path, *arguments: str) -> None:
     """pip of the environment; the lock also holds for what compiles pesq."""
     # A relative path, because pip splits these at spaces.
     held = {"PIP_CONSTRAINT": LOCK.name, "PIP_BUILD_CONSTRAINT": LOCK.name, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    command = [str(folder / "bin" / "python"), "-m", "pip", "install", *arguments]
+    _install([str(folder / "bin" / "python"), "-m", "pip", "install", *arguments], held)
+
+
+def _install(command: list[str], variables: dict[str, str]) -> None:
     for attempt in range(1, ATTEMPTS + 1):
-        done = subprocess.run(command, check=attempt == ATTEMPTS, env=os.environ | held, cwd=ROOT)
+        done = subprocess.run(command, check=attempt == ATTEMPTS, env=os.environ | variables, cwd=ROOT)
         if done.returncode == 0:
             return
-        _say(f"pip failed, perhaps for want of an answer; attempt {attempt + 1} of {ATTEMPTS} in {PAUSE_S:.0f} s")
+        _say(f"that failed, perhaps for want of an answer; attempt {attempt + 1} of {ATTEMPTS} in {PAUSE_S:.0f} s")
         time.sleep(PAUSE_S)
+
+
+def cpu_index() -> list[str]:
+    """Options with which pip takes torch for CPUs; none where its index does not answer, and pip has to do without."""
+    try:
+        with urllib.request.urlopen(f"{CPU_INDEX}/torch/", timeout=ANSWER_S):
+            return ["--extra-index-url", CPU_INDEX]
+    except OSError:
+        return []
 
 
 def _say(text: str) -> None:
@@ -66,9 +84,14 @@ def _install_packages(folder: Path) -> None:
     _say("environment 1/3: a new .venv")
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     _say(f"environment 2/3: {torch}, the largest package")
-    _pip(folder, torch)
-    _say("environment 3/3: everything else in requirements.lock")
-    _pip(folder, "--requirement", LOCK.name)
+    _pip(folder, torch, *cpu_index())
+    uv = shutil.which("uv")
+    _say(f"environment 3/3: everything else in requirements.lock, by {'uv' if uv else 'pip'}")
+    if uv:
+        command = [uv, "pip", "install", "--python", str(folder / "bin" / "python"), "--requirement", LOCK.name]
+        _install(command, {"UV_BUILD_CONSTRAINT": LOCK.name})
+    else:
+        _pip(folder, "--requirement", LOCK.name)
 
 
 def prepare(folder: Path) -> None:

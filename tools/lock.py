@@ -21,7 +21,7 @@ BUILD_TOOLS = ("cython", "editables", "pytest-runner", "setuptools", "wheel")
 """What pip needs to compile pesq, which has no wheels, and to install `dsn` from its folder."""
 HEADER = """\
 # Exact versions, resolved on Linux (x86-64) with Python 3.11 and written by `make lock`. `make book` and `make test`
-# install them into .venv with plain pip, torch first; `dsn` itself asks only for what pyproject.toml says.
+# install them into .venv, torch first; `dsn` itself asks only for what pyproject.toml says.
 """
 
 

@@ -7,7 +7,9 @@ in one place: `repository` in _config.yml. `python -m tools.notebooks --check` o
 from __future__ import annotations
 
 import argparse
+import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,17 +24,24 @@ from tools import exercises
 ROOT = Path(__file__).resolve().parent.parent
 COLAB = "https://colab.research.google.com"
 CODE_CELL = "\n```{code-cell}"
+PLACEHOLDER = "OWNER"
+"""The account in the repository's address until there is one."""
 SETUP = """\
-# Installs dsn where it is missing, as on Colab; does nothing elsewhere.
+# Installs dsn where it is missing: from the site of this notebook, or else from its repository.
 import importlib.util
+import os
 import subprocess
 import sys
 
+SITE = "{site}"
+REPOSITORY = "{repository}"
+site = os.environ.setdefault("DSN_SITE", SITE)
 if importlib.util.find_spec("dsn") is None:
-    source = "dsn[metrics] @ git+{url}@{branch}"
-    subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", source], check=True
-    )"""
+    places = [place for place in (site and site + "{wheel}", REPOSITORY) if place]
+    pip = [sys.executable, "-m", "pip", "install", "--quiet"]
+    if all(subprocess.call([*pip, f"dsn[chapters] @ {{place}}"]) for place in places):
+        tried = " or ".join(places) or "any address that this notebook knows"
+        sys.exit(f"dsn cannot be had from {{tried}}: download this notebook from its page")"""
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 TEXT_FORMAT = {"text_representation": {"extension": ".md", "format_name": "myst"}}
 VERSION_LINES = ("    format_version:", "    jupytext_version:")
@@ -49,10 +58,43 @@ def settings(root: Path = ROOT) -> dict[str, Any]:
     return yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
 
 
+def version(root: Path = ROOT) -> str:
+    """The version of the package, as its source has it."""
+    found = re.search(
+        r'^__version__ = "(.+)"$', (root / "dsn" / "__init__.py").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert found is not None
+    return found[1]
+
+
+def published(config: dict[str, Any]) -> bool:
+    """Whether the repository has an address, and not a placeholder."""
+    return PLACEHOLDER not in config["repository"]["url"].split("/")
+
+
+def site_url(config: dict[str, Any]) -> str:
+    """Where GitHub Pages shows the book; empty while the repository has no address."""
+    owner, name = config["repository"]["url"].rstrip("/").split("/")[-2:]
+    return f"https://{owner.lower()}.github.io/{name}/" if published(config) else ""
+
+
+def wheel_name() -> str:
+    """The wheel of all platforms that the site carries, by its path there."""
+    return f"files/dsn-{version()}-py3-none-any.whl"
+
+
 def setup_source(config: dict[str, Any]) -> str:
-    """The code of every setup cell, with the repository's address from `_config.yml`."""
-    repository = config["repository"]
-    return SETUP.format(url=repository["url"].rstrip("/"), branch=repository["branch"])
+    """The code of every setup cell, with the addresses that follow from `_config.yml`."""
+    address = config["repository"]
+    repository = f"git+{address['url'].rstrip('/')}@{address['branch']}" if published(config) else ""
+    return SETUP.format(site=site_url(config), repository=repository, wheel=wheel_name())
+
+
+def parameters(notebook: Path) -> dict[str, Any]:
+    """The parameters of a chapter and their values."""
+    (cell,) = tagged(nbformat.read(notebook, as_version=4), "parameters")
+    lines = [node for node in ast.parse(cell.source).body if isinstance(node, ast.Assign)]
+    return {ast.unparse(node.targets[0]): ast.literal_eval(node.value) for node in lines}
 
 
 def colab_url(config: dict[str, Any], chapter: Path) -> str:

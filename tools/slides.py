@@ -5,6 +5,7 @@ Everything lies beside the page, so that its links work from a folder on disk.
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from pathlib import Path
 import pandas
 import torch
 from matplotlib.figure import Figure
+from PIL import Image
 
 from dsn import config, dial, policy, weights
 from dsn.data import test_pairs
@@ -122,13 +124,20 @@ def draw(folder: Path, names: list[str] | None = None) -> dict[str, str]:
     for name in names or list(FIGURES):
         figure, texts[name] = FIGURES[name][1]()
         figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
-        figure.savefig(folder / f"{name}.png", dpi=DPI)
+        _save_png(figure, folder / f"{name}.png")
     with zipfile.ZipFile(folder / ARCHIVE, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("LICENCE.txt", LICENCE)
         for name in texts:
             for path in (folder / f"{name}.svg", folder / f"{name}.png"):
                 archive.write(path, path.name)
     return texts
+
+
+def _save_png(figure: Figure, path: Path) -> None:
+    """Write a figure in 256 colours, which it does not miss, and in a third of the bytes."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI)
+    Image.open(buffer).convert("RGB").quantize(256).save(path, optimize=True, dpi=(DPI, DPI))
 
 
 def page(texts: dict[str, str]) -> str:

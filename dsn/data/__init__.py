@@ -6,9 +6,9 @@ noisy, clean = render(corpus, recipe)
 """
 
 from .corpus import Corpus as Corpus
-from .corpus import default_folder as default_folder
 from .dataset import FreshMixtures as FreshMixtures
 from .decoded import DecodedCorpus as DecodedCorpus
+from .default import default_folder as default_folder
 from .drawing import draw as draw
 from .mixing import Mixture as Mixture
 from .recipe import TEST_RECIPES as TEST_RECIPES

@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 
 from ..utils import audio
 from ..utils.audio import Wav
-from ..utils.files import packaged
+from .default import sound
 
 SPLITS = ("train", "valid", "test")
 """Speakers and noise recordings of one split occur in no other."""
@@ -80,7 +80,7 @@ class Corpus:
 
     def stretch(self, file: str, start: int, stop: int) -> Wav:
         """Samples `start:stop` at 16 kHz, shape (L,), of a file named relative to the corpus."""
-        return audio.read_mono(self.folder / file, start, stop)
+        return audio.read_mono(sound(self.folder, file), start, stop)
 
     def speakers(self, split: str) -> dict[str, list[Clip]]:
         """Utterances of each speaker, both in the manifest's order."""
@@ -154,8 +154,3 @@ def _read_manifest(path: Path, label: str) -> pd.DataFrame:
         raise ValueError(f"{path}, line {row + 2}: start and stop must be whole numbers with 0 <= start < stop")
     table[["start", "stop"]] = numbers.astype("int64")
     return table
-
-
-def default_folder() -> Path:
-    """The small data set that comes with the package. Raises FileNotFoundError if this copy has none."""
-    return packaged("data", "train_clean.csv")

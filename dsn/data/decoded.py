@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from ..utils import audio
 from ..utils.audio import Wav, from_int16, to_int16
 from ..utils.files import append, replacing
 from .corpus import Corpus
+from .default import default_cache, sound
 
 
 class DecodedCorpus(Corpus):
@@ -59,7 +59,7 @@ class DecodedCorpus(Corpus):
         self._samples |= dict.fromkeys(places, samples)
 
     def _key(self, files: Sequence[str]) -> str:
-        described = [f"{file} {(self.folder / file).stat().st_size}" for file in files]
+        described = [f"{file} {sound(self.folder, file).stat().st_size}" for file in files]
         return hashlib.sha256("\n".join(described).encode()).hexdigest()[:16]
 
 
@@ -68,12 +68,6 @@ def decoded(corpus: Corpus, split: str, cache: str | Path | None = None) -> Deco
     if isinstance(corpus, DecodedCorpus) and split in corpus.decoded_splits:
         return corpus
     return DecodedCorpus(corpus.folder, (split,), cache)
-
-
-def default_cache() -> Path:
-    """The user's cache folder for decoded audio: $XDG_CACHE_HOME/dsn, or ~/.cache/dsn."""
-    root = os.environ.get("XDG_CACHE_HOME")
-    return (Path(root) if root else Path.home() / ".cache") / "dsn"
 
 
 def _whole(path: Path) -> bool:
@@ -92,7 +86,7 @@ def _decode(folder: Path, files: Sequence[str], path: Path) -> None:
     with replacing(path) as temporary:
         with open(temporary, "wb") as stream:
             for file in tqdm(files, desc=f"decoding {folder.name} into {path.parent}"):
-                samples = to_int16(audio.read_mono(folder / file)).astype("<i2")
+                samples = to_int16(audio.read_mono(sound(folder, file))).astype("<i2")
                 append(stream, samples.tobytes())
                 places[file] = (first, len(samples))
                 first += len(samples)

@@ -33,6 +33,7 @@ X86 = {
     "avx2": ("-mavx2", "-mfma"),
     "baseline": (),
 }
+SUFFIXES = {"Windows": ".dll", "Darwin": ".dylib"}
 REMEDY = (
     "install gcc or clang (Debian: apt install build-essential) or a compiler from PyPI (pip install ziglang), "
     "then run: python -m dsn.kernels"
@@ -50,15 +51,21 @@ def fingerprint() -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
 
 
-def library(folder: Path, variant: str) -> Path:
-    """Where the library of a variant lies."""
-    return folder / f"kernel_{variant}.so"
+def library(folder: Path, variant: str, system: str | None = None, machine: str | None = None) -> Path:
+    """Where the library of a variant lies, for this machine or another: names of `platform.system` and `.machine`."""
+    suffix = SUFFIXES.get(platform.system() if system is None else system, ".so")
+    return folder / f"kernel_{_family(machine)}_{variant}{suffix}"
+
+
+def _family(machine: str | None) -> str:
+    """One name for what systems call differently."""
+    name = (platform.machine() if machine is None else machine).lower()
+    return {"amd64": "x86_64", "aarch64": "arm64"}.get(name, name)
 
 
 def variants(machine: str | None = None) -> dict[str, tuple[str, ...]]:
     """Flags of every variant for a machine, best first; machines other than x86-64 have one."""
-    machine = platform.machine() if machine is None else machine
-    return X86 if machine.lower() in ("x86_64", "amd64") else {"baseline": ()}
+    return X86 if _family(machine) == "x86_64" else {"baseline": ()}
 
 
 def compiler() -> list[str]:
@@ -81,7 +88,7 @@ def compile_to(target: Path, flags: Sequence[str] = (), command: Sequence[str] |
 
     Raises: OSError if the compiler is missing or fails, with its words.
     """
-    told = (f'-DDSN_FINGERPRINT="{fingerprint()}"', *(() if os.name == "nt" else ("-fPIC",)))
+    told = (f'-DDSN_FINGERPRINT="{fingerprint()}"', *(() if target.suffix == ".dll" else ("-fPIC",)))
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         made = Path(folder) / target.name
         files = [*map(str, sources()), "-shared", "-o", str(made)]
@@ -109,8 +116,8 @@ def build(folder: Path = FOLDER) -> list[Path]:
         for path, flags in made.items():
             compile_to(path, flags)
     except OSError:
-        for path in folder.glob("kernel_*.so"):
-            path.unlink()
+        for path in made:
+            path.unlink(missing_ok=True)
         raise
     return list(made)
 

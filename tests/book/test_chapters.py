@@ -44,7 +44,7 @@ def installed(wheel, tmp_path_factory):
     folder = tmp_path_factory.mktemp("installed")
     install = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-index", "--target", str(folder), str(wheel)]
     subprocess.run(install, check=True, capture_output=True)
-    variables = {"PYTHONPATH": str(folder)}
+    variables = {"PYTHONPATH": str(folder), "DSN_DATA": str(ROOT / "data")}
     where = [sys.executable, "-c", "import dsn; print(dsn.__file__)"]
     found = subprocess.run(where, check=True, env=os.environ | variables, cwd=folder, capture_output=True, text=True)
     assert found.stdout.strip() == str(folder / "dsn" / "__init__.py")
@@ -69,6 +69,8 @@ def test_wheel_holds_both_packages_with_weights_data_results_and_displays_only(w
     assert {name.split("/")[0].split("-")[0] for name in names} == {"dsn", "dsn_book"}
     for folder in ("dsn/_data/", "dsn/weights/", "dsn_book/assets/", "dsn_book/_results/"):
         assert any(name.startswith(folder) for name in names), folder
+    assert not [name for name in names if name.endswith((".flac", ".ogg"))]
+    assert wheel.name.startswith("dsn-") and "-py3-none-" in wheel.name and wheel.stat().st_size <= 6e6
 
 
 def test_no_file_of_the_books_package_names_a_path_of_one_machine():

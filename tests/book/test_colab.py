@@ -19,9 +19,30 @@ ROOT = notebooks.ROOT
 CONFIG = notebooks.settings(ROOT)
 NOTEBOOKS = [path.with_suffix(".ipynb") for path in notebooks.chapters(ROOT)]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-ON_COLAB = {"IPython", "matplotlib", "numpy", "pandas", "scipy", "soundfile", "torch", "torchaudio", "tqdm"}
+ON_COLAB = {
+    "IPython",
+    "ipywidgets",
+    "matplotlib",
+    "numpy",
+    "pandas",
+    "scipy",
+    "soundfile",
+    "torch",
+    "torchaudio",
+    "tqdm",
+}
 """Packages that Colab ships; chapters use these, the standard library, dsn and dsn_book."""
-OLDEST = {"ipython": "7.34", "numpy": "1.26.4", "pandas": "2.2.2", "torch": "2.6", "torchaudio": "2.6", "tqdm": "4.67"}
+OLDEST = {
+    "ipykernel": "6.17",
+    "ipython": "7.34",
+    "ipywidgets": "7.7.1",
+    "matplotlib": "3.8",
+    "numpy": "1.26.4",
+    "pandas": "2.2.2",
+    "torch": "2.6",
+    "torchaudio": "2.6",
+    "tqdm": "4.67",
+}
 """Versions that Colab shipped with Python 3.11 or 3.12; newer ones must do too."""
 WRITTEN = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "CITATION.cff", "pyproject.toml"]
 
@@ -31,7 +52,8 @@ def code(path: Path) -> list[str]:
 
 
 def requirements() -> list[Requirement]:
-    return [Requirement(text) for text in [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["metrics"]]]
+    extras = [PROJECT["optional-dependencies"][name] for name in ("torch", "onnx", "metrics", "chapters")]
+    return [Requirement(text) for group in [PROJECT["dependencies"], *extras] for text in group if "dsn" not in text]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -69,7 +91,7 @@ def test_chapters_need_no_newer_python_and_no_package_that_colab_lacks(path):
 
 def test_setup_installs_only_what_is_missing():
     setup = notebooks.setup_source(CONFIG)
-    assert 'find_spec("dsn") is None' in setup and setup.count('"install"') == 1
+    assert 'find_spec("dsn") is None' in setup and setup.count('"install"') == 1 and "dsn[chapters]" in setup
     assert not re.search(r"--upgrade|-U\b|--force|--ignore-installed|--pre\b|torch", setup)
 
 
@@ -81,7 +103,7 @@ def test_requirements_take_what_colab_ships_and_what_comes_later():
 
 
 def test_installing_where_everything_is_there_replaces_nothing(wheel):
-    wanted = f"dsn[metrics] @ {wheel.as_uri()}"
+    wanted = f"dsn[chapters] @ {wheel.as_uri()}"
     pip = [sys.executable, "-m", "pip", "install", "--dry-run", "--no-index", "--quiet", "--report", "-", wanted]
     done = subprocess.run(pip, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -39,7 +39,8 @@ def canonical(requirement: str) -> str:
 def test_lock_pins_every_requirement_of_the_project():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    del extras["bench"]  # systems to time beside ours, which neither the book nor the tests need
+    for name in ("bench", "lab", "wheels"):  # what neither the book nor the tests need
+        del extras[name]
     wanted = {canonical(line) for group in [project["dependencies"], *extras.values()] for line in group} - {"dsn"}
     assert wanted <= set(lock.pins((ROOT / "requirements.lock").read_text()))
 
@@ -98,6 +99,30 @@ def test_pip_is_asked_again_when_it_fails(tmp_path, monkeypatch, codes, pauses):
     assert len(paused) == pauses and not left
 
 
+def test_torch_comes_from_the_index_of_cpu_builds_only_where_it_answers(monkeypatch):
+    def refuse(_address, timeout):
+        assert timeout <= 5
+        raise TimeoutError("no answer")
+
+    monkeypatch.setattr(environment.urllib.request, "urlopen", refuse)
+    assert environment.cpu_index() == []
+    monkeypatch.setattr(environment.urllib.request, "urlopen", lambda _address, timeout: contextlib.nullcontext())
+    assert environment.cpu_index() == ["--extra-index-url", environment.CPU_INDEX]
+
+
+@pytest.mark.parametrize("uv", [None, "uv-of-this-machine"])
+def test_uv_installs_what_is_not_torch_where_it_is_there(tmp_path, monkeypatch, uv):
+    commands = []
+    monkeypatch.setattr(environment.shutil, "which", lambda _name: uv)
+    monkeypatch.setattr(environment, "cpu_index", list)
+    monkeypatch.setattr(environment.subprocess, "run", lambda *_arguments, **_options: None)
+    monkeypatch.setattr(environment, "_install", lambda command, _variables: commands.append(command))
+    environment._install_packages(tmp_path / "venv")
+    torch, rest = commands
+    assert torch[1:4] == ["-m", "pip", "install"] and torch[4].startswith("torch==")
+    assert rest[0] == (uv or torch[0]) and rest[-2:] == ["--requirement", "requirements.lock"]
+
+
 def test_missing_or_broken_environment_counts_as_none(tmp_path):
     assert environment.installed(tmp_path / "absent") == {}
 
@@ -106,6 +131,7 @@ def test_pair_fills_in_the_setup_cell_formats_and_is_stable():
     setup = notebooks.setup_source(CONFIG)
     markdown, notebook = notebooks.pair(CHAPTER, setup)
     assert "git+https://github.com/someone/dsn@v1" in markdown and "x = 1" in markdown
+    assert 'SITE = "https://someone.github.io/dsn/"' in markdown
     assert notebooks.pair(markdown, setup) == (markdown, notebook)
     cells = json.loads(notebook)["cells"]
     assert [cell["id"] for cell in cells] == ["cell-00", "cell-01", "cell-02", "cell-03"]

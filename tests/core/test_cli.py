@@ -19,7 +19,7 @@ import torch
 from dsn import __main__ as cli
 from dsn import config, weights
 from dsn.commands.common import SHIPPED, reason
-from dsn.data import Corpus, RenderedMixtures, corpus, draw, render, write_recipes
+from dsn.data import Corpus, RenderedMixtures, draw, render, write_recipes
 from dsn.data import voicebank as download
 from dsn.evaluation import metrics
 from dsn.inference import backends
@@ -736,7 +736,6 @@ def test_train_refuses_a_run_of_another_config(pool: Path, tmp_path: Path, capsy
 
 
 def test_data_default(corpus_folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(corpus, "default_folder", lambda: corpus_folder)
     monkeypatch.setattr("dsn.data.default_folder", lambda: corpus_folder)
     assert call("data", "default") == 0
     lines = capsys.readouterr().out.splitlines()

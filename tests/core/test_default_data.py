@@ -13,7 +13,8 @@ import pytest
 import soundfile
 
 import dsn
-from dsn.data.corpus import SPLITS, Corpus, default_folder
+from dsn.data.corpus import SPLITS, Corpus
+from dsn.data.default import default_folder
 from dsn.data.mixing import SILENCE, rms, snr_db
 from dsn.data.recipe import Recipe, read_recipes
 from dsn.data.rendering import render

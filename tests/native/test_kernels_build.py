@@ -150,7 +150,7 @@ def copy(tmp_path) -> Path:
     """A repository of the kernel alone, with a library of old."""
     kernels_folder = tmp_path / "dsn" / "kernels"
     shutil.copytree(build.FOLDER.parent, kernels_folder, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
-    (tmp_path / "dsn" / "kernels" / "csrc" / "kernel_baseline.so").write_bytes(b"old")
+    build.library(kernels_folder / "csrc", "baseline").write_bytes(b"old")
     return tmp_path
 
 
@@ -165,7 +165,7 @@ class Warned:
 
 
 def run_hook(root: Path) -> tuple[dict, list[str]]:
-    data, app = {"artifacts": []}, Warned()
+    data, app = {"artifacts": [], "force_include": {}}, Warned()
     hook = hatch_build.NativeKernel(str(root), {}, None, None, str(root), "wheel", app)  # type: ignore[arg-type]
     hook.initialize("standard", data)
     return data, app.warnings
@@ -174,16 +174,17 @@ def run_hook(root: Path) -> tuple[dict, list[str]]:
 def test_installation_without_a_compiler_succeeds_and_says_what_to_do(copy, monkeypatch):
     monkeypatch.setenv("CC", "no-such-compiler")
     data, warnings = run_hook(copy)
-    assert data == {"artifacts": []}
+    assert data == {"artifacts": [], "force_include": {}}
     assert "no C compiler no-such-compiler" in warnings[0] and "python -m dsn.kernels" in warnings[0]
-    assert not list((copy / "dsn" / "kernels" / "csrc").glob("*.so"))
+    assert not list((copy / "dsn" / "kernels" / "csrc").glob("kernel_*"))
 
 
 @pytest.mark.slow
 def test_installation_with_a_compiler_takes_the_libraries_along(copy, compiler):
     data, warnings = run_hook(copy)
-    assert data["artifacts"] == [f"/dsn/kernels/csrc/kernel_{variant}.so" for variant in build.variants()]
-    assert data["infer_tag"] and not data["pure_python"] and not warnings
+    names = [build.library(Path("/dsn/kernels/csrc"), variant).as_posix() for variant in build.variants()]
+    assert data["artifacts"] == names and not data["pure_python"] and not warnings
+    assert data["tag"].startswith("py3-none-") and not set("-.") & set(data["tag"].removeprefix("py3-none-"))
     best = library.open_library(build.library(copy / "dsn" / "kernels" / "csrc", "baseline"))
     assert best.dsn_cpu() in (0, 1, 2)
 
@@ -202,9 +203,58 @@ def test_package_ziglang_is_the_last_resort(no_compiler, monkeypatch):
     assert build.compiler() == [sys.executable, "-m", "ziglang", "cc"]
 
 
-def test_other_machines_have_one_variant():
+def test_the_hook_takes_libraries_that_were_compiled_elsewhere(copy, monkeypatch, tmp_path):
+    (tmp_path / "made").mkdir()
+    made = build.library(tmp_path / "made", "baseline", "Windows", "AMD64")
+    made.write_bytes(b"a library")
+    monkeypatch.setenv("DSN_LIBRARIES", str(made.parent))
+    monkeypatch.setenv("DSN_TAG", "py3-none-win_amd64")
+    data, warnings = run_hook(copy)
+    assert data["force_include"] == {str(made): "dsn/kernels/csrc/kernel_x86_64_baseline.dll"}
+    assert data["tag"] == "py3-none-win_amd64" and data["artifacts"] == [] and not warnings
+
+
+ADDRESSES = """\
+repository:
+  url: https://github.com/{owner}/dsn
+  path_to_book: ""
+  branch: v1
+"""
+
+
+def test_addresses_of_the_package_follow_from_the_repository(tmp_path):
+    (tmp_path / "_config.yml").write_text(ADDRESSES.format(owner="Someone"))
+    metadata: dict = {}
+    hatch_build.Addresses(str(tmp_path), {}).update(metadata)
+    assert metadata["urls"]["Documentation"] == "https://someone.github.io/dsn/"
+    assert metadata["urls"]["Data"] == "https://raw.githubusercontent.com/Someone/dsn/v1/data/"
+    assert metadata["urls"]["Issues"] == "https://github.com/Someone/dsn/issues"
+
+
+def test_a_placeholder_gives_no_addresses(tmp_path):
+    (tmp_path / "_config.yml").write_text(ADDRESSES.format(owner="OWNER"))
+    metadata: dict = {}
+    hatch_build.Addresses(str(tmp_path), {}).update(metadata)
+    assert metadata == {"urls": {}}
+
+
+def test_other_machines_have_one_variant_and_names_of_their_own():
     assert list(build.variants("aarch64")) == ["baseline"]
     assert list(build.variants("AMD64")) == ["avx512", "avx2", "baseline"]
+    systems = [
+        ("Linux", "x86_64"),
+        ("Linux", "aarch64"),
+        ("Windows", "AMD64"),
+        ("Darwin", "arm64"),
+        ("Darwin", "x86_64"),
+    ]
+    assert [build.library(Path(), "baseline", *system).name for system in systems] == [
+        "kernel_x86_64_baseline.so",
+        "kernel_arm64_baseline.so",
+        "kernel_x86_64_baseline.dll",
+        "kernel_arm64_baseline.dylib",
+        "kernel_x86_64_baseline.dylib",
+    ]
 
 
 @pytest.fixture

@@ -1,0 +1,71 @@
+"""What lies beside the pages so that readers can run them: the wheel, every notebook, the test sounds.
+
+The notebooks replace the theme's copies of the executed ones, under the addresses that its download button has. Each
+installs dsn from the site that it was downloaded from: assets/notebook.js writes the address into it.
+"""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+from tools import notebooks, wheels
+
+ROOT = Path(__file__).resolve().parent.parent
+FILES = "files"
+SOURCES = "_sources/book"
+UNREAD = ("*.map", "*.ttf", "locales")
+"""Where minified code came from, fonts that browsers take as woff2, translations: no page reads them."""
+LINE = """\
+**Run it yourself:** <a href="../{sources}/{name}.ipynb" download>the notebook</a> installs
+<a href="../{wheel}">dsn</a> from this site where it is missing.
+
+```bash
+{command}
+```"""
+
+
+def command(notebook: Path) -> str:
+    """The papermill line that runs a chapter with the parameters that the page shows."""
+    options = [f"-p {name} {shlex.quote(str(value))}" for name, value in notebooks.parameters(notebook).items()]
+    return " ".join(["papermill", notebook.name, "run.ipynb", *options])
+
+
+def run_it_yourself(notebook: Path) -> str:
+    """The lines below a chapter's title that say how to run it, in MyST Markdown."""
+    wheel = notebooks.wheel_name()
+    return LINE.format(sources=SOURCES, name=notebook.stem, wheel=wheel, command=command(notebook))
+
+
+def trim(html: Path) -> None:
+    """Leave out what no page reads: an eighth of the site."""
+    for pattern in UNREAD:
+        for path in [*html.rglob(pattern)]:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def add_files(html: Path) -> None:
+    """Put the wheel, the notebooks and the sounds that the chapters play into a rendered site.
+
+    Training sounds would double it; notebooks that train fetch them from the repository.
+    """
+    wheels.universal(html / FILES)
+    for path in notebooks.chapters(ROOT):
+        notebook = path.with_suffix(".ipynb")
+        shutil.copy(notebook, html / SOURCES / notebook.name)
+    for part in ("clean", "noise"):
+        shutil.copytree(ROOT / "data" / "test" / part, html / FILES / "data" / "test" / part)
+
+
+def require_release() -> None:
+    """Stop with what pages for others still need: the repository's address, or the compiler of their wheel."""
+    settings = notebooks.settings(ROOT)
+    if not notebooks.published(settings):
+        sys.exit(
+            f"{settings['repository']['url']} in _config.yml is a placeholder: put in the repository's address,"
+            " then run `make notebooks`"
+        )
+    if not wheels.has_compiler():
+        sys.exit('the site\'s wheel needs the kernels of every platform: pip install ".[wheels]"')
