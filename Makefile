@@ -37,7 +37,7 @@ lint: environment
 
 tests: lint
 	@echo && echo "== test 3/3: tests"
-	@$(RUN) -m pytest -m "not chapters"
+	@$(RUN) -m pytest -m "not chapters" --numprocesses 2 --dist loadfile
 
 format: environment
 	@$(RUN) -m tools.notebooks
