@@ -73,6 +73,10 @@ def locate(name_or_path: str | Path) -> Path:
     )
 
 
+LARGEST = 1e6
+"""Largest magnitude of a weight; far larger ones, as from a changed bit, give NaN in one layer or the next."""
+
+
 def of(model: DSN | Weights) -> Weights:
     """The weights of a module; what is weights already stays. Raises ValueError for half precision."""
     if isinstance(model, Weights):
@@ -85,10 +89,11 @@ def of(model: DSN | Weights) -> Weights:
 
 
 def check_finite(found: Weights, where: str | Path) -> None:
-    """Raises ValueError for NaN or infinity among the weights; `where` says whose they are."""
+    """Raises ValueError for weights that are NaN or beyond `LARGEST`; `where` says whose they are."""
     for name, array in found.arrays.items():
-        if not np.isfinite(array).all():
-            raise ValueError(f"{name} in {where} has NaN or infinite values; a training diverged or a file is damaged")
+        if not (np.abs(array) <= LARGEST).all():
+            text = f"{name} in {where} has NaN, infinite or huge values (beyond {LARGEST:g})"
+            raise ValueError(f"{text}; a training diverged or a file is damaged")
 
 
 def save(model: DSN | Weights, path: str | Path, notes: dict[str, Any] | None = None) -> None:

@@ -89,17 +89,30 @@ def inputs(folder: Path) -> None:
 
 
 def forked(work: Callable[[], int | None]) -> int:
-    """The process that does this work, silently; it exits with the number that comes of it."""
+    """The process that does this work, silently; it exits with the number that comes of it, and interrupted with 130.
+
+    An interrupt waits until the work has begun, and after its end is no longer one: it must not reach the code that
+    called this, of which the new process is a copy.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     pid = os.fork()
     if pid:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return pid
-    code = 70
+    code, working = 70, True
+
+    def interrupt(*_: object) -> None:
+        if working:
+            raise KeyboardInterrupt
+
     try:
         silence = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(silence, stream)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, interrupt)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         code = work() or 0
+        working = False
     except KeyboardInterrupt:
         code = 130
     finally:

@@ -9,7 +9,7 @@ from .model import ModelConfig
 from .settings import Settings, check, nested, one_of
 from .variations import Variations
 
-RatioLoss = Literal["none", "fixed", "guided", "random", "slimmable", "sandwich"]
+RatioLoss = Literal["none", "fixed", "guided", "random", "slimmable", "sandwich", "own"]
 Optimiser = Literal["adamw", "muon"]
 GuideMetric = Literal["dnsmos_ovrl", "dnsmos_sig", "dnsmos_bak", "pesq_wb", "si_sdr_db", "snr_db"]
 
@@ -43,7 +43,8 @@ class LossConfig(Settings):
 
     "random" gates are drawn at `target_ratio` without a look at the input, the control of a policy; "slimmable" ones at
     all ratios, before there is a policy (`dsn.training.blind_gates.slimmable_gate`). "sandwich" runs the network open,
-    closed and under random gates in every step (`dsn.training.sandwich`).
+    closed and under random gates in every step (`dsn.training.sandwich`), "own" under the policy that it has, which
+    learns nothing (`dsn.training.own_gates`).
     `snr_weight` adds the waveform's error, in units of loss per dB of output SNR (our choice; 0 is the papers' loss).
     `teacher_weight` is the share of the distance to a teacher's output in the loss, beside that to the clean signal
     (see `dsn.training.distillation`; our choice).
@@ -172,7 +173,7 @@ class TrainConfig(Settings):
             check(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}; it must not be negative")
         slim = self.model.policy is not None
         check(
-            self.policy_steps == 0 or self.loss.ratio not in ("none", "slimmable", "sandwich"),
+            self.policy_steps == 0 or self.loss.ratio not in ("none", "slimmable", "sandwich", "own"),
             "policy_steps need a ratio loss to train on",
         )
         check(slim or self.loss.ratio == "none", "a ratio loss needs a model with a policy")

@@ -18,7 +18,7 @@ from .. import config, kernels, weights
 from ..kernels.training import accelerate
 from ..losses import level_gain, quality_loss, ratio_loss
 from ..model import DSN, Enhanced
-from ..policy import activation_ratio, given, hard_gate, sample_gate
+from ..policy import Decide, activation_ratio, given, hard_gate, sample_gate
 from ..utils.files import replacing
 from . import checkpoint
 from .blind_gates import random_gate, slimmable_gate
@@ -26,6 +26,7 @@ from .checks import check_finite, check_labels, check_length, check_output, chec
 from .distillation import Distilled
 from .optim import TrainingSet, batch_indices, gumbel_noise, optimisers, update
 from .origin import difference, origin
+from .own_gates import own_gates
 from .policy_training import pretrain, set_dial_unit, target_ratios
 from .sandwich import sandwich_loss
 
@@ -56,9 +57,7 @@ def batch_loss(model: DSN, batch: Batch, step: int, train: config.TrainConfig) -
     if train.loss.ratio == "sandwich":
         return sandwich_loss(model, batch.noisy, batch.clean, train.loss)
     hop, target = model.config.stft.hop_length, batch.target
-    gate = blind_gate(model, batch.noisy, train.loss)
-    sampled = partial(sample_gate, tau=train.tau, noise=gumbel_noise(step, train))
-    enhanced, _ = model(batch.noisy, decide=sampled if gate is None else given(gate))
+    enhanced, _ = model(batch.noisy, decide=decision(step, train))
     gain = level_gain(batch.noisy)
     on_time = gain * enhanced.enhanced[:, hop:]
     quality = quality_loss(on_time, gain * batch.clean[:, :-hop], train.loss)
@@ -75,12 +74,14 @@ def batch_loss(model: DSN, batch: Batch, step: int, train: config.TrainConfig) -
     }
 
 
-def blind_gate(model: DSN, noisy: Tensor, loss: config.LossConfig) -> Tensor | None:
-    """Gates (B, T, n_gates) that know nothing of the input (B, L), or None where the policy decides."""
-    shape = (len(noisy), noisy.shape[-1] // model.config.stft.hop_length, model.config.n_gates)
-    if loss.ratio == "random":
-        return random_gate(shape, loss.target_ratio).to(noisy)
-    return slimmable_gate(shape).to(noisy) if loss.ratio == "slimmable" else None
+def decision(step: int, train: config.TrainConfig) -> Decide:
+    """Who decides the gates in this step."""
+    ratio = train.loss.ratio
+    if ratio == "random":
+        return given(partial(random_gate, ratio=train.loss.target_ratio))
+    if ratio == "slimmable":
+        return given(slimmable_gate)
+    return own_gates if ratio == "own" else partial(sample_gate, tau=train.tau, noise=gumbel_noise(step, train))
 
 
 @torch.no_grad()

@@ -349,8 +349,8 @@ def test_interrupts_never_publish_a_damaged_file(tmp_path: Path, name: str) -> N
     try:
         for moment in np.random.default_rng(1).uniform(0.01, 0.9, 20):
             (tmp_path / name).unlink(missing_ok=True)
-            signal.setitimer(signal.ITIMER_REAL, moment * took)
             try:
+                signal.setitimer(signal.ITIMER_REAL, moment * took)
                 audio.write(tmp_path / name, wav)
                 signal.setitimer(signal.ITIMER_REAL, 0)
             except KeyboardInterrupt:

@@ -11,7 +11,7 @@ from dsn.model import DSN
 from dsn.policy import hard_gate
 from dsn.training import checkpoint
 from dsn.training.blind_gates import slimmable_gate
-from dsn.training.loop import Run, blind_gate, snapshot, train, warm_start
+from dsn.training.loop import Run, decision, snapshot, train, warm_start
 from dsn.training.optim import OF_A_SEED, batch_indices, gumbel_noise, learning_rate, optimisers, update
 
 SAMPLES = 4096
@@ -70,7 +70,8 @@ SANDWICH = replace(GUIDED, loss=config.LossConfig(ratio="sandwich", snr_weight=0
 AVERAGED = replace(GUIDED, ema=0.9, snapshots=(2, 5))
 
 
-SETTINGS = {"adamw": GUIDED, "muon": MUON, "averaged": AVERAGED, "sandwich": SANDWICH}
+OWN = replace(GUIDED, loss=config.LossConfig(ratio="own", snr_weight=0.002))
+SETTINGS = {"adamw": GUIDED, "muon": MUON, "averaged": AVERAGED, "sandwich": SANDWICH, "own": OWN}
 QUICK = {("adamw", 3), ("muon", 1), ("averaged", 5)}
 KILLS = [
     pytest.param(SETTINGS[name], step, id=f"{name}-{step}", marks=() if (name, step) in QUICK else pytest.mark.slow)
@@ -200,13 +201,19 @@ def test_a_slimmable_trunk_has_blind_gates_no_ratio_loss_and_teaches_no_policy(t
 
 
 def test_gates_of_a_slimmable_trunk_know_nothing_of_the_input():
-    model, gates = DSN(SMALL), []
-    noisy, _ = FakePool().batch(torch.arange(2))
-    for wav in (noisy, torch.zeros_like(noisy)):
+    gates = []
+    for logits in (torch.randn(2, 50, 5, 2), torch.zeros(2, 50, 5, 2)):
         torch.manual_seed(0)
-        gates.append(blind_gate(model, wav, SLIMMABLE.loss))
+        gates.append(decision(0, SLIMMABLE)(logits))
     assert torch.equal(*gates) and 0 < gates[0].mean() < 1
-    assert blind_gate(model, noisy, GUIDED.loss) is None
+
+
+def test_under_its_own_policy_the_network_learns_and_the_policy_does_not(tmp_path):
+    torch.manual_seed(1)
+    start = DSN(SMALL)
+    train(replace(OWN, optimiser="muon", batch=4), FakePool(), tmp_path, start=start, progress=False)
+    before, after = start.state_dict(), weights.load(tmp_path / "model.safetensors").state_dict()
+    assert {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])} == {"network"}
 
 
 def test_a_resumed_slimmable_trunk_equals_an_unbroken_one(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import shutil
@@ -313,7 +314,8 @@ def test_damaged_models_are_refused_or_run_within_their_arrays(compiler, tmp_pat
     except OSError as error:
         pytest.skip(f"no sanitizers in {compiler[0]}: {str(error)[:200]}")
     models = blobs.prepare(0)
-    outcomes = [blobs.attempt(driver, blobs.make(k, 7, models)[1], tmp_path) for k in range(400)]
+    with contextlib.closing(driver):
+        outcomes = [blobs.attempt(driver, blobs.make(k, 7, models)[1], tmp_path) for k in range(400)]
     assert [outcome for outcome in outcomes if outcome.is_fault] == []
     assert 40 < sum(outcome.kind == "run" for outcome in outcomes) < 360
 

@@ -58,8 +58,16 @@ class Driver:
         if answer := process.stdout.readline().strip():
             return Outcome(answer)
         said = [line for line in process.stderr.read().splitlines() if "ERROR" in line or "runtime error" in line]
+        code = self.close()
         self.start()
-        return Outcome("crash", said[0] if said else f"exit code {process.wait()}")
+        return Outcome("crash", said[0] if said else f"exit code {code}")
+
+    def close(self) -> int:
+        """End the program; its exit code."""
+        with self.process as process:
+            assert process.stdin
+            process.stdin.close()
+        return process.returncode
 
 
 def prepare(_seed: int) -> dict[str, bytes]:

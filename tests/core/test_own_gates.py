@@ -1,0 +1,18 @@
+"""Training under the policy that a network has."""
+
+import torch
+
+from dsn.training import own_gates
+
+
+def test_a_quarter_is_open_a_quarter_closed_and_the_rest_the_policy_s_at_a_dial_near_0() -> None:
+    torch.manual_seed(0)
+    logits = torch.randn(8, 500, 3, 2, requires_grad=True)
+    gate = own_gates.own_gates(logits)
+    assert gate[:2].all() and not gate[2:4].any() and not gate.requires_grad
+    margin = (logits[..., 1] - logits[..., 0]).detach()
+    for k in range(4, 8):
+        opened, closed = margin[k][gate[k] == 1], margin[k][gate[k] == 0]
+        assert opened.min() > closed.max()  # one threshold for the whole signal
+        assert abs(float(opened.min())) < 4 * own_gates.JITTER
+    assert len({float(gate[k].mean()) for k in range(4, 8)}) == 4
