@@ -18,11 +18,11 @@ from pathlib import Path
 import pandas
 import torch
 from learning import METRICS, VALIDATION, items
-from plan import BATCH, SNAPSHOT_HOURS, schedule, steps
+from plan import BATCH, SLIM, SNAPSHOT_HOURS, schedule, steps
 from train import folder, with_huge_pages
 
 from dsn import config, weights
-from dsn.config import ModelConfig, Share
+from dsn.config import ModelConfig
 from dsn.data import Corpus, FreshMixtures, read_recipes
 from dsn.evaluation.evaluate import evaluate
 from dsn.inference.backends import for_files
@@ -32,7 +32,7 @@ FROM = SNAPSHOT_HOURS[0]
 
 MODELS = {
     "half": ModelConfig(static_stages=("time",)),
-    "deep": ModelConfig(static_stages=("time",), static_share=Share(gru=0.25, attention=0.25, conv=0.75, fc=0.25)),
+    "deep": SLIM,
     "everywhere": ModelConfig(),
 }
 """Half of each layer static; less of the blocks and more of the convolutions; half of the time block's layers, too."""

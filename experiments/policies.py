@@ -20,7 +20,7 @@ import torch
 from benefit_labels import read
 from controls import METRICS, hear, measure
 from learning import VALIDATION, items
-from plan import GUIDE, PERCENT
+from plan import GUIDE, PERCENT, SMOOTH
 from torch import Tensor
 from train import folder
 
@@ -33,6 +33,7 @@ from dsn.losses import fit_guide, target_ratio
 from dsn.model import DSN
 from dsn.policy import Policy
 from dsn.stft import to_hops
+from dsn.training.benefit import smoothed
 from dsn.training.loop import MODEL
 from dsn.training.policy_fitting import FitConfig, Labelled, fit_price, fit_shares, set_margin
 from dsn.training.policy_training import magnitude
@@ -51,18 +52,18 @@ def with_policy(slim: DSN, settings: config.PolicyConfig, seed: int) -> DSN:
 
 
 def cost(model: DSN, gate: Tensor) -> Tensor:
-    """Mean MMAC/s of gates (N, T, n_gates)."""
-    return model.macs().mmacs_per_s(list(gate.flatten(0, 1).mean(dim=0)))
+    """Mean MMAC/s of gates (T, n_gates)."""
+    return model.macs().mmacs_per_s(list(gate.mean(dim=0)))
 
 
 def bands(model: DSN, pairs: list[Item]) -> list[Tensor]:
-    """What the policy hears of each pair, (T, bands)."""
+    """What the policy hears of each pair, (1, T, bands)."""
     assert isinstance(model.policy, Policy)
     heard = []
     with torch.no_grad():
         for pair in pairs:
             noisy = torch.as_tensor(pair.load()[0], dtype=torch.float32)
-            heard.append(model.policy.bands(magnitude(model, to_hops(noisy, model.config.stft.hop_length)))[0])
+            heard.append(model.policy.bands(magnitude(model, to_hops(noisy, model.config.stft.hop_length))))
     return heard
 
 
@@ -94,6 +95,7 @@ def main() -> None:
     torch.set_num_threads(1)
     slim = weights.load(folder(arguments.runs, arguments.row, arguments.seed) / MODEL)
     data, ovrl = read(arguments.runs, arguments.row, arguments.seed, "train")
+    data = data._replace(benefit=smoothed(data.benefit, SMOOTH))
     pairs = items(Corpus(arguments.corpus), read_recipes(VALIDATION))
     wanted = PERCENT / 100 * float(DSN(config.ModelConfig.ftfnet()).macs().mmacs_per_s())
     for arm in arguments.arms:
@@ -101,8 +103,7 @@ def main() -> None:
         guide = fit_guide(ovrl, GUIDE, share_at(model, wanted))
         fit(arm, model, data, ovrl, guide, FitConfig(steps=arguments.steps, seed=arguments.seed))
         assert model.policy is not None
-        heard = torch.cat(bands(model, pairs))[None]
-        shift = set_margin(model.policy, heard, lambda gate, model=model: cost(model, gate), wanted)
+        shift = set_margin(model.policy, bands(model, pairs), lambda gate, model=model: cost(model, gate), wanted)
         place = folder(arguments.runs, f"{arm}-fit", arguments.seed)
         place.mkdir(parents=True, exist_ok=True)
         weights.save(model, place / MODEL, {"row": arguments.row, "shift": round(shift, 4), "guide": guide.to_dict()})

@@ -48,3 +48,16 @@ def benefit(run: Run, noisy: Tensor, clean: Tensor, n_gates: int, stft: Stft, lo
     closed, opened = lost(torch.zeros(n_gates)), lost(torch.ones(n_gates))
     saved = [(closed - lost(row) + lost(1 - row) - opened) / 2 for row in alone]
     return torch.stack(saved, dim=-1)
+
+
+def smoothed(saved: Tensor, frames: int) -> Tensor:
+    """The average of benefits (B, T, n_gates) under a Hann window of an odd number of frames, the ends repeated.
+
+    A gate that opens for one frame brings less than labels say, since its neighbours are heard in the same windows.
+    Raises ValueError for an even number of frames.
+    """
+    if frames % 2 == 0:
+        raise ValueError(f"frames is {frames}; a window around each frame has an odd number")
+    window = torch.hann_window(frames + 2, periodic=False, dtype=saved.dtype)[1:-1]
+    padded = torch.nn.functional.pad(saved.transpose(1, 2), (frames // 2, frames // 2), mode="replicate")
+    return (padded.unfold(-1, frames, 1) @ (window / window.sum())).transpose(1, 2)

@@ -6,7 +6,7 @@ No gate is sampled and no gradient passes through one: the labels say what each 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -95,13 +95,13 @@ def _descend(policy: Policy, loss: Callable[[Tensor], Tensor], size: int, fit: F
 
 
 @torch.no_grad()
-def set_margin(policy: Policy, bands: Tensor, cost: Callable[[Tensor], Tensor], wanted: float) -> float:
-    """Shift all margins, in place, until the mean cost over `bands` (N, T, bands) is `wanted`; the shift.
+def set_margin(policy: Policy, signals: Sequence[Tensor], cost: Callable[[Tensor], Tensor], wanted: float) -> float:
+    """Shift all margins, in place, until the mean cost over signals is `wanted`; the shift.
 
-    `cost` maps gates (N, T, n_gates) to a mean cost that never falls when gates open. Raises ValueError where no shift
-    gives that cost.
+    Each signal is its bands (B, T, bands). `cost` maps the gates of all frames (frames, n_gates) to a mean cost that
+    never falls when gates open. Raises ValueError where no shift gives the wanted cost.
     """
-    margin = margins(policy, bands)
+    margin = torch.cat([margins(policy, bands).flatten(0, 1) for bands in signals])
     low, high = -float(margin.max()) - 1, 1 - float(margin.min())
     costs = [float(cost((margin + end > 0).float())) for end in (low, high)]
     if not costs[0] <= wanted <= costs[1]:

@@ -8,7 +8,7 @@ from dsn import config
 from dsn.losses import compressed_spectrum_loss
 from dsn.model import DSN
 from dsn.policy import Policy, given
-from dsn.training.benefit import benefit, frame_loss
+from dsn.training.benefit import benefit, frame_loss, smoothed
 from dsn.training.policy_fitting import FitConfig, Labelled, best_frames, fit_price, fit_shares, margins, set_margin
 
 STFT, LOSS = config.Stft(), config.LossConfig()
@@ -58,6 +58,18 @@ def test_benefit_of_a_network_compares_its_open_and_closed_states() -> None:
     assert torch.allclose(found, losses[0] - losses[1], atol=1e-6)
 
 
+def test_smoothing_keeps_means_and_spreads_single_frames() -> None:
+    saved = torch.zeros(1, 21, 2)
+    saved[0, 10, 0], saved[0, :, 1] = 1.0, 3.0
+    found = smoothed(saved, 5)
+    assert torch.allclose(found[0, :, 1], torch.tensor(3.0))
+    assert float(found[..., 0].sum()) == pytest.approx(1.0) and found[0, :, 0].argmax() == 10
+    assert found[0, :, 0].nonzero().flatten().tolist() == [8, 9, 10, 11, 12]
+    assert torch.equal(smoothed(saved, 1), saved)
+    with pytest.raises(ValueError, match="frames is 4"):
+        smoothed(saved, 4)
+
+
 def test_best_frames_are_the_largest_share_of_each_gate() -> None:
     saved = torch.tensor([[[0.1, 4.0], [0.4, 3.0], [0.3, 2.0], [0.2, 1.0]]])
     assert best_frames(saved, torch.tensor([0.5]))[0].T.tolist() == [[0, 1, 1, 0], [1, 1, 0, 0]]
@@ -103,7 +115,7 @@ def test_the_margin_is_shifted_until_the_cost_is_the_wanted_one(labelled: Labell
     found = policy()
     fit_price(found, labelled, torch.ones(2), FIT, progress=False)
     for wanted in (0.2, 0.7):
-        set_margin(found, labelled.bands, lambda gate: gate.mean(), wanted)
+        set_margin(found, [labelled.bands], lambda gate: gate.mean(), wanted)
         assert float((margins(found, labelled.bands) > 0).float().mean()) == pytest.approx(wanted, abs=0.01)
     with pytest.raises(ValueError, match=r"a mean cost of 1.5 is asked for; these gates cost 0 to 1"):
-        set_margin(found, labelled.bands, lambda gate: gate.mean(), 1.5)
+        set_margin(found, [labelled.bands], lambda gate: gate.mean(), 1.5)
