@@ -38,7 +38,7 @@ SEEDS = {"ftfnet": 3, "ftfnet-73": 2, "ftfnet-52": 1}
 SLIM = config.ModelConfig(
     static_stages=("time",), static_share=config.Share(gru=0.25, attention=0.25, conv=0.75, fc=0.25)
 )
-"""All kinds of layers are dynamic, outside the time block: no memory along time hangs on a gate. Closed 50 % of MACs."""
+"""All kinds of layers dynamic, but not in the time block: no memory along time hangs on a gate. Closed 50 %."""
 
 PARTS = {"train": 24, "valid": 2}
 """Benefit labels of each split, in parts of 250 mixtures."""
