@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .model import DSN
-from .policy import OPEN
+from .policy import margin
 from .stft import to_hops
 from .utils.audio import Wav
 
@@ -26,7 +26,7 @@ def open_margin(model: DSN, noisy: Wav | Tensor) -> Tensor:
     signal = torch.as_tensor(noisy, dtype=torch.float32)
     with torch.no_grad():
         logits = model.logits(to_hops(signal, model.config.stft.hop_length))
-    return logits[0, ..., OPEN] - logits[0, ..., 1 - OPEN]
+    return margin(logits[0])
 
 
 def gates(model: DSN, noisy: Wav | Tensor, dial: float = 0.0) -> Tensor:

@@ -77,14 +77,19 @@ def sample_gate(logits: Tensor, tau: float = 1.0, noise: float = 1.0) -> Tensor:
     return hard_gate(noisy) - soft.detach() + soft
 
 
-def hard_gate(logits: Tensor, dial: float = 0.0) -> Tensor:
+def margin(logits: Tensor) -> Tensor:
+    """By how much the open logit exceeds the closed one: logits (..., 2) -> (...)."""
+    return logits[..., OPEN] - logits[..., 1 - OPEN]
+
+
+def hard_gate(logits: Tensor, dial: float | Tensor = 0.0) -> Tensor:
     """Deterministic gates for inference: open where the open logit plus the dial exceeds the closed one.
 
     Shapes: logits (..., 2) -> gate (...) in {0, 1}.
     The compute dial is one scalar in logits: 0 is the trained operating point, more opens more. In the shipped models
     `standardise` has set its unit.
     """
-    return (logits[..., OPEN] - logits[..., 1 - OPEN] + dial > 0).to(logits.dtype)
+    return (margin(logits) + dial > 0).to(logits.dtype)
 
 
 def given(gate: Tensor | Callable[[tuple[int, ...]], Tensor]) -> Decide:
@@ -111,7 +116,7 @@ def standardise(policy: Policy, magnitude: Tensor) -> None:
     are; the measure is the difference of the two logits over all frames (our choice).
     """
     logits, _ = policy(magnitude)
-    spread = (logits[..., OPEN] - logits[..., 1 - OPEN]).flatten(0, 1).std(dim=0).clamp_min(1e-8)
+    spread = margin(logits).flatten(0, 1).std(dim=0).clamp_min(1e-8)
     scale = spread.reciprocal().repeat_interleave(2)
     policy.out.weight.mul_(scale[:, None])
     policy.out.bias.mul_(scale)

@@ -46,18 +46,22 @@ def enhance(kernel: Kernel, noisy: Tensor, gate: Tensor) -> Tensor:
     return kernel.enhance(noisy, gate=gate).enhanced
 
 
+@torch.no_grad()
+def bands(model: DSN, noisy: Tensor) -> Tensor:
+    """What the policy hears of signals (L,) or (B, L): (B, T, bands)."""
+    assert model.policy is not None
+    return model.policy.bands(magnitude(model, to_hops(noisy, model.config.stft.hop_length)))
+
+
 def measure(model: DSN, mixtures: FreshMixtures, numbers: range) -> dict[str, Any]:
     """The arrays of one part."""
-    assert model.policy is not None
     kernel, stft, loss = Kernel(model), model.config.stft, config.LossConfig()
     found: dict[str, list[np.ndarray]] = {"benefit": [], "bands": [], "ovrl": []}
     for number in tqdm(numbers, "benefit"):
         noisy, clean = (torch.from_numpy(part) for part in mixtures.batch([number]))
         saved = benefit(partial(enhance, kernel), noisy, clean, model.config.n_gates, stft, loss)
-        with torch.no_grad():
-            bands = model.policy.bands(magnitude(model, to_hops(noisy, stft.hop_length)))
         found["benefit"].append(saved[0].numpy().astype(np.float32))
-        found["bands"].append(bands[0].numpy().astype(np.float16))
+        found["bands"].append(bands(model, noisy)[0].numpy().astype(np.float16))
         found["ovrl"].append(np.array(metrics.dnsmos(noisy[0].numpy(), p808=False).ovrl, dtype=np.float32))
     return {name: np.stack(values) for name, values in found.items()}
 

@@ -27,7 +27,6 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from dsn import config
-from dsn.dial import gates
 from dsn.evaluation.evaluate import Item
 from dsn.evaluation.gate_diagnostics import log_energy
 from dsn.evaluation.metrics import score_pairs
@@ -42,7 +41,10 @@ METRICS = ("pesq_wb", "stoi", "estoi", "si_sdr_db")
 
 @dataclass(frozen=True)
 class Heard:
-    """A file and what is known of it: signals (L,), the policy's gates and the benefit of each (1, T, n_gates)."""
+    """A file and what is known of it: signals (L,), the policy's gates and the benefit of each (1, T, n_gates).
+
+    `asked` is the ratio that its rating asks of a guided policy.
+    """
 
     item: Item
     noisy: Tensor
@@ -57,8 +59,8 @@ class Heard:
         return self.gate[0].mean(dim=0)
 
 
-def hear(model: DSN, kernel: Kernel, item: Item, dial: float, asked: float) -> Heard:
-    """Measure a file; `asked` is the ratio that its rating asks of a guided policy."""
+def hear(model: DSN, kernel: Kernel, item: Item) -> Heard:
+    """Measure a file; what a policy does there is still to be filled in, every gate closed and no ratio asked for."""
     noisy, clean = (torch.as_tensor(part, dtype=torch.float32) for part in item.load())
     saved = benefit(
         lambda x, gate: kernel.enhance(x, gate=gate).enhanced,
@@ -68,7 +70,7 @@ def hear(model: DSN, kernel: Kernel, item: Item, dial: float, asked: float) -> H
         model.config.stft,
         config.LossConfig(),
     )
-    return Heard(item, noisy, clean, gates(model, noisy, dial)[None], saved, asked)
+    return Heard(item, noisy, clean, torch.zeros_like(saved), saved, 0.0)
 
 
 def ranked(score: Tensor, ratios: Tensor) -> Tensor:

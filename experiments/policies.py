@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from benefit_labels import read
+from benefit_labels import bands, read
 from controls import METRICS, hear, measure
 from learning import VALIDATION, items
 from plan import GUIDE, PERCENT, SMOOTH
@@ -26,18 +26,16 @@ from train import folder
 
 from dsn import config, weights
 from dsn.data import Corpus, read_recipes
+from dsn.dial import gates
 from dsn.evaluation import metrics
-from dsn.evaluation.evaluate import Item, write_csv
+from dsn.evaluation.evaluate import write_csv
 from dsn.kernels.streaming import Kernel
 from dsn.losses import fit_guide, target_ratio
 from dsn.model import DSN
 from dsn.policy import Policy
-from dsn.stft import to_hops
 from dsn.training.benefit import smoothed
 from dsn.training.loop import MODEL
 from dsn.training.policy_fitting import FitConfig, Labelled, fit_price, fit_shares, set_margin
-from dsn.training.policy_training import magnitude
-from dsn.utils.files import replacing
 from dsn_book.study.intervals import Table
 
 ARMS = ("mgt-dsn", "dsn", "price")
@@ -54,17 +52,6 @@ def with_policy(slim: DSN, settings: config.PolicyConfig, seed: int) -> DSN:
 def cost(model: DSN, gate: Tensor) -> Tensor:
     """Mean MMAC/s of gates (T, n_gates)."""
     return model.macs().mmacs_per_s(list(gate.mean(dim=0)))
-
-
-def bands(model: DSN, pairs: list[Item]) -> list[Tensor]:
-    """What the policy hears of each pair, (1, T, bands)."""
-    assert isinstance(model.policy, Policy)
-    heard = []
-    with torch.no_grad():
-        for pair in pairs:
-            noisy = torch.as_tensor(pair.load()[0], dtype=torch.float32)
-            heard.append(model.policy.bands(magnitude(model, to_hops(noisy, model.config.stft.hop_length))))
-    return heard
 
 
 def fit(arm: str, model: DSN, data: Labelled, ovrl: Tensor, guide: config.Guide, schedule: FitConfig) -> None:
@@ -98,22 +85,24 @@ def main() -> None:
     data = data._replace(benefit=smoothed(data.benefit, SMOOTH))
     pairs = items(Corpus(arguments.corpus), read_recipes(VALIDATION))
     wanted = PERCENT / 100 * float(DSN(config.ModelConfig.ftfnet()).macs().mmacs_per_s())
+    kernel = Kernel(slim)
+    heard = [hear(slim, kernel, pair) for pair in pairs]
+    rated = torch.tensor([metrics.dnsmos(h.noisy.numpy(), p808=False).ovrl for h in heard])
     for arm in arguments.arms:
         model = with_policy(slim, config.PolicyConfig(hidden=arguments.hidden), arguments.seed)
         guide = fit_guide(ovrl, GUIDE, share_at(model, wanted))
         fit(arm, model, data, ovrl, guide, FitConfig(steps=arguments.steps, seed=arguments.seed))
         assert model.policy is not None
-        shift = set_margin(model.policy, bands(model, pairs), lambda gate, model=model: cost(model, gate), wanted)
+        shift = set_margin(
+            model.policy, [bands(model, h.noisy) for h in heard], lambda gate, model=model: cost(model, gate), wanted
+        )
         place = folder(arguments.runs, f"{arm}-fit", arguments.seed)
         place.mkdir(parents=True, exist_ok=True)
         weights.save(model, place / MODEL, {"row": arguments.row, "shift": round(shift, 4), "guide": guide.to_dict()})
-        kernel = Kernel(model)
-        rated = [metrics.dnsmos(pair.load()[0], p808=False).ovrl for pair in pairs]
-        asked = target_ratio(torch.tensor(rated), guide).tolist()
-        files = [hear(model, kernel, pair, 0.0, a) for pair, a in zip(pairs, asked, strict=True)]
+        asked = target_ratio(rated, guide).tolist()
+        files = [replace(h, gate=gates(model, h.noisy)[None], asked=a) for h, a in zip(heard, asked, strict=True)]
         table = measure(model, kernel, files)
-        with replacing(place / "controls.csv") as temporary:
-            write_csv(table, temporary)
+        write_csv(table, place / "controls.csv")
         print(f"{arm}: margins shifted by {shift:.2f}")
         print(summary(table).to_string(), flush=True)
 

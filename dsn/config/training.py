@@ -72,6 +72,11 @@ class LossConfig(Settings):
         check(0 <= self.teacher_weight <= 1, f"teacher_weight is {self.teacher_weight}; it must lie in [0, 1]")
         check(0 <= self.target_ratio <= 1, f"target_ratio is {self.target_ratio}; it must lie in [0, 1]")
 
+    @property
+    def has_target(self) -> bool:
+        """Whether each signal has a target ratio."""
+        return self.ratio in ("fixed", "random", "guided")
+
 
 @dataclass(frozen=True)
 class DataConfig(Settings):
@@ -173,7 +178,7 @@ class TrainConfig(Settings):
             check(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}; it must not be negative")
         slim = self.model.policy is not None
         check(
-            self.policy_steps == 0 or self.loss.ratio not in ("none", "slimmable", "sandwich", "own"),
+            self.policy_steps == 0 or self.loss.has_target,
             "policy_steps need a ratio loss to train on",
         )
         check(slim or self.loss.ratio == "none", "a ratio loss needs a model with a policy")

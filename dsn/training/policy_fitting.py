@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from ..policy import OPEN, Policy
+from ..policy import OPEN, Policy, margin
 
 
 class Labelled(NamedTuple):
@@ -43,8 +43,7 @@ def best_frames(benefit: Tensor, share: Tensor) -> Tensor:
 
 def margins(policy: Policy, bands: Tensor) -> Tensor:
     """By how much each gate's open logit exceeds the closed one: bands (N, T, bands) -> (N, T, n_gates)."""
-    logits, _ = policy.decide(bands)
-    return logits[..., OPEN] - logits[..., 1 - OPEN]
+    return margin(policy.decide(bands)[0])
 
 
 def fit_shares(policy: Policy, data: Labelled, share: Tensor, fit: FitConfig, progress: bool = True) -> float:
@@ -57,9 +56,9 @@ def fit_shares(policy: Policy, data: Labelled, share: Tensor, fit: FitConfig, pr
     wanted = best_frames(data.benefit, share)
 
     def loss(rows: Tensor) -> Tensor:
-        margin = margins(policy, data.bands[rows])
-        told = torch.nn.functional.binary_cross_entropy_with_logits(margin, wanted[rows])
-        ratio = torch.sigmoid(fit.sharpness * margin).mean(dim=1)
+        found = margins(policy, data.bands[rows])
+        told = torch.nn.functional.binary_cross_entropy_with_logits(found, wanted[rows])
+        ratio = torch.sigmoid(fit.sharpness * found).mean(dim=1)
         return told + fit.ratio_weight * (ratio - wanted[rows].mean(dim=1)).square().mean()
 
     return _descend(policy, loss, len(data.bands), fit, progress)
@@ -101,13 +100,13 @@ def set_margin(policy: Policy, signals: Sequence[Tensor], cost: Callable[[Tensor
     Each signal is its bands (B, T, bands). `cost` maps the gates of all frames (frames, n_gates) to a mean cost that
     never falls when gates open. Raises ValueError where no shift gives the wanted cost.
     """
-    margin = torch.cat([margins(policy, bands).flatten(0, 1) for bands in signals])
-    low, high = -float(margin.max()) - 1, 1 - float(margin.min())
-    costs = [float(cost((margin + end > 0).float())) for end in (low, high)]
+    found = torch.cat([margins(policy, bands).flatten(0, 1) for bands in signals])
+    low, high = -float(found.max()) - 1, 1 - float(found.min())
+    costs = [float(cost((found + end > 0).float())) for end in (low, high)]
     if not costs[0] <= wanted <= costs[1]:
         raise ValueError(f"a mean cost of {wanted} is asked for; these gates cost {costs[0]:.3g} to {costs[1]:.3g}")
     for _ in range(50):
         middle = (low + high) / 2
-        low, high = (middle, high) if float(cost((margin + middle > 0).float())) < wanted else (low, middle)
+        low, high = (middle, high) if float(cost((found + middle > 0).float())) < wanted else (low, middle)
     policy.out.bias.view(-1, 2)[:, OPEN] += high
     return high

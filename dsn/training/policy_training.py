@@ -52,7 +52,7 @@ def pretrain(model: DSN, mixtures: TrainingSet, train: config.TrainConfig, progr
 
 def target_ratios(mixtures: TrainingSet, indices: Tensor, loss: config.LossConfig) -> Tensor | None:
     """Target activation ratios (B,) of some mixtures, or None without a ratio loss."""
-    if loss.ratio in ("none", "slimmable", "sandwich", "own"):
+    if not loss.has_target:
         return None
     if loss.ratio in ("fixed", "random"):
         return torch.full((len(indices),), loss.target_ratio)
