@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -109,14 +109,16 @@ def given(gate: Tensor | Callable[[tuple[int, ...]], Tensor]) -> Decide:
 
 
 @torch.no_grad()
-def standardise(policy: Policy, magnitude: Tensor) -> None:
-    """Scale the policy's last layer, in place, until one unit of the dial is one standard deviation of each gate.
+def standardise(policy: Policy, signals: Sequence[Tensor], jointly: bool = False) -> None:
+    """Scale the policy's last layer, in place, until one unit of the dial is one standard deviation of the margins.
 
-    Shapes: magnitude (B, F, T), compressed, of typical input. The scale is positive, so gates at dial 0 stay as they
-    are; the measure is the difference of the two logits over all frames (our choice).
+    Each signal is its bands (B, T, bands); together they are typical input. Every gate has a scale of its own or, with
+    `jointly`, all have one, which keeps margins comparable between gates. Scales are positive, so gates at dial 0 stay
+    as they are (our choice).
     """
-    logits, _ = policy(magnitude)
-    spread = margin(logits).flatten(0, 1).std(dim=0).clamp_min(1e-8)
+    found = torch.cat([margin(policy.decide(bands)[0]).flatten(0, 1) for bands in signals])
+    spread = found.std(dim=0)
+    spread = (spread.square().mean().sqrt().expand_as(spread) if jointly else spread).clamp_min(1e-8)
     scale = spread.reciprocal().repeat_interleave(2)
     policy.out.weight.mul_(scale[:, None])
     policy.out.bias.mul_(scale)

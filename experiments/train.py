@@ -45,12 +45,22 @@ def with_huge_pages() -> None:
         os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | {"GLIBC_TUNABLES": MALLOC})
 
 
+def fitted(runs: Path, arm: str, seed: int) -> Path:
+    """Where `policies.py` puts the slim network with the policy of an arm."""
+    return folder(runs, f"{arm}-policy", seed) / MODEL
+
+
 def weights_at(row: Row, seed: int, runs: Path) -> DSN | None:
     """What a row starts from; None for random weights."""
     if row.start is None:
         return None
     other = plan()[row.start]
-    return weights.load(folder(runs, other.name, seed) / snapshot(steps(row.start_hours) - steps(other.start_hours)))
+    start = weights.load(folder(runs, other.name, seed) / snapshot(steps(row.start_hours) - steps(other.start_hours)))
+    if not row.policy:
+        return start
+    model = weights.load(fitted(runs, row.policy, seed))
+    model.network.load_state_dict(start.network.state_dict())
+    return model
 
 
 def run(row: Row, seed: int, mixtures: FreshMixtures, runs: Path, device: str) -> None:
