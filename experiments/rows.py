@@ -21,15 +21,8 @@ import torch
 from dsn import config
 from dsn.data.rendered import RenderedMixtures
 from dsn.losses import fit_guide
-from dsn_book.study.systems import AGAIN as SECOND
-from dsn_book.study.systems import from_second_trunk
 
 LOSS = config.LossConfig(snr_weight=0.002)
-TEACHER = "ftfnet"
-"""The row whose first seed the distilled rows learn from, beside the clean signal."""
-
-TEACHER_WEIGHT = 0.5
-
 TRUNK = config.TrainConfig(
     model=config.ModelConfig.ftfnet(),
     loss=LOSS,
@@ -44,36 +37,14 @@ SHARE = config.Share(gru=0.5, attention=0.25, conv=1.0, fc=1.0)
 """The static share of each kind. Per MAC saved, slim convolutions and outputs of fully connected layers lost about
 three times as much PESQ as grouped GRUs and attention, or more (on the valid split: results/sensitivity.csv)."""
 
-NARROW_SHARE = replace(SHARE, gru=0.25)
-"""For the lowest target, which `SHARE` misses with all gates closed (52 %). Its trunk is that of the other targets, so
-the narrower part works alone for the first time in the branch."""
-
-WIDE_SHARE = replace(SHARE, attention=0.5)
-"""A wider static part, which costs 63 % with all gates closed: fewer MACs to decide about, and less to lose."""
-
-AGAIN = "trunk-slim-again"
-"""The slim trunk trained once more, from its first step and with the same seed, but on another machine: some ablations
-and the lowest target start there. `experiments/trunk-slim-again.safetensors` are its weights with seed 0; as
-RUNS/trunk-slim-again/seed0/model.safetensors they save an hour of training."""
-
 BRANCH = replace(TRUNK, steps=3000, decay_from=0.0)
 SHORT = replace(BRANCH, steps=1500)
 RATIOS = {"": 0.43, "-60": 0.16}
 """Mean activation ratio over the training mixtures, by the ending of a row's name: 73 and 60 % of the MACs."""
 
-RATIO_WIDE = 0.27
-"""The same for 73 % of the MACs with `WIDE_SHARE`."""
+WIDTH = (16, 32, 52)
+"""Channels of a static network at 73 % of FTF-Net's MACs."""
 
-RATIO_50 = 0.12
-"""The same for 51 % with `NARROW_SHARE`."""
-
-WIDTHS = {"": (16, 32, 52), "-60": (16, 24, 48), "-50": (16, 32, 40), "-82": (16, 32, 56)}
-"""Channels of static networks at 73, 60, 51 and 82 % of FTF-Net's MACs."""
-
-RATIOS_ATTENTION = {"": (0.5, 0.46), "-60": (0.25, 0.12)}
-"""Static share and mean ratio for 73 and 60 % of the MACs where attention alone is dynamic, in a network of 82 %."""
-
-GUIDES: dict[str, config.GuideMetric] = {"snr": "snr_db", "si-sdr": "si_sdr_db", "pesq": "pesq_wb"}
 KINDS: tuple[config.Kind, ...] = ("gru", "attention", "conv", "fc")
 BACKBONES = ("hystnet", "crn")
 POLICY_STEPS = 800
@@ -105,13 +76,11 @@ class Row:
         return replace(self.train, seed=seed if self.start is None else BRANCH_SEED + seed)
 
 
-def guide(
-    pool: RenderedMixtures, ratio: float, metric: config.GuideMetric = "dnsmos_ovrl", rising: bool = False
-) -> config.Guide:
+def guide(pool: RenderedMixtures, ratio: float, metric: config.GuideMetric = "dnsmos_ovrl") -> config.Guide:
     """The map from a metric of the noisy input to a target, with the mean `ratio` over the training mixtures."""
     values = torch.as_tensor(pool.labels(metric), dtype=torch.float32)
     low, high = torch.quantile(values, torch.tensor(QUANTILES)).tolist()
-    span = config.Guide(metric, low, high, ratio * (1 - SPREAD), ratio * (1 + SPREAD), rising)
+    span = config.Guide(metric, low, high, ratio * (1 - SPREAD), ratio * (1 + SPREAD))
     return fit_guide(values, span, ratio)
 
 
@@ -133,14 +102,8 @@ def slim(
     return replace(train, model=network, loss=loss, policy_steps=POLICY_STEPS, noise_until=0.0)
 
 
-def distilled(row: Row) -> Row:
-    """The row again, its branch with half of the teacher's output in the target."""
-    loss = replace(row.train.loss, teacher_weight=TEACHER_WEIGHT)
-    return replace(row, name=f"{row.name}-taught", train=replace(row.train, loss=loss), seeds=2)
-
-
 def main_rows(pool: RenderedMixtures) -> list[Row]:
-    """The main table: FTF-Net, DSN, MGT-DSN, other targets, random gates, narrower static networks."""
+    """The main table: FTF-Net, DSN, MGT-DSN, another target, random gates, a narrower static network."""
     slim_trunk = replace(TRUNK, model=config.ModelConfig(static_share=SHARE), loss=replace(LOSS, ratio="slimmable"))
     rows = [
         Row("trunk", TRUNK, None, 3),
@@ -151,49 +114,22 @@ def main_rows(pool: RenderedMixtures) -> list[Row]:
     for ending, ratio in RATIOS.items():
         loss = guided(guide(pool, ratio))
         rows.append(Row(f"mgt-dsn{ending}", slim(BRANCH, loss), "trunk-slim", 2 if ending else 3))
-    wide = slim(BRANCH, guided(guide(pool, RATIO_WIDE)), WIDE_SHARE)
-    rows.append(Row("mgt-dsn-wide", wide, "trunk-slim", 3))
-    rows += [distilled(row) for row in rows if row.name in ("ftfnet", "mgt-dsn")]
     blind = replace(LOSS, ratio="random", target_ratio=RATIOS[""])
     random = replace(BRANCH, model=config.ModelConfig(static_share=SHARE), loss=blind)
     rows.append(Row("random-gate-trained", random, "trunk-slim", 2))
-    for ending, channels in WIDTHS.items():
-        static, trunk = replace(TRUNK, model=config.ModelConfig.ftfnet(channels=channels)), f"trunk-narrow{ending}"
-        rows.append(Row(trunk, static, None, 2))
-        rows.append(Row(f"ftfnet-narrow{ending}", replace(BRANCH, model=static.model), trunk, 2))
-    rows.append(Row(AGAIN, slim_trunk, None, 1))
-    lowest = slim(BRANCH, guided(guide(pool, RATIO_50)), NARROW_SHARE)
-    rows.append(Row("mgt-dsn-50", lowest, AGAIN, 1))
-    return [*rows, *attention_rows(pool)]
-
-
-def attention_rows(pool: RenderedMixtures) -> list[Row]:
-    """Part of the MACs saved by width, the rest by gates on attention alone; from the static trunk of that width."""
-    rows = []
-    for ending, (share, ratio) in RATIOS_ATTENTION.items():
-        loss, static = guided(guide(pool, ratio)), config.Share.only("attention", share=share)
-        train = slim(BRANCH, loss, static, channels=WIDTHS["-82"])
-        rows.append(Row(f"mgt-dsn-attention{ending}", train, "trunk-narrow-82", 1))
-    return rows
+    narrow = replace(TRUNK, model=config.ModelConfig.ftfnet(channels=WIDTH))
+    rows.append(Row("trunk-narrow", narrow, None, 2))
+    return [*rows, Row("ftfnet-narrow", replace(BRANCH, model=narrow.model), "trunk-narrow", 2)]
 
 
 def ablation_rows(pool: RenderedMixtures) -> list[Row]:
     """One change to MGT-DSN at a time, all with the short schedule, the unchanged one among them."""
     usual = guided(guide(pool, RATIOS[""]))
     trains = {"short-mgt-dsn": slim(SHORT, usual), "short-dsn": slim(SHORT, fixed(RATIOS[""]))}
-    trains[SECOND] = trains["short-mgt-dsn"]
-    for name, metric in GUIDES.items():
-        if has_labels(pool, metric):
-            trains[f"guide-{name}"] = slim(SHORT, guided(guide(pool, RATIOS[""], metric)))
+    trains["guide-snr"] = slim(SHORT, guided(guide(pool, RATIOS[""], "snr_db")))
     trains["gate-drawn"] = replace(slim(SHORT, usual), noise_until=NOISE_UNTIL)
     trains["gate-shared"] = slim(SHORT, usual, policy=config.PolicyConfig(gates="shared"))
-    trains["state-running"] = slim(SHORT, usual, closed_state="running")
-    trains["map-steep"] = slim(SHORT, guided(steep(usual.guide)))
-    trains["map-narrow"] = slim(SHORT, guided(narrow(usual.guide)))
-    trains["map-rising"] = slim(SHORT, guided(guide(pool, RATIOS[""], rising=True)))
-    later = [*from_second_trunk(), SECOND]
-    starts = {name: (AGAIN, 1) if name in later else ("trunk-slim", 2) for name in trains}
-    return [*kind_rows(usual), *(Row(name, train, *starts[name]) for name, train in trains.items())]
+    return [*kind_rows(usual), *(Row(name, train, "trunk-slim", 2) for name, train in trains.items())]
 
 
 def kind_rows(usual: config.LossConfig) -> list[Row]:
@@ -201,27 +137,6 @@ def kind_rows(usual: config.LossConfig) -> list[Row]:
     trains = {"short-ftfnet": SHORT, "all-halved": slim(SHORT, usual, static_share=config.Share.all(0.5))}
     trains |= {f"only-{kind}": slim(SHORT, usual, static_share=config.Share.only(kind)) for kind in KINDS}
     return [Row(name, train, "trunk", 2) for name, train in trains.items()]
-
-
-def steep(target: config.Guide) -> config.Guide:
-    """A step: all or nothing around the middle of the range."""
-    middle = (target.low + target.high) / 2
-    return replace(target, low=middle - 0.05, high=middle + 0.05)
-
-
-def narrow(target: config.Guide) -> config.Guide:
-    """Half as far from the mean ratio as usual."""
-    middle, reach = (target.ratio_min + target.ratio_max) / 2, (target.ratio_max - target.ratio_min) / 4
-    return replace(target, ratio_min=middle - reach, ratio_max=middle + reach)
-
-
-def has_labels(pool: RenderedMixtures, metric: config.GuideMetric) -> bool:
-    """Whether every mixture has this label."""
-    try:
-        pool.labels(metric)
-    except ValueError:
-        return False
-    return True
 
 
 def backbone_rows(pool: RenderedMixtures) -> list[Row]:

@@ -1,4 +1,4 @@
-"""Train the rows of `experiments/rows.py`, each after its start and teacher; interrupted, the same call goes on.
+"""Train the rows of `experiments/rows.py`, each after its start; interrupted, the same call goes on.
 
 RUNS/<row>/seed<k> gets `checkpoint.pt`, `log.csv` and, at the end, `model.safetensors`. Two calls with one thread each
 use two cores better than one call with two; give them different seeds, or rows whose trunk is trained: a trunk that two
@@ -17,11 +17,10 @@ import json
 from pathlib import Path
 
 import torch
-from rows import TEACHER, Row, plan
+from rows import Row, plan
 
 from dsn import weights
 from dsn.data.rendered import RenderedMixtures
-from dsn.training.distillation import Distilled
 from dsn.training.loop import MODEL, train
 
 
@@ -37,15 +36,9 @@ def run(rows: dict[str, Row], name: str, seed: int, pool: RenderedMixtures, runs
         row, start = rows[name], None
         if row.start is not None:
             start = weights.load(run(rows, row.start, seed, pool, runs, device))
-        mixtures = distilled(rows, pool, runs, device) if row.train.loss.teacher_weight else pool
         print(f"{name}, seed {seed}: {row.train.steps} steps in {place}", flush=True)
-        train(row.seeded(seed), mixtures, place, start=start, device=device)
+        train(row.seeded(seed), pool, place, start=start, device=device)
     return place / MODEL
-
-
-def distilled(rows: dict[str, Row], pool: RenderedMixtures, runs: Path, device: str) -> Distilled:
-    """The pool with the output of the teacher, one for all seeds."""
-    return Distilled(pool, run(rows, TEACHER, 0, pool, runs, device), folder(runs, TEACHER, 0))
 
 
 def progress(rows: dict[str, Row], runs: Path) -> str:

@@ -67,7 +67,7 @@ MARKS = ("<!-- results -->", "<!-- end of results -->")
 
 def shown() -> list[str]:
     """The rows of its tables."""
-    return systems.in_table("main") + systems.in_table("further")
+    return systems.in_main_table()
 
 
 def headlines() -> list[str]:

@@ -10,9 +10,7 @@ from .common import add_command, positive, read_config, read_settings
 
 if TYPE_CHECKING:
     from ..config import TrainConfig
-    from ..data.rendered import RenderedMixtures
     from ..training import TrainingSet
-    from ..training.distillation import Distilled
 
 PRESETS = ("ftfnet", "dsn", "mgt-dsn")
 """Names in `dsn.config.presets`, without the time that it takes to load them."""
@@ -35,7 +33,6 @@ train dsn --out runs/dsn --corpus CORPUS --set data.snr_db_min=0 --device cuda
 train mgt-dsn --out runs/tuned --start mgt-dsn --mixtures pools/train
 train mgt-dsn --print-config > config.json
 train --config config.json --out runs/mine
-train --config distilled.json --mixtures pools/train --out runs/distilled --teacher ftfnet
 """
 
 
@@ -60,12 +57,6 @@ def add(commands: Any) -> None:
     )
     source.add_argument("--pool", dest="mixtures", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--start", metavar="WEIGHTS", help="first weights: a shipped model or a .safetensors file")
-    parser.add_argument(
-        "--teacher",
-        metavar="WEIGHTS",
-        help="the model to learn from, if loss.teacher_weight is set: a shipped one or a .safetensors file; what "
-        "it makes of the rendered mixtures is kept in their folder",
-    )
     parser.add_argument("--device", default="cpu", help="cpu, cuda or another device of torch; default: %(default)s")
     parser.add_argument("--threads", metavar="N", type=positive, help="threads on the CPU; default: torch decides")
     parser.add_argument(
@@ -94,7 +85,6 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f"name the model to train, one of {', '.join(PRESETS)}, or give its settings with --config")
     if args.out is None:
         raise ValueError("give --out, the folder to write to")
-    check_teacher(args.teacher, train_config.loss.teacher_weight, args.mixtures)
     _train(train_config, data, args)
     return 0
 
@@ -147,36 +137,14 @@ def _train(train_config: TrainConfig, data: Any, args: argparse.Namespace) -> No
 
 
 def training_set(train_config: TrainConfig, data: Any, args: argparse.Namespace) -> TrainingSet:
-    """Fresh mixtures of a corpus, or rendered ones, with the output of a teacher if there is one."""
+    """Fresh mixtures of a corpus, or rendered ones."""
     from ..data import FreshMixtures
     from ..data.rendered import RenderedMixtures
-    from ..training.loop import check_length
     from .common import open_corpus
 
     if args.mixtures is None:
         return FreshMixtures(open_corpus(args.corpus), "train", data, table=args.out / "labels.csv")
-    pool = RenderedMixtures(args.mixtures)
-    check_length(pool, train_config.model.stft)  # before the teacher's hour
-    return distilled(pool, args.teacher) if args.teacher else pool
-
-
-def check_teacher(teacher: str | None, weight: float, mixtures: Path | None) -> None:
-    """Raises ValueError for a teacher without a weight in the loss or rendered mixtures, or a weight without one."""
-    if weight and not teacher:
-        raise ValueError(f"teacher_weight is {weight} in the config; name the model to learn from with --teacher")
-    if teacher and not weight:
-        raise ValueError(f"--teacher {teacher} has no say while teacher_weight is 0; add --set loss.teacher_weight=0.5")
-    if teacher and mixtures is None:
-        raise ValueError("--teacher needs rendered mixtures; make them with `data pool` and give --mixtures")
-
-
-def distilled(pool: RenderedMixtures, teacher: str) -> Distilled:
-    """The pool with the output of a teacher, kept in the pool's folder under the hash of the teacher's weights."""
-    from .. import weights
-    from ..training.distillation import Distilled
-    from ..utils.files import sha256
-
-    return Distilled(pool, teacher, pool.folder / f"distilled-{sha256(weights.locate(teacher))[:12]}")
+    return RenderedMixtures(args.mixtures)
 
 
 def check_device(name: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from .model import ModelConfig
 from .settings import Settings, check, nested, one_of
@@ -46,15 +46,12 @@ class LossConfig(Settings):
     closed and under random gates in every step (`dsn.training.sandwich`), "own" under the policy that it has, which
     learns nothing (`dsn.training.own_gates`).
     `snr_weight` adds the waveform's error, in units of loss per dB of output SNR (our choice; 0 is the papers' loss).
-    `teacher_weight` is the share of the distance to a teacher's output in the loss, beside that to the clean signal
-    (see `dsn.training.distillation`; our choice).
     """
 
     fft_sizes: tuple[int, ...] = (320, 512, 768)
     compression: float = 0.3
     complex_weight: float = 0.3
     snr_weight: float = 0.0
-    teacher_weight: float = 0.0
     ratio: RatioLoss = "none"
     ratio_weight: float = 0.0
     target_ratio: float = 0.5
@@ -69,8 +66,19 @@ class LossConfig(Settings):
         check(0 <= self.complex_weight <= 1, f"complex_weight is {self.complex_weight}; it must lie in [0, 1]")
         for name in ("snr_weight", "ratio_weight"):
             check(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}; it must not be negative")
-        check(0 <= self.teacher_weight <= 1, f"teacher_weight is {self.teacher_weight}; it must lie in [0, 1]")
         check(0 <= self.target_ratio <= 1, f"target_ratio is {self.target_ratio}; it must lie in [0, 1]")
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The config that `to_dict` described.
+
+        Files from before distillation was dropped have its weight as well, which must be 0. Raises ValueError else.
+        """
+        if isinstance(values, dict) and "teacher_weight" in values:
+            weight = values["teacher_weight"]
+            check(weight == 0, f"teacher_weight is {weight}; there is no distillation any more, leave it out")
+            values = {name: value for name, value in values.items() if name != "teacher_weight"}
+        return super().from_dict(values)
 
     @property
     def has_target(self) -> bool:

@@ -695,34 +695,17 @@ def test_train_refuses(pool: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     assert not (tmp_path / "run").exists()
 
 
-def test_train_with_a_teacher(pool: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    settings = put_json(tmp_path / "distilled.json", small_train(loss={"teacher_weight": 0.5}))
-    plain = put_json(tmp_path / "plain.json", small_train())
-    for run in ("a", "b"):
-        arguments = ("--config", settings, "--pool", pool, "--out", tmp_path / run, "--teacher", "ftfnet")
-        assert call("train", *arguments) == 0
-        assert "teacher_loss" in pandas.read_csv(tmp_path / run / "log.csv")
-        assert ("teacher:" in capsys.readouterr().err) == (run == "a")  # the bar of its rendering, once
-    arguments = ("--pool", pool, "--out", tmp_path / "c")
-    text = refused(capsys, "train", "--config", settings, *arguments)
-    assert "teacher_weight is 0.5 in the config; name the model to learn from with --teacher" in text
-    text = refused(capsys, "train", "--config", plain, *arguments, "--teacher", "ftfnet")
-    assert "--teacher ftfnet has no say while teacher_weight is 0" in text
-    assert "no model 'none'" in refused(capsys, "train", "--config", settings, *arguments, "--teacher", "none")
-    assert not (tmp_path / "c").exists()
-
-
 def test_mixtures_of_broken_hops_are_told_when_made_and_refused_by_train(
     corpus_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     odd = ("--corpus", corpus_folder, "--config", put_json(tmp_path / "data.json", {"samples": 4000}))
     assert call("data", "pool", tmp_path / "pool", *odd, "--mixtures", 1) == 0
     assert "note: samples is 4000, no multiple of the hop of 256 that training" in capsys.readouterr().err
-    settings = put_json(tmp_path / "config.json", small_train(loss={"teacher_weight": 0.5}))
-    arguments = ("--config", settings, "--pool", tmp_path / "pool", "--out", tmp_path / "run", "--teacher", "ftfnet")
+    settings = put_json(tmp_path / "config.json", small_train())
+    arguments = ("--config", settings, "--pool", tmp_path / "pool", "--out", tmp_path / "run")
     text = refused(capsys, "train", *arguments)
     assert "the mixtures have 4000 samples, no multiple of the hop of 256; make mixtures with samples 4096" in text
-    assert not (tmp_path / "run").exists() and not list((tmp_path / "pool").glob("distilled*"))
+    assert not (tmp_path / "run").exists()
 
 
 def test_train_refuses_a_run_of_another_config(pool: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -90,9 +90,6 @@ def test_jobs_come_in_the_order_in_which_they_matter(bench: evaluate.Bench) -> N
     assert jobs.index(("mgt-dsn", 1)) < jobs.index(("random-gate", 0)) < jobs.index(("random-gate", 1))
     assert [seed for name, seed in jobs if name == "mgt-dsn-dial-30"] == [0]
     assert [job.name for job, _ in evaluate.jobs({"dsn": [0]})] == ["noisy", "dsn"]
-    name = "mgt-dsn-attention"
-    alone = [job.name for job, _ in evaluate.jobs({name: [0]})]
-    assert alone == ["noisy", name, f"{name}-closed", f"{name}-random"]
     ratioed = [control for control in systems.CONTROLS if control.control in systems.RATIOED]
     assert all(evaluate.own(control).name == control.row for control in ratioed if control.name != systems.BLIND)
     some = evaluate.jobs(systems.trained(bench.runs), ["noisy", "dsn"], [1])
