@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -37,6 +38,22 @@ def test_recipes_are_the_same_mixtures_at_six_snrs() -> None:
     for group in range(0, len(recipes), 6):
         assert len({replace(recipe, snr_db=0.0) for recipe in recipes[group : group + 6]}) == 1
     assert {recipe.split for recipe in recipes} == {"test"}
+
+
+def test_weights_seal_the_final_draw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus, headline = make_corpus(tmp_path / "corpus"), tmp_path / "model.safetensors"
+    for name in ("clean", "noise"):
+        (corpus / f"test_{name}.csv").write_text((corpus / f"train_{name}.csv").read_text())
+    headline.write_bytes(b"weights")
+    monkeypatch.setattr(draw_test_set, "FINAL", 4)
+    command = ["draw", "--corpus", str(corpus), "--results", str(tmp_path), "--sealed-by", str(headline)]
+    monkeypatch.setattr("sys.argv", command)
+    draw_test_set.main()
+    found = read_recipes(tmp_path / draw_test_set.FINAL_RECIPES)
+    assert len(found) == 24
+    assert found[0].seed == int(hashlib.sha256(b"weights").hexdigest()[:8], 16) == found[6].seed - 1
+    with pytest.raises(SystemExit):
+        draw_test_set.main()
 
 
 @pytest.fixture(scope="module")
