@@ -20,7 +20,7 @@ import pandas
 from tqdm.auto import tqdm
 
 from dsn import config
-from dsn.data import TEST_RECIPES, Corpus, Recipe, RenderedMixtures, draw, write_recipes
+from dsn.data import TEST_RECIPES, Corpus, Recipe, draw, render, write_recipes
 from dsn.data.sampling import SYNTHETIC
 from dsn.evaluation.evaluate import Item, items
 
@@ -45,9 +45,9 @@ def recipes(corpus: Corpus, first_seed: int = FIRST_SEED) -> list[Recipe]:
     return [replace(recipe, snr_db=snr_db) for recipe in drawn for snr_db in SNRS_DB]
 
 
-def mixture_items(pool: RenderedMixtures) -> list[Item]:
+def mixture_items(corpus: Corpus, chosen: Sequence[Recipe]) -> list[Item]:
     """The mixtures as `dsn.evaluation.evaluate` takes them, by recipe id."""
-    return [Item(r.id, r.snr_db, partial(pool.__getitem__, k)) for k, r in enumerate(pool.recipes)]
+    return [Item(recipe.id, recipe.snr_db, partial(render, corpus, recipe)) for recipe in chosen]
 
 
 def voicebank_items(corpus: Path) -> list[Item]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 from .settings import Settings, check
 
@@ -69,6 +70,11 @@ class Variations(Settings):
     snr_db_low: float = -10.0
     high_snr: float = 0.03
     snr_db_high: float = 30.0
+
+    @classmethod
+    def none(cls) -> Self:
+        """No variation at all."""
+        return cls(**dict.fromkeys(PROBABILITIES, 0.0))
 
     def __post_init__(self) -> None:
         super().__post_init__()
