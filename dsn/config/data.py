@@ -1,11 +1,11 @@
-"""Settings of wide training mixtures: how often each variation occurs, and how far it goes."""
+"""Settings of training mixtures: their length and levels, and how often each variation occurs and how far it goes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Self
 
-from .settings import Settings, check
+from .settings import Settings, check, nested
 
 PROBABILITIES = (
     "speech_speed",
@@ -37,8 +37,8 @@ class Variations(Settings):
     target is changed too. `microphone` band-limits the whole mixture, target included, `clipping` clips the noisy
     signal alone.
 
-    Noise: `computed` is the probability that a noise comes from `dsn.data.synthetic_noise`; otherwise the settings of
-    `Data` decide on its kind. `third_noise` is the probability of a third noise where there is a second, `envelope`
+    Noise: `computed` is the probability that a noise comes from `dsn.data.synthetic_noise`; otherwise `DataConfig`
+    decides on its kind. `third_noise` is the probability of a third noise where there is a second, `envelope`
     that of a noise that sets in, stops, steps or swells, `change` that of a noise that gives way to another. `voices`
     adds one to three competing voices, the first at `voice_snr_db_min` to `voice_snr_db_max` below the speech.
 
@@ -89,3 +89,60 @@ class Variations(Settings):
         check(both <= 1, f"clean_only and noise_only add up to {both}; at most 1")
         tails = self.low_snr + self.high_snr
         check(tails <= 1, f"low_snr and high_snr add up to {tails}; at most 1")
+
+
+@dataclass(frozen=True)
+class DataConfig(Settings):
+    """How mixtures are drawn: length, level, SNR and the probability of each variation (our choice).
+
+    With `variations` the mixtures are wide (see `Variations`); without, they are what they were before there were any.
+    """
+
+    samples: int = 72192
+    snr_db_min: float = -5.0
+    snr_db_max: float = 20.0
+    level_db_min: float = -35.0
+    level_db_max: float = -15.0
+    babble: float = 0.1
+    coloured: float = 0.1
+    speech_shaped: float = 0.05
+    second_noise: float = 0.2
+    rumble: float = 0.0
+    tilt: float = 0.3
+    reverberation: float = 0.2
+    variations: Variations | None = nested(Variations, default=None)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check(self.samples > 0, f"samples is {self.samples}; it must be positive")
+        check(self.snr_db_min <= self.snr_db_max, f"snr_db_min {self.snr_db_min} exceeds {self.snr_db_max}")
+        check(self.level_db_min <= self.level_db_max, f"level_db_min {self.level_db_min} exceeds {self.level_db_max}")
+        for name in ("babble", "coloured", "speech_shaped", "second_noise", "rumble", "tilt", "reverberation"):
+            check(0 <= getattr(self, name) <= 1, f"{name} is {getattr(self, name)}; a chance lies in [0, 1]")
+        sources = self.babble + self.coloured + self.speech_shaped
+        check(sources <= 1, f"babble, coloured and speech_shaped add up to {sources}; at most 1")
+        if self.variations is not None:
+            self._check_variations(self.variations)
+
+    def _check_variations(self, varied: Variations) -> None:
+        within = varied.quiet_db_min <= self.level_db_min
+        check(within, f"quiet_db_min {varied.quiet_db_min} exceeds level_db_min {self.level_db_min}; lower it")
+        within = varied.snr_db_low <= self.snr_db_min and varied.snr_db_high >= self.snr_db_max
+        limits = f"snr_db_low {varied.snr_db_low} and snr_db_high {varied.snr_db_high}"
+        check(within, f"{limits} must enclose {self.snr_db_min} to {self.snr_db_max} dB; widen them")
+
+    @classmethod
+    def wide(cls) -> Self:
+        """Mixtures for long trainings, with every variation; of the noises about 55 % are recorded, 20 % computed."""
+        return cls(
+            level_db_min=-45.0,
+            level_db_max=-12.0,
+            babble=0.15,
+            coloured=0.08,
+            speech_shaped=0.06,
+            second_noise=0.3,
+            rumble=0.2,
+            tilt=0.2,
+            reverberation=0.3,
+            variations=Variations(),
+        )
