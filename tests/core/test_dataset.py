@@ -112,6 +112,18 @@ def test_a_negative_first_recipe_is_refused(corpus: Corpus, cache: Path) -> None
         FreshMixtures(corpus, "train", WIDE, first=-1, cache=cache)
 
 
+def test_a_set_may_have_an_end(mixtures: FreshMixtures, corpus: Corpus, cache: Path) -> None:
+    few = FreshMixtures(corpus, "train", WIDE, first=3, cache=cache, size=2)
+    assert len(few) == len(list(few)) == 2
+    np.testing.assert_allclose(few.labels("snr_db"), [mixtures.recipe(k).snr_db for k in (3, 4)], rtol=1e-6)
+    with pytest.raises(IndexError, match="there are 2 mixtures, and no number 2"):
+        few[2]
+    with pytest.raises(ValueError, match="size is 0; take at least 1"):
+        FreshMixtures(corpus, "train", WIDE, cache=cache, size=0)
+    with pytest.raises(ValueError, match="have no end"):
+        mixtures.labels("snr_db")
+
+
 def test_the_cache_is_made_once_and_holds_the_corpus(
     corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
