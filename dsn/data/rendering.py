@@ -116,7 +116,9 @@ def raw(corpus: Corpus, noise: Noise, samples: int) -> Wav:
     if noise.kind.startswith(COMPUTED):
         return synthetic_noise.noise(noise.kind.removeprefix(COMPUTED), samples, noise.seed)
     tracks = [_assembled(corpus, track, samples, noise.speed) for track in noise.tracks]
-    return tracks[0] if len(tracks) == 1 else sum((_unit(track) for track in tracks), np.zeros_like(tracks[0]))
+    if len(tracks) == 1:
+        return tracks[0]
+    return sum((synthetic_noise.unit(track) for track in tracks), np.zeros_like(tracks[0]))
 
 
 def _filtered(wav: Wav, noise: Noise, samples: int, gain: Wav | None) -> Wav:
@@ -139,11 +141,6 @@ def _shape(corpus: Corpus, noise: Noise, samples: int) -> Wav:
 
 def _assembled(corpus: Corpus, track: Track, samples: int, speed: float) -> Wav:
     return assemble(corpus, track, effects.source_samples(samples, speed), np.float32)
-
-
-def _unit(wav: Wav) -> Wav:
-    power = float(np.dot(wav, wav)) / len(wav)
-    return wav * np.float32(power**-0.5) if power > 0 else wav
 
 
 def active_power(wav: Wav) -> float:
