@@ -25,7 +25,7 @@ import pandas
 from tqdm.auto import tqdm
 
 from dsn import config
-from dsn.data import TEST_RECIPES, Corpus, Recipe, RenderedMixtures, draw, write_recipes
+from dsn.data import TEST_RECIPES, Corpus, Recipe, draw, render, write_recipes
 from dsn.data.sampling import SYNTHETIC
 from dsn.evaluation.evaluate import Item, items
 from dsn.utils.files import sha256
@@ -65,9 +65,9 @@ def sealed_seed(weights: Path) -> int:
     return int(sha256(weights)[:8], 16)
 
 
-def mixture_items(pool: RenderedMixtures) -> list[Item]:
+def mixture_items(corpus: Corpus, chosen: Sequence[Recipe]) -> list[Item]:
     """The mixtures as `dsn.evaluation.evaluate` takes them, by recipe id."""
-    return [Item(r.id, r.snr_db, partial(pool.__getitem__, k)) for k, r in enumerate(pool.recipes)]
+    return [Item(recipe.id, recipe.snr_db, partial(render, corpus, recipe)) for recipe in chosen]
 
 
 def voicebank_items(corpus: Path) -> list[Item]:

@@ -6,21 +6,28 @@ the same length whose gates were drawn at random, so that the whole network and 
 Ablations have a shorter branch. A row differs from the others in its config alone, so the plan can be read as the list
 of questions.
 
-The mixtures (`rumble`: without low-frequency noise in training most of what is left of the error lies below 100 Hz):
-    python -m dsn data pool POOL --corpus CORPUS --mixtures 9600 --config experiments/mixing.json --label dnsmos_ovrl
-Their labels, each by the id of its recipe, are in `experiments/labels.csv.gz`.
+The mixtures are the first 9,600 of `mixing.json` (`rumble`: without low-frequency noise in training most of what is
+left of the error lies below 100 Hz). Their labels, each by the id of its recipe, are in `labels.csv.gz`.
 """
 
 from __future__ import annotations
 
+import gzip
+import json
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from dsn import config
-from dsn.data.rendered import RenderedMixtures
+from dsn.data import Corpus, FreshMixtures
 from dsn.losses import fit_guide
+from dsn.utils.files import replacing
+
+HERE = Path(__file__).parent
+MIXTURES = 9600
 
 LOSS = config.LossConfig(snr_weight=0.002)
 TRUNK = config.TrainConfig(
@@ -76,9 +83,18 @@ class Row:
         return replace(self.train, seed=seed if self.start is None else BRANCH_SEED + seed)
 
 
-def guide(pool: RenderedMixtures, ratio: float, metric: config.GuideMetric = "dnsmos_ovrl") -> config.Guide:
-    """The map from a metric of the noisy input to a target, with the mean `ratio` over the training mixtures."""
-    values = torch.as_tensor(pool.labels(metric), dtype=torch.float32)
+def material(corpus: Path, runs: Path) -> FreshMixtures:
+    """The training mixtures; RUNS/labels.csv begins with the labels that come with the plan."""
+    table = runs / "labels.csv"
+    if not table.is_file():
+        with replacing(table) as temporary:
+            temporary.write_bytes(gzip.decompress((HERE / "labels.csv.gz").read_bytes()))
+    data = config.DataConfig.from_dict(json.loads((HERE / "mixing.json").read_text()))
+    return FreshMixtures(Corpus(corpus), "train", data, table=table, size=MIXTURES)
+
+
+def guide(values: Tensor, ratio: float, metric: config.GuideMetric = "dnsmos_ovrl") -> config.Guide:
+    """The map from a metric of the noisy input to a target; its mean over the metric's `values` is `ratio`."""
     low, high = torch.quantile(values, torch.tensor(QUANTILES)).tolist()
     span = config.Guide(metric, low, high, ratio * (1 - SPREAD), ratio * (1 + SPREAD))
     return fit_guide(values, span, ratio)
@@ -102,7 +118,7 @@ def slim(
     return replace(train, model=network, loss=loss, policy_steps=POLICY_STEPS, noise_until=0.0)
 
 
-def main_rows(pool: RenderedMixtures) -> list[Row]:
+def main_rows(ovrl: Tensor) -> list[Row]:
     """The main table: FTF-Net, DSN, MGT-DSN, another target, random gates, a narrower static network."""
     slim_trunk = replace(TRUNK, model=config.ModelConfig(static_share=SHARE), loss=replace(LOSS, ratio="slimmable"))
     rows = [
@@ -112,7 +128,7 @@ def main_rows(pool: RenderedMixtures) -> list[Row]:
         Row("dsn", slim(BRANCH, fixed(RATIOS[""])), "trunk-slim", 3),
     ]
     for ending, ratio in RATIOS.items():
-        loss = guided(guide(pool, ratio))
+        loss = guided(guide(ovrl, ratio))
         rows.append(Row(f"mgt-dsn{ending}", slim(BRANCH, loss), "trunk-slim", 2 if ending else 3))
     blind = replace(LOSS, ratio="random", target_ratio=RATIOS[""])
     random = replace(BRANCH, model=config.ModelConfig(static_share=SHARE), loss=blind)
@@ -122,11 +138,11 @@ def main_rows(pool: RenderedMixtures) -> list[Row]:
     return [*rows, Row("ftfnet-narrow", replace(BRANCH, model=narrow.model), "trunk-narrow", 2)]
 
 
-def ablation_rows(pool: RenderedMixtures) -> list[Row]:
+def ablation_rows(ovrl: Tensor, snr_db: Tensor) -> list[Row]:
     """One change to MGT-DSN at a time, all with the short schedule, the unchanged one among them."""
-    usual = guided(guide(pool, RATIOS[""]))
+    usual = guided(guide(ovrl, RATIOS[""]))
     trains = {"short-mgt-dsn": slim(SHORT, usual), "short-dsn": slim(SHORT, fixed(RATIOS[""]))}
-    trains["guide-snr"] = slim(SHORT, guided(guide(pool, RATIOS[""], "snr_db")))
+    trains["guide-snr"] = slim(SHORT, guided(guide(snr_db, RATIOS[""], "snr_db")))
     trains["gate-drawn"] = replace(slim(SHORT, usual), noise_until=NOISE_UNTIL)
     trains["gate-shared"] = slim(SHORT, usual, policy=config.PolicyConfig(gates="shared"))
     return [*kind_rows(usual), *(Row(name, train, "trunk-slim", 2) for name, train in trains.items())]
@@ -139,10 +155,10 @@ def kind_rows(usual: config.LossConfig) -> list[Row]:
     return [Row(name, train, "trunk", 2) for name, train in trains.items()]
 
 
-def backbone_rows(pool: RenderedMixtures) -> list[Row]:
+def backbone_rows(ovrl: Tensor) -> list[Row]:
     """Static, fixed-ratio and metric-guided on two other backbones."""
     rows, ratio = [], RATIOS[""]
-    losses = fixed(ratio), guided(guide(pool, ratio))
+    losses = fixed(ratio), guided(guide(ovrl, ratio))
     for backbone in BACKBONES:
         static = replace(TRUNK, model=config.ModelConfig.ftfnet(backbone=backbone), steps=2000)
         trunk = f"trunk-{backbone}"
@@ -152,7 +168,8 @@ def backbone_rows(pool: RenderedMixtures) -> list[Row]:
     return rows
 
 
-def plan(pool: RenderedMixtures) -> dict[str, Row]:
-    """All rows by name, in the order in which they matter. Raises ValueError for a pool without DNSMOS labels."""
-    rows = [*main_rows(pool), *ablation_rows(pool), *backbone_rows(pool)]
+def plan(mixtures: FreshMixtures) -> dict[str, Row]:
+    """All rows by name, in the order in which they matter."""
+    ovrl, snr_db = (torch.as_tensor(mixtures.labels(metric)) for metric in ("dnsmos_ovrl", "snr_db"))
+    rows = [*main_rows(ovrl), *ablation_rows(ovrl, snr_db), *backbone_rows(ovrl)]
     return {row.name: row for row in rows}

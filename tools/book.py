@@ -130,7 +130,6 @@ def stage(records: dict[Path, dict[str, Any]], source: Path) -> None:
     for name in apart:
         shutil.copytree(ROOT / "book" / name, source / name)
     shutil.copy(_mathjax(), source / "assets")
-    shutil.copy(ROOT / "tools" / "cost_per_frame.png", source / "assets" / "preview.png")
     shutil.copy(ROOT / "_toc.yml", source)
     settings = notebooks.settings(ROOT)
     settings["html"]["baseurl"] = notebooks.site_url(settings)

@@ -223,14 +223,14 @@ MAKERS = (
     ),
     Maker(
         "What each kind of layer loses when it is slimmed",
-        "python experiments/sensitivity.py --pool POOL --valid VALID --runs RUNS",
+        "python experiments/sensitivity.py --corpus CORPUS --runs RUNS",
         "",
         nothing,
         {SENSITIVITY: _tables()[SENSITIVITY]},
     ),
     Maker(
         "One dial per gate",
-        "python experiments/time_weighted.py --corpus CORPUS --valid VALID --runs RUNS",
+        "python experiments/time_weighted.py --corpus CORPUS --runs RUNS",
         "",
         nothing,
         {WEIGHTED: _tables()[WEIGHTED]},

@@ -135,13 +135,6 @@ def positive(text: str) -> int:
     return int(text)
 
 
-def count(text: str) -> int:
-    """An argument that is a whole number from 0 on. Raises ArgumentTypeError."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least 0")
-    return int(text)
-
-
 def check_new(path: Path | None, overwrite: bool) -> None:
     """Raises ValueError if a file to write is a folder, or exists and may not be replaced."""
     if path is None:

@@ -1,4 +1,4 @@
-"""`dsn train`: train a network, on fresh mixtures of a corpus or on rendered ones."""
+"""`dsn train`: train a network, on fresh mixtures of a corpus."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .common import add_command, positive, read_config, read_settings
+from .common import add_command, open_corpus, positive, read_config, read_settings
 
 if TYPE_CHECKING:
     from ..config import TrainConfig
-    from ..training import TrainingSet
 
 PRESETS = ("ftfnet", "dsn", "mgt-dsn")
 """Names in `dsn.config.presets`, without the time that it takes to load them."""
@@ -19,9 +18,8 @@ ABOUT = """Train a network: ftfnet is static, dsn has gates with one activation 
 gates with metric-guided training.
 
 Mixtures of speech and noise are rendered as they are needed and never repeated: of the small data set in the package,
-or of your own with --corpus. A guide metric is measured as it is needed, too, and kept in labels.csv. --mixtures trains
-on a fixed set that `data pool` has rendered instead. --set changes any setting of the training, and of fresh mixtures
-those that begin with "data."; --print-config prints them all.
+or of your own with --corpus. A guide metric is measured as it is needed, too, and kept in labels.csv. --set
+changes any setting of the training, and of the mixtures those that begin with "data."; --print-config prints them all.
 
 The run leaves checkpoint.pt, log.csv and at the end model.safetensors in its folder. After an interruption the same
 command goes on from the checkpoint, with the same result as an unbroken run."""
@@ -30,7 +28,7 @@ EXAMPLES = """
 train mgt-dsn --out runs/mgt-dsn
 train ftfnet --out runs/quick --set steps=200 loss.snr_weight=0
 train dsn --out runs/dsn --corpus CORPUS --set data.snr_db_min=0 --device cuda
-train mgt-dsn --out runs/tuned --start mgt-dsn --mixtures pools/train
+train mgt-dsn --out runs/tuned --start mgt-dsn
 train mgt-dsn --print-config > config.json
 train --config config.json --out runs/mine
 """
@@ -50,12 +48,7 @@ def add(commands: Any) -> None:
         help="change settings, such as steps=200 or loss.snr_weight=0",
     )
     parser.add_argument("--config", metavar="JSON", type=Path, help="settings from a file, instead of MODEL")
-    source = parser.add_mutually_exclusive_group()
-    source.add_argument("--corpus", metavar="FOLDER", type=Path, help="speech and noise; default: the default set")
-    source.add_argument(
-        "--mixtures", metavar="FOLDER", type=Path, help="rendered mixtures to train on, instead of fresh ones"
-    )
-    source.add_argument("--pool", dest="mixtures", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--corpus", metavar="FOLDER", type=Path, help="speech and noise; default: the default set")
     parser.add_argument("--start", metavar="WEIGHTS", help="first weights: a shipped model or a .safetensors file")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or another device of torch; default: %(default)s")
     parser.add_argument("--threads", metavar="N", type=positive, help="threads on the CPU; default: torch decides")
@@ -74,8 +67,6 @@ def run(args: argparse.Namespace) -> int:
 
     changes = read_settings(args.set)
     of_data = {key: value for key, value in changes.items() if key.startswith("data.")}
-    if of_data and args.mixtures is not None:
-        raise ValueError(f"{next(iter(of_data))} has no effect on rendered mixtures; leave it out")
     data = DataConfig.wide().changed(of_data, prefix="data.")
     train_config = settings(args, {key: value for key, value in changes.items() if key not in of_data})
     if args.print_config is not None:
@@ -124,27 +115,18 @@ def _train(train_config: TrainConfig, data: Any, args: argparse.Namespace) -> No
     import torch
 
     from .. import weights
+    from ..data import FreshMixtures
     from ..training.loop import MODEL, train
 
     if args.threads:
         torch.set_num_threads(args.threads)
     check_device(args.device)
     start = weights.load(args.start) if args.start else None
-    log = train(train_config, training_set(train_config, data, args), args.out, start, args.device)
+    mixtures = FreshMixtures(open_corpus(args.corpus), "train", data, table=args.out / "labels.csv")
+    log = train(train_config, mixtures, args.out, start, args.device)
     last = log.tail(100)
     print(f"{len(log)} steps done; mean loss of the last {len(last)}: {last['loss'].mean():.4g}")
     print(f"weights: {args.out / MODEL}, log: {args.out / 'log.csv'}")
-
-
-def training_set(train_config: TrainConfig, data: Any, args: argparse.Namespace) -> TrainingSet:
-    """Fresh mixtures of a corpus, or rendered ones."""
-    from ..data import FreshMixtures
-    from ..data.rendered import RenderedMixtures
-    from .common import open_corpus
-
-    if args.mixtures is None:
-        return FreshMixtures(open_corpus(args.corpus), "train", data, table=args.out / "labels.csv")
-    return RenderedMixtures(args.mixtures)
 
 
 def check_device(name: str) -> None:

@@ -1,4 +1,4 @@
-"""Settings of a training run: guide, losses, mixtures and schedule."""
+"""Settings of a training run: guide, losses and schedule."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any, Literal, Self
 
 from .model import ModelConfig
 from .settings import Settings, check, nested, one_of
-from .variations import Variations
 
 RatioLoss = Literal["none", "fixed", "guided", "random", "slimmable", "sandwich", "own"]
 Optimiser = Literal["adamw", "muon"]
@@ -84,63 +83,6 @@ class LossConfig(Settings):
     def has_target(self) -> bool:
         """Whether each signal has a target ratio."""
         return self.ratio in ("fixed", "random", "guided")
-
-
-@dataclass(frozen=True)
-class DataConfig(Settings):
-    """How mixtures are drawn: length, level, SNR and the probability of each variation (our choice).
-
-    With `variations` the mixtures are wide (see `Variations`); without, they are what they were before there were any.
-    """
-
-    samples: int = 72192
-    snr_db_min: float = -5.0
-    snr_db_max: float = 20.0
-    level_db_min: float = -35.0
-    level_db_max: float = -15.0
-    babble: float = 0.1
-    coloured: float = 0.1
-    speech_shaped: float = 0.05
-    second_noise: float = 0.2
-    rumble: float = 0.0
-    tilt: float = 0.3
-    reverberation: float = 0.2
-    variations: Variations | None = nested(Variations, default=None)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check(self.samples > 0, f"samples is {self.samples}; it must be positive")
-        check(self.snr_db_min <= self.snr_db_max, f"snr_db_min {self.snr_db_min} exceeds {self.snr_db_max}")
-        check(self.level_db_min <= self.level_db_max, f"level_db_min {self.level_db_min} exceeds {self.level_db_max}")
-        for name in ("babble", "coloured", "speech_shaped", "second_noise", "rumble", "tilt", "reverberation"):
-            check(0 <= getattr(self, name) <= 1, f"{name} is {getattr(self, name)}; a chance lies in [0, 1]")
-        sources = self.babble + self.coloured + self.speech_shaped
-        check(sources <= 1, f"babble, coloured and speech_shaped add up to {sources}; at most 1")
-        if self.variations is not None:
-            self._check_variations(self.variations)
-
-    def _check_variations(self, varied: Variations) -> None:
-        within = varied.quiet_db_min <= self.level_db_min
-        check(within, f"quiet_db_min {varied.quiet_db_min} exceeds level_db_min {self.level_db_min}; lower it")
-        within = varied.snr_db_low <= self.snr_db_min and varied.snr_db_high >= self.snr_db_max
-        limits = f"snr_db_low {varied.snr_db_low} and snr_db_high {varied.snr_db_high}"
-        check(within, f"{limits} must enclose {self.snr_db_min} to {self.snr_db_max} dB; widen them")
-
-    @classmethod
-    def wide(cls) -> Self:
-        """Mixtures for long trainings, with every variation; of the noises about 55 % are recorded, 20 % computed."""
-        return cls(
-            level_db_min=-45.0,
-            level_db_max=-12.0,
-            babble=0.15,
-            coloured=0.08,
-            speech_shaped=0.06,
-            second_noise=0.3,
-            rumble=0.2,
-            tilt=0.2,
-            reverberation=0.3,
-            variations=Variations(),
-        )
 
 
 @dataclass(frozen=True)

@@ -228,13 +228,14 @@ def test_a_second_draw_measures_each_model_once_and_compares_it_with_the_static_
 ) -> None:
     paths = {name: evaluate_second_draw.located(name, bench.runs) for name in ("trunk", "ftfnet")}
     assert paths == {"trunk": bench.weights("trunk", 0), "ftfnet": weights.locate("ftfnet")}
+    drawn = Corpus(bench.corpus), bench.recipes
     tables = {
-        name: evaluate_second_draw.measured(bench.weights(name, 0), bench.pool, tmp_path, 1)
+        name: evaluate_second_draw.measured(bench.weights(name, 0), *drawn, tmp_path, 1)
         for name in ("ftfnet", "mgt-dsn")
     }
     monkeypatch.setattr(evaluate_second_draw, "evaluate", None)
     pandas.testing.assert_frame_equal(
-        tables["ftfnet"], evaluate_second_draw.measured(bench.weights("ftfnet", 0), bench.pool, tmp_path, 1)
+        tables["ftfnet"], evaluate_second_draw.measured(bench.weights("ftfnet", 0), *drawn, tmp_path, 1)
     )
     earlier = {name: table.assign(file="x" + table["file"], stoi=0 * table["stoi"]) for name, table in tables.items()}
     row = evaluate_second_draw.row("mgt-dsn", tables, earlier)

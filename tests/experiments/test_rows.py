@@ -13,8 +13,7 @@ import rows
 import torch
 
 from dsn import config
-from dsn.data import labels
-from dsn.data.rendered import RenderedMixtures
+from dsn.data import FreshMixtures, labels
 from dsn.losses import target_ratio
 from dsn.model import DSN
 from dsn.training.loop import warm_start
@@ -24,13 +23,13 @@ from dsn_book.study.systems import names
 
 
 class Labelled:
-    """A pool of which nothing but labels is known."""
+    """Mixtures of which nothing but labels is known."""
 
     def labels(self, metric: str) -> Any:
         return np.random.default_rng(0).gamma(4, 0.4, 500).astype(np.float32)
 
 
-PLAN = rows.plan(cast(RenderedMixtures, Labelled()))
+PLAN = rows.plan(cast(FreshMixtures, Labelled()))
 SLIM = {name: row for name, row in PLAN.items() if row.train.model.policy is not None}
 
 
@@ -90,14 +89,11 @@ def test_the_labels_that_come_with_the_plan_give_the_maps_of_the_trained_rows(tm
     table = labels.read_labels(path)
     assert len(table) == 9600
 
-    class Kept:
-        def labels(self, metric: str) -> np.ndarray:
-            return np.array([label[metric] for label in table.values()], dtype=np.float32)
-
+    values = torch.tensor([label["dnsmos_ovrl"] for label in table.values()])
     trained = results.manifest()["training"]
     for name, ratio in (("mgt-dsn", rows.RATIOS[""]), ("mgt-dsn-60", rows.RATIOS["-60"])):
         made = trained[name]["0"]["training"]["train"]["loss"]["guide"]
-        again = rows.guide(cast(RenderedMixtures, Kept()), ratio)
+        again = rows.guide(values, ratio)
         for key in ("low", "high", "ratio_min", "ratio_max"):
             assert getattr(again, key) == pytest.approx(made[key], rel=1e-4)
     assert {frozenset(label) for label in table.values()} == {frozenset(labels.COLUMNS)}
