@@ -15,10 +15,10 @@ import torch
 from onnx import helper
 from torch import nn
 
-from ... import macs
-from ..backends.onnx import Network, OnnxSession, make_session
-from ..onnx_export.builder import IR_VERSION, OPSET, Builder, value_info
-from ..onnx_export.layers import dense, gru
+from dsn import macs
+from dsn.inference.backends.onnx import Network, OnnxSession, make_session
+from dsn.inference.onnx_export.builder import IR_VERSION, OPSET, Builder, value_info
+from dsn.inference.onnx_export.layers import dense, gru
 
 Array = np.ndarray
 
