@@ -39,7 +39,7 @@ class DSN(nn.Module):
     Raises: ValueError for a signal that is not a multiple of the hop, or given gates of another shape.
 
     `torch.export.export(model, (hop, state))` makes a program of one hop, (1, 256), that takes and gives the state; the
-    first state is what the model gives for any hop of silence. A program holds for signals of the length it was made of.
+    first one is that of the model after a hop of silence. Signals of another length take an export of their own.
     """
 
     def __init__(self, model: config.ModelConfig | None = None) -> None:

@@ -72,10 +72,12 @@ def signature(name: str, value: Callable[..., Any]) -> str:
         p.replace(annotation=plain(p.annotation)) for p in found.parameters.values() if p.name not in ("self", "cls")
     ]
     given = [p.replace(default=_Plain(p.default.__name__)) if inspect.isfunction(p.default) else p for p in given]
+    first = next((k for k, p in enumerate(given) if p.kind is p.KEYWORD_ONLY), len(given))
+    shown = [*map(str, given[:first]), *(["*"] if first < len(given) else []), *map(str, given[first:])]
     result = found.return_annotation
     end = "" if inspect.isclass(value) or result is inspect.Signature.empty else f" -> {plain(result)}"
-    line = f"{name}({', '.join(map(str, given))}){end}"
-    return line if len(line) <= WIDTH else "\n    ".join([f"{name}(", *(f"{p}," for p in given)]) + f"\n){end}"
+    line = f"{name}({', '.join(shown)}){end}"
+    return line if len(line) <= WIDTH else "\n    ".join([f"{name}(", *(f"{part}," for part in shown)]) + f"\n){end}"
 
 
 def markdown(docstring: str) -> str:
