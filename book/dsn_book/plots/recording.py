@@ -85,6 +85,8 @@ class Recording:
         shown = ipywidgets.VBox([ipywidgets.HTML(self.noisy()), self.explorer().widgets()])
 
         def take(change: dict[str, Any]) -> None:
+            if not change["new"]:
+                return
             try:
                 self.wav = _uploaded(change["new"])
                 shown.children = (ipywidgets.HTML(self.noisy()), self.explorer().widgets())
