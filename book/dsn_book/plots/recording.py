@@ -41,7 +41,8 @@ def load(path: str | Path, seconds: float = LONGEST_S) -> Wav:
 
 def _sound(wav: Wav, name: str, top_db: float) -> str:
     """A player and a spectrogram, in plain HTML."""
-    picture = f'<img src="{image_data_uri(levels_db(wav), top_db)}" style="width: 100%; height: 9rem" alt=""/>'
+    image, style = image_data_uri(levels_db(wav), top_db), "width: 100%; height: 9rem"
+    picture = f'<img src="{image}" style="{style}" alt="Spectrogram, {name}"/>'
     source = audio_data_uri(wav, SAMPLE_RATE, "mp3")
     return f'<p>{name}</p><audio controls preload="none" aria-label="{name}" src="{source}"></audio>{picture}'
 
