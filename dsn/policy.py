@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from . import macs
-from .utils.bands import band_edges
+from .utils.bands import pooling
 
 Decide = Callable[[Tensor], Tensor]
 """Who decides the gates: a function from logits (B, T, n_gates, 2) to gates (B, T, n_gates) in {0, 1}."""
@@ -28,12 +27,8 @@ class Policy(nn.Module):
 
     def __init__(self, bins: int, bands: int, hidden: int, n_gates: int, sample_rate: int) -> None:
         super().__init__()
-        edges = band_edges(bins, bands, sample_rate)
-        pool = torch.zeros(bins, bands)
-        for band, (low, high) in enumerate(itertools.pairwise(edges)):
-            pool[low:high, band] = 1 / (high - low)
         self.pool: Tensor
-        self.register_buffer("pool", pool, persistent=False)
+        self.register_buffer("pool", torch.from_numpy(pooling(bins, bands, sample_rate)), persistent=False)
         self.gru = nn.GRU(bands, hidden, batch_first=True)
         self.out = nn.Linear(hidden, 2 * n_gates)
         self.n_gates = n_gates

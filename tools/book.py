@@ -22,7 +22,7 @@ import nbformat
 import yaml
 from tqdm import tqdm
 
-from tools import accessibility, chapters, html_check, notebooks, pages, provenance, site, sizes, slides
+from tools import accessibility, api, chapters, html_check, notebooks, pages, provenance, site, sizes, slides
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "_build"
@@ -140,6 +140,7 @@ def stage(records: dict[Path, dict[str, Any]], source: Path) -> None:
         banner = BANNER.format(colab=colab, run=site.run_it_yourself(path), box=sizes.box(path, record), **record)
         nbformat.write(chapters.presentable(executed, banner), source / "book" / path.name)
     (source / "book" / "status.md").write_text(_status_page(records))
+    (source / "book" / "api.md").write_text(api.page())
     (source / "book" / "provenance.md").write_text(provenance.page(ROOT, _readers(records)))
     slides.write(source / "book")
 

@@ -75,7 +75,7 @@ def add_backend(parser: argparse.ArgumentParser) -> None:
         "--backend",
         choices=BACKENDS,
         default="auto",
-        help="what runs the model: C kernel, ONNX Runtime or PyTorch; auto: native where it is compiled, else torch",
+        help="C kernel, ONNX Runtime or PyTorch; auto: the first that is here of native, torch and onnx",
     )
     parser.add_argument("--route", dest="backend", choices=BACKENDS, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 

@@ -7,7 +7,6 @@ import torch
 from dsn.policy import (
     Policy,
     activation_ratio,
-    band_edges,
     gate_prob,
     hard_gate,
     sample_gate,
@@ -21,6 +20,7 @@ from dsn.training.blind_gates import (
     segments_like,
     slimmable_gate,
 )
+from dsn.utils.bands import band_edges
 
 
 def test_bands_cover_every_bin_once():
