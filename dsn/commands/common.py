@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import DEFAULT_MODEL
 from ..utils.extras import needs
 from .suggestions import program
 
@@ -50,7 +51,7 @@ def add_model(parser: argparse.ArgumentParser, extra: str = "") -> None:
     parser.add_argument(
         "--model",
         metavar="NAME",
-        default="mgt-dsn",
+        default=DEFAULT_MODEL,
         help=f"a shipped model ({SHIPPED}) or a .safetensors file{extra}; default: %(default)s",
     )
 

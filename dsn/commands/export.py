@@ -17,8 +17,8 @@ start as zeros. The input `dial` has one number per gate, added to the gate's ma
 closes. A closed gate's part is skipped (`If`). Needs the extra "onnx"."""
 
 EXAMPLES = """
-export mgt-dsn.onnx
-export dsn.onnx --model dsn
+export ftfnet.onnx
+export mgt-dsn.onnx --model mgt-dsn
 """
 
 

@@ -64,7 +64,7 @@ def noisy(tmp_path: Path) -> Path:
 
 @needs_kernel
 def test_files(noisy: Path, tmp_path: Path) -> None:
-    text = command("enhance", noisy, "-o", tmp_path / "free.wav", "--dial", "0.5")
+    text = command("enhance", noisy, "-o", tmp_path / "free.wav", "--model", "mgt-dsn", "--dial", "0.5")
     assert "1 of 1 files enhanced" in text and "running on" not in text
     enhance_file(backends.make("native", weights.load("mgt-dsn")), noisy, tmp_path / "same.wav", dial=0.5)
     assert (tmp_path / "free.wav").read_bytes() == (tmp_path / "same.wav").read_bytes()
