@@ -300,7 +300,8 @@ def test_presentable_folds_the_set_up_into_one_cell_at_the_end(tmp_path):
 def test_presentable_numbers_figures_with_captions(tmp_path):
     notebook = nbformat.read(written(tmp_path / "a.ipynb", "x", "y", "z"), as_version=4)
     figure = '<figure class="dsn-figure"><img alt="a">{}</figure>'
-    for cell, caption in zip(notebook.cells[1:], ("<figcaption>One.</figcaption>", "", "<figcaption>Two.</figcaption>")):
+    captions = ("<figcaption>One.</figcaption>", "", "<figcaption>Two.</figcaption>")
+    for cell, caption in zip(notebook.cells[1:], captions, strict=True):
         html = {"text/html": figure.format(caption)}
         cell.outputs = [nbformat.v4.new_output("display_data", data=html)]
     shown = chapters.presentable(notebook, "", chapter=4).cells[1:4]

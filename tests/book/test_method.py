@@ -6,7 +6,7 @@ import jupytext
 import pytest
 
 from dsn import losses, stft
-from dsn_book import code
+from dsn_book import listing
 from tools import notebooks
 
 PAGE = notebooks.ROOT / "book" / "method.md"
@@ -24,7 +24,7 @@ def shown():
         if cell.cell_type == "markdown":
             ends = re.search(r"\$\$ \(([\w-]+)\)\s*$", cell.source)
             label = ends[1] if ends else None
-        elif cell.source.startswith("code."):
+        elif cell.source.startswith("listing."):
             found.append((label, cell.source))
     return found
 
@@ -50,14 +50,14 @@ def cells_of_imports():
 
 
 def test_statements_are_found_whole_and_told_apart():
-    html = code.lines(losses.compressed_spectrum_loss, "difference = mse", "return (1").data
+    html = listing.lines(losses.compressed_spectrum_loss, "difference = mse", "return (1").data
     assert html.count("mse") == 3 and "dsn/losses.py" in html
     with pytest.raises(ValueError, match="no statement of compress"):
-        code.lines(stft.compress, "return nothing")
+        listing.lines(stft.compress, "return nothing")
     with pytest.raises(ValueError, match="statements of"):
-        code.lines(losses.fit_guide, "middle")
+        listing.lines(losses.fit_guide, "middle")
 
 
 def test_a_whole_function_may_be_folded():
-    assert "<details" not in code.whole(stft.compress).data
-    assert "<summary>all of it</summary>" in code.whole(stft.compress, "all of it").data
+    assert "<details" not in listing.whole(stft.compress).data
+    assert "<summary>all of it</summary>" in listing.whole(stft.compress, "all of it").data

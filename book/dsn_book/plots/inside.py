@@ -1,4 +1,4 @@
-"""Inside one frame: which groups, heads and channels of a slim network ran, what they cost, and why they were chosen."""
+"""Inside one frame: which groups, heads and channels of a slim network ran, and what they cost."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dsn.policy import margin
 from dsn.stft import analyse, to_hops
 
 from .. import display
-from ..formatting import number
+from ..formatting import minus, number
 from .layers import layer
 from .spectrograms import block_name, image_data_uri, levels_db
 
@@ -54,8 +54,8 @@ def parts(module: nn.Module) -> Parts:
     raise ValueError(f"{type(module).__name__} has no static and dynamic parts")
 
 
-def frame_snr_db(noisy: Wav, clean: Wav, n_fft: int) -> list[float | None]:
-    """SNR of the noisy signal in every frame of the network, from (L,) and (L,); None where a frame has no speech."""
+def frame_snr_db(noisy: Wav, clean: Wav, n_fft: int) -> list[int | None]:
+    """SNR of the noisy signal in every frame, in whole dB, from (L,) and (L,); None where a frame has no speech."""
     hop = n_fft // 2
 
     def power(wav: Wav) -> Tensor:
@@ -65,11 +65,11 @@ def frame_snr_db(noisy: Wav, clean: Wav, n_fft: int) -> list[float | None]:
     speech, error = power(clean), power(noisy - clean)
     heard = speech > 1e-5 * speech.max()
     ratio = 10 * torch.log10(speech / error.clamp_min(1e-12))
-    return [round(value, 1) if kept else None for value, kept in zip(ratio.tolist(), heard.tolist(), strict=True)]
+    return [round(value) if kept else None for value, kept in zip(ratio.tolist(), heard.tolist(), strict=True)]
 
 
 def inside_state(model: DSN, noisy: Wav, clean: Wav, baseline_macs: int, start: int) -> dict[str, Any]:
-    """What the display needs, plain JSON, of a run of a slim model on one signal (L,); `start` is the first frame shown.
+    """What the display needs of a run of a slim model on one signal (L,), plain JSON; `start` is the frame shown first.
 
     Raises ValueError for a model without gates, or a start that is no frame of the signal.
     """
@@ -104,7 +104,7 @@ def _layer(model: DSN, row: MacRow) -> dict[str, Any]:
 
 
 def inside(model: DSN, noisy: Wav, clean: Wav, baseline_macs: int, start: int) -> HTML:
-    """The display itself: a frame is chosen in the spectrogram, or with the arrow keys. Takes what `inside_state` takes."""
+    """The display; a frame is chosen in the picture or with the arrow keys. Takes what `inside_state` takes."""
     state = inside_state(model, noisy, clean, baseline_macs, start)
     return display.embed("inside", state, still(state), HEIGHT, "Inside one frame of the slim network")
 
@@ -147,7 +147,7 @@ def cost(state: dict[str, Any], t: int) -> int:
 def sentence(state: dict[str, Any], t: int) -> str:
     """What a frame is, in words."""
     snr = state["snr"][t]
-    heard = "no speech in it" if snr is None else f"an SNR of {number(snr, 0)} dB in it"
+    heard = "no speech in it" if snr is None else f"an SNR of {minus(str(snr))} dB in it"
     share = 100 * cost(state, t) / state["baseline"]
     return (
         f"Frame {t}, at {t / state['rate']:.2f} s: {heard}; DNSMOS OVRL of the whole signal {state['ovrl']:.1f}. "
@@ -163,8 +163,8 @@ def _strip(name: str, bits: str) -> str:
         drawn += [f'<rect x="{x}" width="{width}" height="1"/>'] if bit == "1" else []
         x += width
     return (
-        f'<div class="strip"><span>{html.escape(name)}</span><svg viewBox="0 0 {len(bits)} 1" preserveAspectRatio="none" '
-        f'aria-hidden="true">{"".join(drawn)}</svg></div>'
+        f'<div class="strip"><span>{html.escape(name)}</span>'
+        f'<svg viewBox="0 0 {len(bits)} 1" preserveAspectRatio="none" aria-hidden="true">{"".join(drawn)}</svg></div>'
     )
 
 

@@ -119,7 +119,10 @@ def benefit_over_time(levels: Levels, saved: Tensor, names: Sequence[str], frame
     lower.legend(fontsize=9)
     helped = ", ".join(f"{block_name(name)} {float((saved[:, k] > 0).float().mean()):.0%}"
                        for k, name in enumerate(names))  # fmt: skip
-    return figure, f"Spectrogram of a noisy mixture over the benefit of each gate. Frames in which a gate helps: {helped}."
+    return (
+        figure,
+        f"Spectrogram of a mixture over the benefit of each gate. Frames in which a gate helps: {helped}.",
+    )
 
 
 def ratios_by_rating(
@@ -133,12 +136,15 @@ def ratios_by_rating(
         axis.scatter(x[:fitted], y[:fitted], s=14, color=colour, label="of the fit")
         axis.scatter(x[fitted:], y[fitted:], s=18, facecolors="none", edgecolors=colour, label="others")
         axis.set(title=name, xlabel=GUIDE_NAMES.get(guide.metric, guide.metric), ylim=(-0.04, 1.04))
-        told.append(f"{name} correlates with the rating by {number(spearman(x[fitted:], y[fitted:]), 2)}")
+        told.append(f"{name} {number(spearman(x[fitted:], y[fitted:]), 2)}")
     axes[0].axhline(fixed_ratio, color=GREY, linestyle=":", label="target")
     axes[-1].plot(*_curve(guide, *axes[-1].get_xlim()), color=GREY, linestyle=":", label="target")
     axes[0].set_ylabel("share of open gates")
     axes[-1].legend(fontsize=8)
-    return figure, f"Share of open gates over the rating of {len(x)} mixtures. On those outside the fit {'; '.join(told)}."
+    return (
+        figure,
+        f"Share of open gates over the rating of {len(x)} mixtures. Outside the fit {'; '.join(told)}.",
+    )
 
 
 def foreseen(saved: Tensor, margins: Tensor, ratio: float) -> dict[str, float]:
