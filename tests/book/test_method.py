@@ -39,7 +39,7 @@ def test_every_equation_is_followed_by_its_code():
 def test_the_code_is_in_the_package(source):
     names = {}
     exec(cells_of_imports(), names)
-    html = eval(source, names).data
+    html = str(eval(source, names).data)
     assert "<figcaption><code>dsn/" in html and "<pre>" in html
 
 
@@ -50,7 +50,7 @@ def cells_of_imports():
 
 
 def test_statements_are_found_whole_and_told_apart():
-    html = listing.lines(losses.compressed_spectrum_loss, "difference = mse", "return (1").data
+    html = str(listing.lines(losses.compressed_spectrum_loss, "difference = mse", "return (1").data)
     assert html.count("mse") == 3 and "dsn/losses.py" in html
     with pytest.raises(ValueError, match="no statement of compress"):
         listing.lines(stft.compress, "return nothing")
@@ -59,5 +59,5 @@ def test_statements_are_found_whole_and_told_apart():
 
 
 def test_a_whole_function_may_be_folded():
-    assert "<details" not in listing.whole(stft.compress).data
-    assert "<summary>all of it</summary>" in listing.whole(stft.compress, "all of it").data
+    assert "<details" not in str(listing.whole(stft.compress).data)
+    assert "<summary>all of it</summary>" in str(listing.whole(stft.compress, "all of it").data)

@@ -104,7 +104,7 @@ def test_every_number_of_the_text_is_glued_once_and_used(path):
     text = "".join(cell.source for cell in cells(path) if cell.cell_type == "markdown")
     used = set(re.findall(r"\{glue\}`(\w+)`", text))
     calls = [node for cell in code(path) for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Call)]
-    glued = [word.arg for call in calls if ast.unparse(call.func) == "provenance.glue" for word in call.keywords]
+    glued = [str(word.arg) for call in calls if ast.unparse(call.func) == "provenance.glue" for word in call.keywords]
     assert sorted(glued) == sorted(used)
 
 
