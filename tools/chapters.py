@@ -222,10 +222,14 @@ def _as_shown(cell: nbformat.NotebookNode) -> None:
     cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr" or output.text]
 
 
-def _set_up(code: Sequence[nbformat.NotebookNode]) -> nbformat.NotebookNode:
-    """One folded cell with the code of all that only a run needs."""
-    source = "\n\n".join(cell.source for cell in code if set(SET_UP) & set(cell.metadata.tags))
-    return nbformat.v4.new_code_cell(source, metadata={"tags": ["hide-cell"], "mystnb": SET_UP_PROMPTS})
+def _set_up(code: Sequence[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """One folded cell with the code of all that only a run needs; none where a page shows none of it."""
+    tags = [set(cell.metadata.get("tags", [])) for cell in code]
+    shown = [
+        cell.source for cell, own in zip(code, tags, strict=True) if own & set(SET_UP) and "remove-cell" not in own
+    ]
+    about = {"tags": ["hide-cell"], "mystnb": SET_UP_PROMPTS}
+    return [nbformat.v4.new_code_cell("\n\n".join(shown), metadata=about)] if shown else []
 
 
 def _number_figures(code: Sequence[nbformat.NotebookNode], chapter: int | None) -> None:
@@ -247,10 +251,11 @@ def presentable(notebook: nbformat.NotebookNode, banner: str, chapter: int | Non
     title, _, rest = notebook.cells[0].source.partition("\n")
     notebook.cells[0].source = f"{title}\n\n{banner}\n\n{rest}"
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    set_up = _set_up(code)
     for cell in code:
         _as_shown(cell)
     _number_figures(code, chapter)
-    notebook.cells.append(_set_up(code))
+    notebook.cells += set_up
     notebook.metadata.pop("widgets", None)
     return notebook
 

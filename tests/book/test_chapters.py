@@ -268,7 +268,7 @@ def test_presentable_drops_progress_bars_and_keeps_other_errors(tmp_path):
     bars = "steps:   0%|          | 0/6 [00:00<?, ?it/s]\rsteps: 100%|████| 6/6 [00:03<00:00]\n"
     for cell, text in zip(notebook.cells[1:], (bars, bars + "UserWarning: careful\n"), strict=True):
         cell.outputs = [nbformat.v4.new_output("stream", name="stderr", text=text)]
-    title, first, second, _ = chapters.presentable(notebook, "BANNER").cells
+    title, first, second = chapters.presentable(notebook, "BANNER").cells
     assert title.source == "# Title\n\nBANNER\n\n\nText."
     assert first.outputs == [] and second.outputs[0].text == "UserWarning: careful\n"
 
@@ -295,6 +295,11 @@ def test_presentable_folds_the_set_up_into_one_cell_at_the_end(tmp_path):
         cell.metadata.tags = [tag] if tag else []
     *_, last = chapters.presentable(notebook, "").cells
     assert last.source == "seed = 0\n\nimport x" and last.metadata.tags == ["hide-cell"]
+
+
+def test_a_page_that_shows_no_code_has_no_set_up(tmp_path):
+    notebook = nbformat.read(written(tmp_path / "a.ipynb", "x", tags=["parameters", "remove-cell"]), as_version=4)
+    assert len(chapters.presentable(notebook, "").cells) == 2
 
 
 def test_presentable_numbers_figures_with_captions(tmp_path):
