@@ -12,6 +12,7 @@ from .layers import check_visible as check_visible
 from .measuring import check_interval as check_interval
 from .measuring import check_random_gates as check_random_gates
 from .measuring import check_time_line as check_time_line
+from .quantity import quantity as quantity
 from .quiz import excerpts as excerpts
 from .quiz import listening_quiz as listening_quiz
 from .reckoning import check_closed_macs as check_closed_macs
