@@ -22,7 +22,7 @@ import nbformat
 import yaml
 from tqdm import tqdm
 
-from tools import accessibility, chapters, html_check, notebooks, pages, provenance, site, sizes, slides
+from tools import accessibility, chapters, html_check, lessons, notebooks, pages, provenance, site, sizes
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "_build"
@@ -142,7 +142,7 @@ def stage(records: dict[Path, dict[str, Any]], source: Path) -> None:
         nbformat.write(chapters.presentable(executed, banner), source / "book" / path.name)
     (source / "book" / "status.md").write_text(_status_page(records))
     (source / "book" / "provenance.md").write_text(provenance.page(ROOT, _readers(records)))
-    slides.write(source / "book")
+    lessons.write_all(source / "book")
 
 
 def render(source: Path) -> None:

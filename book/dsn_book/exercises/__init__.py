@@ -1,16 +1,18 @@
-"""The exercises of the book: a check for every answer, questions with choices, and the listening quiz.
+"""The exercises of the book: a check for every answer, questions that the page checks, and the listening quiz.
 
 A check takes the reader's answer, mostly a function, and returns a `Verdict`; it raises nothing.
 """
 
 from .choice import Option as Option
 from .choice import choice as choice
+from .choice import quantity as quantity
 from .layers import check_dynamic_linear as check_dynamic_linear
 from .layers import check_held as check_held
 from .layers import check_slim_mask as check_slim_mask
 from .layers import check_visible as check_visible
 from .measuring import check_interval as check_interval
 from .measuring import check_random_gates as check_random_gates
+from .measuring import check_rule as check_rule
 from .measuring import check_time_line as check_time_line
 from .quiz import excerpts as excerpts
 from .quiz import listening_quiz as listening_quiz
