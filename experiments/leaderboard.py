@@ -1,7 +1,7 @@
 """Measure the board of the graded project: every entry that comes with it, on the default test mixtures.
 
 Example:
-    python experiments/leaderboard.py      # writes results/leaderboard.csv, and leaderboard.json, which says what made it
+    python experiments/leaderboard.py      # writes results/leaderboard.csv and .json, which says what made it
 """
 
 from __future__ import annotations

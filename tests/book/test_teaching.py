@@ -113,7 +113,7 @@ def test_lesson_becomes_slides_that_can_be_edited(tmp_path):
     (picture,) = (shape for shape in slide.shapes if shape.shape_type == MSO_SHAPE_TYPE.PICTURE)
     assert picture._element.nvPicPr.cNvPr.get("descr") == "Bars."
     deck = pptx.Presentation(str(written))
-    assert 0 < picture.left and picture.left + picture.width < deck.slide_width
+    assert picture.left > 0 and picture.left + picture.width < deck.slide_width
     assert picture.top + picture.height < deck.slide_height
 
 
