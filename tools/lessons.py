@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from PIL import Image
 from pptx import Presentation
 from pptx.dml.color import RGBColor
+from pptx.enum.text import PP_ALIGN
 from pptx.util import Inches, Pt
 
 from tools import slides
@@ -101,7 +102,7 @@ def _write(shape: Any, lines: tuple[str, ...], size: int, colour: RGBColor = INK
     frame.text = "\n".join(lines)
     for paragraph in frame.paragraphs:
         paragraph.font.size, paragraph.font.color.rgb, paragraph.font.bold = Pt(size), colour, bold
-        paragraph.space_after = Pt(10)
+        paragraph.space_after, paragraph.alignment = Pt(10), PP_ALIGN.LEFT
 
 
 def _put_figure(page: Any, path: Path, alt: str) -> None:

@@ -19,7 +19,7 @@ from PIL import Image
 
 from dsn import config, dial, policy, weights
 from dsn.data import test_pairs
-from dsn_book.plots import board, conditional, gates, layers, macs, training
+from dsn_book.plots import bench, board, conditional, gates, layers, macs, training
 from dsn_book.plots import results as measured
 from dsn_book.study import measure, results
 
@@ -101,6 +101,11 @@ def _gradient() -> Drawing:
     return gates.gate_gradient(margins, policy.hard_gate(logits).detach(), slopes)
 
 
+def _time() -> Drawing:
+    run = results.benchmark()
+    return bench.time_against_cost(run.systems, run.lines)
+
+
 def _timeline(place: int) -> Drawing:
     """Gates over the default test mixture of the lowest (0) or the highest SNR (-1)."""
     slim, pair = weights.load("mgt-dsn"), test_pairs.mixtures(2)[place]
@@ -122,6 +127,7 @@ FIGURES: dict[str, tuple[str, Callable[[], Drawing]]] = {
     "gates-quiet": ("Gates in a nearly clean sentence", lambda: _timeline(-1)),
     "usage": ("What the policies learnt", _usage),
     "cost": ("Quality against cost", _pareto),
+    "time": ("Operations and time", _time),
     "board": ("Which frames are worth it", lambda: board.gains(results.table("leaderboard"))),
 }
 """Name of the file, title, and what draws the figure with its text alternative."""

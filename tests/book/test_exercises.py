@@ -281,10 +281,3 @@ def test_expand_hides_the_code_of_a_question():
 def test_question_needs_one_right_option_among_different_ones(options):
     with pytest.raises(ValueError, match="one right one"):
         exercises.choice("Why?", options)
-
-
-def test_question_with_a_number_has_its_answer_folded_where_scripts_do_not_run():
-    page = str(exercises.quantity("How much?", 71, "It is.", "It is not.", unit="%").data)
-    assert "<summary>Show the answer</summary>71 %. It is.</details>" in page
-    with pytest.raises(ValueError, match="must be positive"):
-        exercises.quantity("How much?", 71, "", "", tolerance=0)

@@ -4,31 +4,33 @@ import { added } from "./page.mjs";
 
 let count = 0;
 
-/** What is said of a typed answer; a comma counts as a decimal point. */
-export function feedback({ answer, tolerance, right, wrong }, typed) {
-  const value = Number(typed.trim().replace(",", ".").replace("−", "-"));
-  if (!typed.trim() || !Number.isFinite(value)) return { kind: "wrong", text: "Type a number first." };
-  const solved = Math.abs(value - answer) <= tolerance;
-  return solved ? { kind: "right", text: `Right. ${right}` } : { kind: "wrong", text: `Not yet. ${wrong}` };
+/** What is said to a typed answer; spaces and commas between digits are allowed. */
+export function told({ answer, near, why, slips }, typed) {
+  const value = Number(typed.replace(/[\s,]/g, "").replace("−", "-"));
+  if (typed.trim() === "" || Number.isNaN(value)) return { right: false, text: "Type a number first." };
+  const close = (other) => Math.abs(value - other) <= near * Math.abs(other);
+  if (close(answer)) return { right: true, text: `Right. ${why}` };
+  const slip = slips.find((one) => close(one.value));
+  return { right: false, text: `Not yet. ${slip ? slip.text : value > answer ? "Too large." : "Too small."}` };
 }
 
-export function render(root, { question, unit, ...rest }) {
-  const id = `quantity-${(count += 1)}-${Math.random().toString(36).slice(2, 8)}`;
-  const form = added(root, "form", { class: "dsn-panel dsn-choice dsn-quantity" });
-  added(form, "label", { for: id }, question);
-  const row = added(form, "p", { class: "row" });
-  const input = added(row, "input", { id, type: "text", inputmode: "decimal", autocomplete: "off", size: 8 });
-  if (unit) added(row, "span", {}, unit);
+export function render(root, state) {
+  const name = `quantity-${(count += 1)}-${Math.random().toString(36).slice(2, 8)}`;
+  const form = added(root, "form", { class: "dsn-panel dsn-quantity" });
+  added(form, "label", { for: name }, state.question);
+  const row = added(form, "div");
+  const input = added(row, "input", { id: name, type: "text", inputmode: "decimal", autocomplete: "off" });
+  added(row, "span", {}, state.unit);
   added(row, "button", { type: "submit", class: "main" }, "Check");
-  const told = added(form, "p", { role: "status" });
+  const status = added(form, "p", { role: "status" });
   const show = (text, kind) => {
-    told.textContent = text;
-    told.dataset.kind = kind;
+    status.textContent = text;
+    status.dataset.kind = kind;
   };
   form.addEventListener("input", () => show("", ""));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    const { kind, text } = feedback(rest, input.value);
-    show(text, kind);
+    const { right, text } = told(state, input.value);
+    show(text, right ? "right" : "wrong");
   });
 }

@@ -5,7 +5,6 @@ A check takes the reader's answer, mostly a function, and returns a `Verdict`; i
 
 from .choice import Option as Option
 from .choice import choice as choice
-from .choice import quantity as quantity
 from .layers import check_dynamic_linear as check_dynamic_linear
 from .layers import check_held as check_held
 from .layers import check_slim_mask as check_slim_mask
@@ -14,6 +13,7 @@ from .measuring import check_interval as check_interval
 from .measuring import check_random_gates as check_random_gates
 from .measuring import check_rule as check_rule
 from .measuring import check_time_line as check_time_line
+from .quantity import quantity as quantity
 from .quiz import excerpts as excerpts
 from .quiz import listening_quiz as listening_quiz
 from .reckoning import check_closed_macs as check_closed_macs

@@ -1,4 +1,4 @@
-"""Questions that are checked in the page: one with choices, and one whose answer is a number."""
+"""A question with choices, checked in the page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import NamedTuple
 from IPython.display import HTML
 
 from .. import display
-from ..formatting import number
 
 
 class Option(NamedTuple):
@@ -35,18 +34,3 @@ def choice(question: str, options: Sequence[Option]) -> HTML:
     )
     state = {"question": question, "options": [option._asdict() for option in options]}
     return display.embed("choice", state, still, height=0, label="Question with choices")
-
-
-def quantity(question: str, answer: float, right: str, wrong: str, unit: str = "", tolerance: float = 0.5) -> HTML:
-    """A question whose answer is a number; `right` says what follows from it, `wrong` what to think of again.
-
-    Where scripts do not run, the answer is folded below the question. Raises ValueError for a tolerance that is not
-    positive.
-    """
-    if tolerance <= 0:
-        raise ValueError(f"tolerance is {tolerance}; it must be positive")
-    told = f"{number(answer, 2).removesuffix('.00')} {html.escape(unit)}. {html.escape(right)}"
-    still = f"<p>{html.escape(question)}</p><details><summary>Show the answer</summary>{told}</details>"
-    state = {"question": question, "answer": float(answer), "right": right, "wrong": wrong}
-    state |= {"unit": unit, "tolerance": float(tolerance)}
-    return display.embed("quantity", state, still, height=0, label="Question with a number")
