@@ -62,7 +62,7 @@ def _slide(text: str) -> Slide:
     points = tuple(line.removeprefix("- ") for line in shown.splitlines() if line.startswith("- "))
     if len(figures) > 1 or not said:
         raise ValueError(f"the slide {title.strip()!r} needs notes, and has {len(figures)} figures; one at most fits")
-    return Slide(title.strip(), points, *figures or [""], said)
+    return Slide(title.strip(), points, (figures or [""])[0], said)
 
 
 def read(path: Path) -> Lesson:

@@ -213,7 +213,8 @@ def baselines(held: Contest) -> Table:
     ends = {"all closed": torch.zeros, "all open": torch.ones}
     tables = [held.measure(name, [make(shape) for shape in shapes]) for name, make in ends.items()]
     draws = [held.enter(f"{REFERENCE} {draw}", partial(random_segments, draw=draw)) for draw in range(DRAWS)]
-    tables.append(pandas.concat(draws).groupby("file", as_index=False).mean(numeric_only=True).assign(entry=REFERENCE))
+    reference: Table = pandas.concat(draws).groupby("file", as_index=False).mean(numeric_only=True)
+    tables.append(reference.assign(entry=REFERENCE))
     rules: Mapping[str, Rule] = {
         "random frames": random_frames,
         "periodic frames": periodic,

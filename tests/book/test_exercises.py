@@ -38,7 +38,9 @@ def cells() -> dict[str, tuple[dict[str, Any], str]]:
         code = [cell for cell in notebook.cells if cell.cell_type == "code"]
         for cell in filter(source.is_exercise, code):
             names: dict[str, Any] = {}
-            imports = [node for node in ast.parse(code[2].source).body if isinstance(node, ast.Import | ast.ImportFrom)]
+            imports: list[ast.stmt] = [
+                node for node in ast.parse(code[2].source).body if isinstance(node, ast.Import | ast.ImportFrom)
+            ]
             exec(compile(ast.Module(imports, []), "imports", "exec"), names)
             check = cell.source.rpartition("exercises.")[2].partition("(")[0]
             found[check] = names, cell.source
