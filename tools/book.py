@@ -22,7 +22,7 @@ import nbformat
 import yaml
 from tqdm import tqdm
 
-from tools import accessibility, chapters, html_check, lessons, notebooks, pages, provenance, site, sizes
+from tools import accessibility, chapters, contents, html_check, lessons, notebooks, pages, provenance, site, sizes
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "_build"
@@ -134,12 +134,14 @@ def stage(records: dict[Path, dict[str, Any]], source: Path) -> None:
     shutil.copy(ROOT / "_toc.yml", source)
     settings = notebooks.settings(ROOT)
     settings["html"]["baseurl"] = notebooks.site_url(settings)
+    numbers = contents.chapter_numbers(ROOT)
     (source / "_config.yml").write_text(yaml.safe_dump(settings), encoding="utf-8")
     for path, record in records.items():
         executed = nbformat.read(BUILD / "chapters" / path.name, as_version=4)
         colab = COLAB.format(url=notebooks.colab_url(settings, path)) if notebooks.published(settings) else ""
         banner = BANNER.format(colab=colab, run=site.run_it_yourself(path), box=sizes.box(path, record), **record)
-        nbformat.write(chapters.presentable(executed, banner), source / "book" / path.name)
+        shown = chapters.presentable(executed, banner, numbers.get(path.stem))
+        nbformat.write(shown, source / "book" / path.name)
     (source / "book" / "status.md").write_text(_status_page(records))
     (source / "book" / "provenance.md").write_text(provenance.page(ROOT, _readers(records)))
     lessons.write_all(source / "book")

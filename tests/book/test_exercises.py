@@ -14,7 +14,9 @@ from torch import nn
 from dsn import config, dynamic, losses
 from dsn.evaluation.gate_diagnostics import log_energy
 from dsn_book import exercises
+from dsn_book.display import ASSETS
 from dsn_book.exercises import Option, Verdict
+from tests import node
 from tools import exercises as source
 from tools import notebooks
 
@@ -283,3 +285,23 @@ def test_expand_hides_the_code_of_a_question():
 def test_question_needs_one_right_option_among_different_ones(options):
     with pytest.raises(ValueError, match="one right one"):
         exercises.choice("Why?", options)
+
+
+def test_quantity_refuses_a_slip_that_would_count_as_right():
+    assert "2,048 MACs" in str(exercises.quantity("How many?", 2048, "A quarter.", "MACs", [(4096, "Half.")]).data)
+    for slips in ([(2050, "near")], [(math.nan, "nothing")]):
+        with pytest.raises(ValueError, match="differ"):
+            exercises.quantity("How many?", 2048, "A quarter.", slips=slips)
+
+
+@node.needs_node
+def test_typed_numbers_are_told_apart():
+    state = {"answer": 2048, "near": 0.01, "why": "A quarter.", "slips": [{"value": 4096, "text": "Half."}]}
+    script = "return values[1].map((typed) => engine.told(values[0], typed));"
+    typed = ["2,048", "2 048", "4096", "3000", "−1", "", "many"]
+    told = node.run(script, state, typed, module=ASSETS / "quantity.js")
+    assert [one["right"] for one in told] == [True, True, *[False] * 5]
+    texts = [one["text"] for one in told]
+    assert texts[0] == "Right. A quarter." and "Half." in texts[2]
+    assert "Too large" in texts[3] and "Too small" in texts[4]
+    assert texts[5] == texts[6] == "Type a number first."
