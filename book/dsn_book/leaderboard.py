@@ -54,6 +54,8 @@ SMOOTH = 9
 REFERENCE, DRAWS = "random segments", 4
 """What every entry is compared with: its mean over so many draws, since one alone may be lucky."""
 STORED = "leaderboard"
+ORACLE = "oracle (hears the clean signal)"
+"""No entry: the bound of all."""
 
 
 def frames(noisy: Tensor) -> int:
@@ -224,7 +226,7 @@ def baselines(held: Contest) -> Table:
     tables += [held.enter(name, rule) for name, rule in rules.items()]
     clean = [torch.from_numpy(np.asarray(pair.clean, dtype=np.float32)) for pair in held.pairs]
     worth = [saved(held, *pair) / macs for pair in zip(held.noisy(), clean, strict=True)]
-    return pandas.concat([*tables, held.measure("oracle (hears the clean signal)", held.gates(worth))])
+    return pandas.concat([*tables, held.measure(ORACLE, held.gates(worth))])
 
 
 def known(held: Contest) -> Table:

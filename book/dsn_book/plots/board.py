@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..formatting import number
-from ..leaderboard import METRICS, REFERENCE, differences
+from ..leaderboard import METRICS, ORACLE, REFERENCE, differences
 from ..study.intervals import Table
 from .style import DYNAMIC, GREY, STATIC, new_figure
 
@@ -15,7 +15,7 @@ OTHER_COST = ("all closed", "all open")
 
 
 def gains(table: Table, metric: str = "pesq_wb") -> tuple[Figure, str]:
-    """Differences from random segments with their intervals, best on top; hollow where the cost is another one."""
+    """Differences from random segments with their intervals, best on top; hollow where it is no entry, but a bound."""
     rows = differences(table)
     rows = rows[rows["entry"] != REFERENCE].sort_values(metric, ignore_index=True)
     label, digits = METRICS[metric]
@@ -24,15 +24,19 @@ def gains(table: Table, metric: str = "pesq_wb") -> tuple[Figure, str]:
     above = []
     for place, row in enumerate(rows.to_dict("records")):
         low, high, sure = row[f"{metric}_low"], row[f"{metric}_high"], row[f"{metric}_low"] > 0
-        same = row["entry"] not in OTHER_COST
+        entered = row["entry"] not in (*OTHER_COST, ORACLE)
         colour = DYNAMIC if sure else STATIC
         ax.plot([low, high], [place, place], color=colour, linewidth=2)
-        ax.plot([row[metric]], [place], "o", color=colour, markerfacecolor=colour if same else "white")
-        above += [row["entry"]] if sure and same else []
+        ax.plot([row[metric]], [place], "o", color=colour, markerfacecolor=colour if entered else "white")
+        above += [row["entry"]] if sure and entered else []
     ax.set_yticks(np.arange(len(rows)), rows["entry"].tolist())
     ax.set_xlabel(f"{label} above random segments (95 % interval over mixtures)")
-    best = rows[~rows["entry"].isin(OTHER_COST)].iloc[-1]
-    ahead = f"Above chance beyond their interval: {', '.join(above)}" if above else "No interval lies above chance"
-    return figure, f"{label} of {len(rows)} entries against random segments. {ahead}. Best: {best['entry']}, " + (
+    best = rows[~rows["entry"].isin((*OTHER_COST, ORACLE))].iloc[-1]
+    ahead = (
+        f"Above chance beyond their interval: {', '.join(above)}"
+        if above
+        else "No interval of an entry lies above chance"
+    )
+    return figure, f"{label} of {len(rows)} rows against random segments. {ahead}. Best entry: {best['entry']}, " + (
         f"{number(best[metric], digits, '+')}."
     )
