@@ -28,12 +28,12 @@ from tools import (
     chapters,
     contents,
     html_check,
+    lessons,
     notebooks,
     pages,
     provenance,
     site,
     sizes,
-    slides,
 )
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -156,7 +156,7 @@ def stage(records: dict[Path, dict[str, Any]], source: Path) -> None:
     (source / "book" / "status.md").write_text(_status_page(records))
     (source / "book" / "api.md").write_text(api.page())
     (source / "book" / "provenance.md").write_text(provenance.page(ROOT, _readers(records)))
-    slides.write(source / "book")
+    lessons.write_all(source / "book")
 
 
 def render(source: Path) -> None:
