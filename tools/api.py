@@ -38,7 +38,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "Presets": ("dsn.config.presets", ("ftfnet", "dsn", "mgt_dsn")),
     "Data": (
         "dsn.data",
-        ("Corpus", "default_folder", "draw", "render", "FreshMixtures", "RenderedMixtures"),
+        ("Corpus", "default_folder", "draw", "render", "FreshMixtures"),
     ),
     "Training": ("dsn.training", ("train", "TrainingSet")),
     "Evaluation": ("dsn.evaluation.metrics", ("pesq_wb", "stoi", "si_sdr_db")),
