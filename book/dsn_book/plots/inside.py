@@ -28,6 +28,9 @@ HEIGHT = 560
 MOST_BOXES = 8
 """A layer of more parts than this is drawn as a bar."""
 
+SPEECH = 1e-3
+"""Power of the clean signal in a frame, as a share of the largest, from which on the frame counts as speech."""
+
 Wav = NDArray[np.floating]
 
 
@@ -63,7 +66,7 @@ def frame_snr_db(noisy: Wav, clean: Wav, n_fft: int) -> list[int | None]:
         return spectrum[0].abs().square().sum(dim=0)
 
     speech, error = power(clean), power(noisy - clean)
-    heard = speech > 1e-5 * speech.max()
+    heard = speech > SPEECH * speech.max()
     ratio = 10 * torch.log10(speech / error.clamp_min(1e-12))
     return [round(value) if kept else None for value, kept in zip(ratio.tolist(), heard.tolist(), strict=True)]
 
