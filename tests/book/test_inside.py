@@ -56,7 +56,8 @@ def test_static_page_shows_the_first_frame(state):
     assert len(rows) == len(state["layers"]) and len(page.select(".margins tbody tr")) == len(state["gates"])
     total = sum(float(row.select("td")[1].text) for row in rows)
     assert total == pytest.approx(inside.cost(state, 20) / 1000, abs=25)  # rounded rows, and the policy
-    assert page.select_one(".frame").text == inside.sentence(state, 20)
+    (frame,) = page.select(".frame")
+    assert frame.text == inside.sentence(state, 20)
 
 
 @node.needs_node

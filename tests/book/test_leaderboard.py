@@ -20,9 +20,8 @@ def held():
     model = DSN(config.ModelConfig(channels=(4, 4, 8))).eval()
     low, high = (float(model.macs().mmacs_per_s([end] * model.config.n_gates)) for end in (0.0, 1.0))
     rng = np.random.default_rng(0)
-    pairs = [
-        Pair(f"{k}", *rng.standard_normal((2, size)).astype(np.float32), 0.0) for k, size in enumerate((4000, 6000))
-    ]
+    signals = [rng.standard_normal((2, size)).astype(np.float32) for size in (4000, 6000)]
+    pairs = [Pair(f"{k}", noisy, clean, 0.0) for k, (noisy, clean) in enumerate(signals)]
 
     def run(noisy, gate):
         return model.enhance(noisy, decide=given(gate)).enhanced
