@@ -107,14 +107,13 @@ def test_lesson_becomes_slides_that_can_be_edited(tmp_path):
     (tmp_path / "lesson-1.md").write_text(LESSON)
     Image.new("RGB", (1600, 800)).save(tmp_path / "macs.png")
     written = lessons.write(lessons.read(tmp_path / "lesson-1.md"), tmp_path, tmp_path, {"macs": "Bars."})
-    slides: Any = pptx.Presentation(str(written)).slides  # python-pptx has no types
-    first, slide = slides
+    deck: Any = pptx.Presentation(str(written))  # its types say that anything may be missing
+    first, slide = deck.slides
     assert first.shapes.title.text == "Why?" and first.notes_slide.notes_text_frame.text == "Begin."
     assert slide.shapes.title.text == "A figure" and slide.placeholders[1].text_frame.text == "one\ntwo"
     assert slide.notes_slide.notes_text_frame.text == "Look.\nAnd say.\nThe picture: Bars."
     (picture,) = (shape for shape in slide.shapes if shape.shape_type == MSO_SHAPE_TYPE.PICTURE)
     assert picture._element.nvPicPr.cNvPr.get("descr") == "Bars."
-    deck: Any = pptx.Presentation(str(written))
     assert picture.left > 0 and picture.left + picture.width < deck.slide_width
     assert picture.top + picture.height < deck.slide_height
 
