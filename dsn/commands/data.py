@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .common import add_command, add_processes, count, open_corpus, positive, read_config
+from .common import add_command, add_processes, count, open_corpus, place, positive, read_config
 
 if TYPE_CHECKING:
     from ..config import Stft
@@ -59,12 +59,12 @@ def add(commands: Any) -> None:
         VOICEBANK,
         "data voicebank voicebank\ndata voicebank voicebank --train",
     )
-    fetch.add_argument("folder", metavar="FOLDER", type=Path, help="folder to write to")
+    fetch.add_argument("folder", metavar="FOLDER", type=place, help="folder to write to")
     fetch.add_argument("--train", action="store_true", help="fetch the training set too")
 
 
 def _add_corpus(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--corpus", metavar="FOLDER", type=Path, help="speech and noise; default: the default set")
+    parser.add_argument("--corpus", metavar="FOLDER", type=place, help="speech and noise; default: the default set")
 
 
 def _add_show(parts: Any) -> None:
@@ -85,7 +85,7 @@ def _add_pool(parts: Any) -> None:
     data pool pools/mine --corpus mine --mixtures 5000 --seed 10000 --config mixing.json
     """
     pool = add_command(parts, "pool", run_pool, "render mixtures for training", POOL, examples)
-    pool.add_argument("folder", metavar="OUT", type=Path, nargs="?", help="folder of the pool")
+    pool.add_argument("folder", metavar="OUT", type=place, nargs="?", help="folder of the pool")
     _add_corpus(pool)
     pool.add_argument("--split", default="train", help="train, valid or test; default: %(default)s")
     pool.add_argument("--mixtures", metavar="N", type=positive, default=1000, help="how many; default: %(default)s")
@@ -97,7 +97,7 @@ def _add_pool(parts: Any) -> None:
         default=[],
         help="measure a guide metric, such as dnsmos_ovrl; may be given again",
     )
-    pool.add_argument("--config", metavar="JSON", type=Path, help="settings of the mixtures")
+    pool.add_argument("--config", metavar="JSON", type=place, help="settings of the mixtures")
     pool.add_argument("--print-config", action="store_true", help="print the settings of the mixtures and stop")
     add_processes(pool, 1)
 
@@ -105,8 +105,8 @@ def _add_pool(parts: Any) -> None:
 def _add_export(parts: Any) -> None:
     examples = "data export testset\ndata export mine_test --recipes mine/test_recipes.jsonl --corpus mine"
     export = add_command(parts, "export", run_export, "render a test set as files", EXPORT, examples)
-    export.add_argument("folder", metavar="OUT", type=Path, help="folder to write to, new or empty")
-    export.add_argument("--recipes", metavar="JSONL", type=Path, help="default: test_recipes.jsonl in the corpus")
+    export.add_argument("folder", metavar="OUT", type=place, help="folder to write to, new or empty")
+    export.add_argument("--recipes", metavar="JSONL", type=place, help="default: test_recipes.jsonl in the corpus")
     _add_corpus(export)
 
 
