@@ -265,7 +265,9 @@ def place(name: str) -> tuple[int, Any]:
 
 def opened(folder: Path | None, names: Sequence[str], stack: ExitStack) -> Iterator[System]:
     """The peers that run in an environment; one line on stderr for each that does not."""
-    for name in names if folder else ():
+    if folder is None:
+        return
+    for name in names:
         try:
             command = [str(folder / "bin" / "python"), str(HERE / "peer_adapter.py")]
             yield stack.enter_context(peer(command, name))

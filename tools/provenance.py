@@ -198,14 +198,18 @@ def _tables() -> dict[str, str]:
 
 
 DEFAULT, SENSITIVITY, WEIGHTED = "default.csv", "sensitivity.csv", "time_weighted.csv"
-REDRAWN = "redrawn.csv"
+REDRAWN, PEERS = "redrawn.csv", ("peers.csv", "peer_systems.csv")
+ROBUSTNESS = ("hard.csv", "levels.csv")
+APART = (DEFAULT, SENSITIVITY, WEIGHTED, REDRAWN, *PEERS, *ROBUSTNESS)
+"""Tables with a measurement of their own."""
+
 MAKERS = (
     Maker(
         "Quality, cost and use of the gates",
         "python experiments/evaluate.py --corpus CORPUS --runs RUNS",
         "manifest.json",
         evaluation,
-        {name: text for name, text in _tables().items() if name not in (DEFAULT, SENSITIVITY, WEIGHTED, REDRAWN)}
+        {name: text for name, text in _tables().items() if name not in APART}
         | {"manifest.json": "the record of this measurement and of the trainings before it"},
     ),
     Maker(
@@ -257,6 +261,20 @@ MAKERS = (
         "redrawn.json",
         again,
         {REDRAWN: _tables()[REDRAWN], "redrawn.json": "the record of this measurement"},
+    ),
+    Maker(
+        "Hard noise and quiet speech",
+        "python experiments/robustness.py --corpus CORPUS",
+        "",
+        nothing,
+        {name: _tables()[name] for name in ROBUSTNESS},
+    ),
+    Maker(
+        "Denoisers of others",
+        "python experiments/peers.py --corpus CORPUS --peers PEERS --work WORK",
+        "peers.json",
+        nothing,
+        {name: _tables()[name] for name in PEERS} | {"peers.json": "the record of this measurement"},
     ),
     Maker(
         "The test set",

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .common import add_command, add_model, add_overwrite, check_new
+from .common import add_command, add_model, add_overwrite, check_new, place
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +36,7 @@ def add(commands: Any) -> None:
         "--seconds", metavar="S", type=positive_seconds, default=4.0, help="sound per system and pace; default: 4"
     )
     add_model(parser)
-    parser.add_argument("--json", metavar="FILE", type=Path, help="write the same figures to this file")
+    parser.add_argument("--json", metavar="FILE", type=place, help="write the same figures to this file")
     add_overwrite(parser)
 
 

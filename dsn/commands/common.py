@@ -56,6 +56,18 @@ def add_model(parser: argparse.ArgumentParser, extra: str = "") -> None:
     )
 
 
+def word(text: str) -> str:
+    """An argument that names something. Raises ArgumentTypeError if it is empty, as an unset variable is."""
+    if not text:
+        raise argparse.ArgumentTypeError("the name is empty; write . for the current folder")
+    return text
+
+
+def place(text: str) -> Path:
+    """An argument that names a file or folder. Raises ArgumentTypeError if it is empty: `Path` takes that for `.`."""
+    return Path(word(text))
+
+
 def add_dial(parser: argparse.ArgumentParser) -> None:
     """The argument --dial."""
     parser.add_argument(

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .common import add_command, open_corpus
+from .common import add_command, open_corpus, place
 
 if TYPE_CHECKING:
     from ..data import Corpus, Recipe
@@ -49,12 +49,12 @@ def add(commands: Any) -> None:
         VOICEBANK,
         "data voicebank voicebank\ndata voicebank voicebank --train",
     )
-    fetch.add_argument("folder", metavar="FOLDER", type=Path, help="folder to write to")
+    fetch.add_argument("folder", metavar="FOLDER", type=place, help="folder to write to")
     fetch.add_argument("--train", action="store_true", help="fetch the training set too")
 
 
 def _add_corpus(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--corpus", metavar="FOLDER", type=Path, help="speech and noise; default: the default set")
+    parser.add_argument("--corpus", metavar="FOLDER", type=place, help="speech and noise; default: the default set")
 
 
 def _add_show(parts: Any) -> None:
@@ -72,8 +72,8 @@ def _add_show(parts: Any) -> None:
 def _add_export(parts: Any) -> None:
     examples = "data export testset\ndata export mine_test --recipes mine/test_recipes.jsonl --corpus mine"
     export = add_command(parts, "export", run_export, "render a test set as files", EXPORT, examples)
-    export.add_argument("folder", metavar="OUT", type=Path, help="folder to write to, new or empty")
-    export.add_argument("--recipes", metavar="JSONL", type=Path, help="default: test_recipes.jsonl in the corpus")
+    export.add_argument("folder", metavar="OUT", type=place, help="folder to write to, new or empty")
+    export.add_argument("--recipes", metavar="JSONL", type=place, help="default: test_recipes.jsonl in the corpus")
     _add_corpus(export)
 
 

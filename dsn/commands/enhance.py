@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from .common import add_backend, add_command, add_dial, add_model, open_backend, reason, share
+from .common import add_backend, add_command, add_dial, add_model, open_backend, reason, share, word
 
 if TYPE_CHECKING:
     from ..inference.backends import Backend
@@ -75,13 +75,6 @@ def add(commands: Any) -> None:
     existing.add_argument("--skip-existing", action="store_true", help="leave out files that exist already")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
-
-
-def word(text: str) -> str:
-    """An argument that names a file or folder. Raises ArgumentTypeError if it is empty, as an unset variable is."""
-    if not text:
-        raise argparse.ArgumentTypeError("the name is empty; write . for the current folder")
-    return text
 
 
 def run(args: argparse.Namespace) -> int:

@@ -5,10 +5,19 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .common import add_backend, add_command, add_dial, add_model, add_overwrite, add_processes, check_new, open_backend
+from .common import (
+    add_backend,
+    add_command,
+    add_dial,
+    add_model,
+    add_overwrite,
+    add_processes,
+    check_new,
+    open_backend,
+    place,
+)
 
 if TYPE_CHECKING:
     import pandas
@@ -35,8 +44,8 @@ evaluate testset/pairs.csv --model mgt-dsn --dial 2 --metrics pesq_wb si_sdr_db 
 def add(commands: Any) -> None:
     """Describe the command."""
     parser = add_command(commands, "evaluate", run, "metrics of a model on pairs of files", ABOUT, EXAMPLES)
-    parser.add_argument("source", metavar="FOLDER_OR_MANIFEST", type=Path, help="noisy and clean files")
-    parser.add_argument("--out", metavar="CSV", type=Path, help="table to write")
+    parser.add_argument("source", metavar="FOLDER_OR_MANIFEST", type=place, help="noisy and clean files")
+    parser.add_argument("--out", metavar="CSV", type=place, help="table to write")
     add_model(parser, ', or "noisy" for the input as it is')
     add_dial(parser)
     add_backend(parser)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
-from .common import add_command, add_model, add_overwrite, check_new
+from .common import add_command, add_model, add_overwrite, check_new, place
 
 ABOUT = """Write the network of one frame as an ONNX file, for ONNX Runtime and other engines.
 
@@ -25,7 +24,7 @@ export mgt-dsn.onnx --model mgt-dsn
 def add(commands: Any) -> None:
     """Describe the command."""
     parser = add_command(commands, "export", run, "write a model as an ONNX file", ABOUT, EXAMPLES)
-    parser.add_argument("out", metavar="FILE", type=Path, help="ONNX file to write")
+    parser.add_argument("out", metavar="FILE", type=place, help="ONNX file to write")
     add_model(parser)
     add_overwrite(parser)
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .common import add_command, add_overwrite, check_new
+from .common import add_command, add_overwrite, check_new, place
 
 if TYPE_CHECKING:
     from ..config import ModelConfig
@@ -36,7 +36,7 @@ def add(commands: Any) -> None:
         nargs="+",
         help="models to show beside FTF-Net: shipped ones or .safetensors files; default: all shipped",
     )
-    parser.add_argument("--json", metavar="FILE", type=Path, help="write the same figures to this file")
+    parser.add_argument("--json", metavar="FILE", type=place, help="write the same figures to this file")
     add_overwrite(parser)
 
 

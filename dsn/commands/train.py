@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .common import add_command, open_corpus, positive, read_config, read_settings
+from .common import add_command, open_corpus, place, positive, read_config, read_settings
 
 if TYPE_CHECKING:
     from ..config import TrainConfig
@@ -38,7 +38,7 @@ def add(commands: Any) -> None:
     """Describe the command."""
     parser = add_command(commands, "train", run, "train a network", ABOUT, EXAMPLES)
     parser.add_argument("preset", metavar="MODEL", nargs="?", choices=PRESETS, help=f"one of {', '.join(PRESETS)}")
-    parser.add_argument("--out", metavar="FOLDER", type=Path, help="folder of the run; made if it is not there")
+    parser.add_argument("--out", metavar="FOLDER", type=place, help="folder of the run; made if it is not there")
     parser.add_argument(
         "--set",
         metavar="KEY=VALUE",
@@ -47,8 +47,8 @@ def add(commands: Any) -> None:
         default=[],
         help="change settings, such as steps=200 or loss.snr_weight=0",
     )
-    parser.add_argument("--config", metavar="JSON", type=Path, help="settings from a file, instead of MODEL")
-    parser.add_argument("--corpus", metavar="FOLDER", type=Path, help="speech and noise; default: the default set")
+    parser.add_argument("--config", metavar="JSON", type=place, help="settings from a file, instead of MODEL")
+    parser.add_argument("--corpus", metavar="FOLDER", type=place, help="speech and noise; default: the default set")
     parser.add_argument("--start", metavar="WEIGHTS", help="first weights: a shipped model or a .safetensors file")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or another device of torch; default: %(default)s")
     parser.add_argument("--threads", metavar="N", type=positive, help="threads on the CPU; default: torch decides")

@@ -323,6 +323,30 @@ def test_enhance_refuses_an_empty_name(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("evaluate", ""),
+        ("evaluate", "pairs", "--out", ""),
+        ("export", ""),
+        ("macs", "--json", ""),
+        ("bench", "--json", ""),
+        ("data", "pool", ""),
+        ("data", "export", ""),
+        ("data", "voicebank", ""),
+        ("data", "default", "--corpus", ""),
+        ("train", "mgt-dsn", "--out", ""),
+        ("train", "mgt-dsn", "--out", "run", "--mixtures", ""),
+    ],
+)
+def test_no_command_takes_an_empty_name_for_the_current_folder(
+    words: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "name is empty" in refused(capsys, *words)
+    assert not list(tmp_path.iterdir())
+
+
 def test_enhance_one_file_to_a_name(noisy: Path, model: Path, tmp_path: Path) -> None:
     for number, words in enumerate((["-o"], [])):
         out = tmp_path / str(number) / "better.flac"

@@ -24,7 +24,7 @@ from dsn.data.recipe import read_recipes, write_recipes
 from dsn.training import checkpoint
 from dsn.training.loop import Run
 
-from .kinds import Kind, Outcome, judged, no_state
+from .kinds import Kind, Outcome, judged
 from .models import SMALL, small
 from .mutations import MUTATIONS
 
@@ -167,6 +167,12 @@ READERS: dict[str, Callable[[Path, Case], Outcome]] = {
 }
 
 
+def begin() -> None:
+    """Load what a case may need, such as optimisers: on a busy machine that takes longer than a case may."""
+    with tempfile.TemporaryDirectory() as name:
+        Run(TRAIN, Silence(), Path(name), small(), "cpu")
+
+
 def attempt(_nothing: None, case: Case, folder: Path) -> Outcome:
     """Read the file under its name."""
     path = folder / case.name
@@ -175,4 +181,4 @@ def attempt(_nothing: None, case: Case, folder: Path) -> Outcome:
     return outcome if outcome.is_fault else Outcome(f"{case.name} {outcome.kind}", outcome.detail)
 
 
-ARCHIVES = Kind(originals, make, no_state, attempt)
+ARCHIVES = Kind(originals, make, begin, attempt)

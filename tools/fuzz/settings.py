@@ -73,6 +73,10 @@ LARGE = 512
 """A model with a size beyond this is not built."""
 
 
+HUGE = 1e300
+"""Numbers from here on are left as they are: no float is as large as the largest of ODD."""
+
+
 class Case(NamedTuple):
     """Settings: their number, the class that they are for, what was changed, and the content of their file."""
 
@@ -111,7 +115,7 @@ def change(rng: np.random.Generator, values: dict[str, Any]) -> str:
     value = copy.deepcopy(ODD[rng.integers(len(ODD))])  # later changes may go into it
     if isinstance(place.get(key), list | tuple) and rng.random() < 0.5:
         value = [*place[key], value]
-    elif isinstance(place.get(key), int | float) and rng.random() < 0.3:
+    elif isinstance(place.get(key), int | float) and abs(place[key]) < HUGE and rng.random() < 0.3:
         value = place[key] * float(rng.choice((-1, 0, 0.5, 2, 10, 1e6)))
     place[key] = value
     return f"{key}={str(value)[:30]}"

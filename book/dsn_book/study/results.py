@@ -10,6 +10,10 @@ inputs       what each noisy file is
 sensitivity  what closing each kind of layer loses and saves
 time_weighted  one dial per gate instead of one for all, at equal time
 redrawn      the first seeds on a second draw of the test mixtures, by which nothing was chosen
+hard         the shipped models on the hard set, by kind
+levels       the shipped models on the same speech at falling levels
+peers        our models and denoisers of others, by set
+peer_systems  what these are: package, rate, delay, time, training data
 claims       every goal with its value and verdict
 default      the shipped models on the default data set, file by file
 """
