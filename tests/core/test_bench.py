@@ -19,6 +19,7 @@ from dsn.inference import bench
 from dsn.inference.bench import gtcrn, parts, peers, systems, timing
 from dsn.inference.bench.timing import WARM_UP, Contestant, Times
 from dsn.model import DSN
+from tests.helpers.models import make
 
 
 def test_contestants_take_turns_on_the_same_hops() -> None:
@@ -73,10 +74,7 @@ def test_sound_is_hops_of_speech() -> None:
 
 
 def test_ungated_network_is_the_open_one() -> None:
-    torch.manual_seed(0)
-    model = DSN(
-        config.ModelConfig(channels=(4, 4, 8), groups=2, heads=2, policy=config.PolicyConfig(bands=8, hidden=4))
-    ).eval()
+    model = make()
     static, wav = systems.ungated(model), torch.randn(1, 2560)
     assert static.policy is None and static.config.n_gates == 0
     torch.testing.assert_close(static.enhance(wav).enhanced, model.enhance(wav, dial=math.inf).enhanced)

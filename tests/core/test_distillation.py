@@ -13,14 +13,14 @@ import torch
 from dsn import config, weights
 from dsn.data import Corpus, RenderedMixtures, draw
 from dsn.losses import level_gain, quality_loss
-from dsn.model import DSN
 from dsn.training import distillation as teacher
 from dsn.training.distillation import Distilled
 from dsn.training.loop import Batch, batch_loss, train
+from tests.helpers.models import SMALL, STATIC, make
 
 DATA = config.DataConfig(samples=4096)
 TRAIN = config.TrainConfig(
-    model=config.ModelConfig.ftfnet(),
+    model=STATIC,
     loss=config.LossConfig(teacher_weight=0.75),
     steps=2,
     batch=2,
@@ -40,8 +40,7 @@ def pool(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> RenderedMi
 @pytest.fixture(scope="module")
 def master(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("master") / "model.safetensors"
-    torch.manual_seed(1)
-    weights.save(DSN(config.ModelConfig.ftfnet()), path)
+    weights.save(make(STATIC, seed=1), path)
     return path
 
 
@@ -71,9 +70,8 @@ def test_mixtures_have_the_output_of_the_teacher_in_time_with_the_clean_signal(
 
 
 def test_a_teacher_may_be_a_network_that_the_kernel_does_not_run(pool: RenderedMixtures, tmp_path: Path) -> None:
-    path, other = tmp_path / "crn.safetensors", config.ModelConfig.ftfnet(backbone="crn")
-    torch.manual_seed(0)
-    weights.save(DSN(other), path)
+    path = tmp_path / "crn.safetensors"
+    weights.save(make(replace(STATIC, backbone="crn")), path)
     expected = weights.load(path).enhance(torch.as_tensor(pool[0][0])).enhanced.numpy()
     given = Distilled(pool, path, tmp_path / "distilled", progress=False).distilled(np.array([0]))
     np.testing.assert_allclose(given[0], expected, atol=1e-3 * float(np.abs(expected).max()))
@@ -87,8 +85,7 @@ def test_the_output_is_rendered_once_for_a_teacher_and_a_pool(
     np.testing.assert_array_equal(first, again)
     assert len(counted) == 1
     other = tmp_path / "other.safetensors"
-    torch.manual_seed(2)
-    weights.save(DSN(config.ModelConfig.ftfnet()), other)
+    weights.save(make(STATIC, seed=2), other)
     assert not np.array_equal(Distilled(pool, other, tmp_path / "kept", progress=False).distilled(np.arange(4)), first)
     assert len(counted) == 2
 
@@ -109,8 +106,7 @@ def test_a_damaged_output_is_rendered_again(
 
 
 def test_the_loss_mixes_the_distances_to_both_targets() -> None:
-    torch.manual_seed(0)
-    model, hop = DSN(TRAIN.model).train(), TRAIN.model.stft.hop_length
+    model, hop = make(STATIC).train(), TRAIN.model.stft.hop_length
     noisy, clean, distilled = 0.1 * torch.randn(3, 2, 4096)
     on_time, gain = model(noisy)[0].enhanced.detach()[:, hop:], level_gain(noisy)
     near, far = (float(quality_loss(gain * on_time, gain * wav[:, :-hop], TRAIN.loss)) for wav in (distilled, clean))
@@ -137,9 +133,7 @@ def test_a_run_does_not_go_on_with_another_teacher(pool: RenderedMixtures, maste
 
 def test_a_pool_without_a_teacher_is_refused(pool: RenderedMixtures, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"teacher_weight is 0\.75; give the mixtures a teacher"):
-        train(
-            replace(TRAIN, model=config.ModelConfig(), policy_steps=10**6, loss=GUIDED), pool, tmp_path, progress=False
-        )
+        train(replace(TRAIN, model=SMALL, policy_steps=10**6, loss=GUIDED), pool, tmp_path, progress=False)
     assert not list(tmp_path.iterdir())
 
 

@@ -54,7 +54,7 @@ def test_labels_are_measured_once(corpus: Corpus, recipes: list[Recipe], tmp_pat
     assert cache.read_text().splitlines()[0] == "recipe,dnsmos_sig,dnsmos_bak,dnsmos_ovrl,pesq_wb,si_sdr_db"
 
 
-def test_labelling_goes_on_where_it_stopped(
+def test_labelling_is_resumed(
     corpus: Corpus, recipes: list[Recipe], tmp_path: Path, counted: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(labels, "_SAVE_SECONDS", 0.0)

@@ -81,7 +81,7 @@ def test_making_a_finished_pool_renders_nothing(
 
 @pytest.mark.parametrize("killed_after", [0, 1, 3])
 @pytest.mark.parametrize("torn", [False, True])
-def test_a_killed_pool_goes_on_where_it_stopped(
+def test_a_killed_pool_is_resumed(
     tmp_path: Path, made: Path, corpus: Corpus, recipes: list[Recipe], killed_after: int, torn: bool, monkeypatch: Any
 ) -> None:
     calls: list[str] = []
@@ -121,7 +121,7 @@ class DeadlyCorpus(Corpus):
 
 
 @pytest.mark.slow
-def test_a_dead_process_is_an_error_and_the_pool_goes_on_later(
+def test_a_dead_process_is_an_error_and_the_pool_can_be_resumed(
     tmp_path: Path, made: Path, corpus: Corpus, recipes: list[Recipe]
 ) -> None:
     with pytest.raises(ChildProcessError, match="--processes 1"):
@@ -179,7 +179,7 @@ def test_a_flipped_bit_is_found_when_the_mixture_is_read(folder: Path) -> None:
         damaged.batch([0, 2])
 
 
-def test_a_full_disk_is_named_and_the_pool_goes_on_later(
+def test_a_full_disk_is_named_and_the_pool_can_be_resumed(
     tmp_path: Path, made: Path, corpus: Corpus, recipes: list[Recipe], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class FullAfter:
