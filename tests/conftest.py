@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import errno
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import torch
 
 from dsn.data import Corpus
 from dsn.utils import encoding
-from tests.corpora import make_corpus
+from tests.helpers.corpora import make_corpus
 
 ROOT = Path(__file__).resolve().parent.parent
 MARKED = ("book", "browser", "experiments", "native")
@@ -36,14 +34,6 @@ def corpus_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def corpus(corpus_folder: Path) -> Corpus:
     return Corpus(corpus_folder)
-
-
-@pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
-    subprocess.run(build, check=True, cwd=ROOT, capture_output=True)
-    return next(folder.glob("*.whl"))
 
 
 @pytest.fixture

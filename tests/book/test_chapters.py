@@ -38,7 +38,7 @@ def written(path, *sources, tags=()):
     return path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def installed(wheel, tmp_path_factory):
     """Environment variables under which `import dsn` takes the package from the wheel."""
     folder = tmp_path_factory.mktemp("installed")

@@ -15,7 +15,7 @@ from dsn import config
 from dsn.model import DSN
 from dsn_book.plots import Version, enhanced, listen, unprocessed
 from dsn_book.plots.listening import PEAK, listen_state, speech_gain
-from tests.corpora import speechlike
+from tests.helpers.corpora import speechlike
 
 RATE = 16000
 

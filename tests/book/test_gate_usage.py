@@ -3,18 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pandas
 import pytest
-import torch
 
-from dsn import config, dial
-from dsn.model import DSN
+from dsn import dial
 from dsn_book.study import gate_usage
-
-SMALL = config.ModelConfig(channels=(4, 4, 8), past_frames=4, policy=config.PolicyConfig(bands=8, hidden=4))
-
-
-def slim() -> DSN:
-    torch.manual_seed(0)
-    return DSN(SMALL).eval()
+from tests.helpers.models import make
 
 
 def noise(seed: int, samples: int) -> np.ndarray:
@@ -37,7 +29,7 @@ def test_silence_has_no_speech_and_odd_lengths_are_filled_up() -> None:
 
 
 def test_rows_of_a_file_agree_with_its_gates() -> None:
-    model, noisy = slim(), noise(1, 4000)
+    model, noisy = make(), noise(1, 4000)
     clean = np.concatenate([np.zeros(2000, dtype=np.float32), noise(2, 2000)])
     gate, speech = dial.gates(model, noisy).double().numpy(), gate_usage.speech_frames(clean)
     row = gate_usage.file_row(model, noisy, clean)

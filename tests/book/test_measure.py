@@ -7,11 +7,12 @@ import pytest
 from dsn import config, weights
 from dsn.dial import gates
 from dsn_book.study import measure
-from tests.core.test_dial import SMALL, pairs, slim
+from tests.helpers.corpora import noise_pairs
+from tests.helpers.models import SMALL, make
 
 
 def test_gate_table_agrees_with_the_gates() -> None:
-    model, mixtures = slim(), pairs()
+    model, mixtures = make(), noise_pairs()
     table = measure.gate_table(model, mixtures)
     gate = gates(model, mixtures[1].noisy).numpy()
     row = table.iloc[1]
@@ -26,7 +27,7 @@ def test_notes_hold_the_guide(tmp_path: Path) -> None:
     guide = config.Guide(low=1.0, high=2.0)
     train = config.TrainConfig(model=SMALL, steps=7, loss=config.LossConfig(ratio="guided", guide=guide))
     ours, other = tmp_path / "ours.safetensors", tmp_path / "other.safetensors"
-    weights.save(slim(), ours, {"train": train.to_dict(), "data": "some hours"})
-    weights.save(slim(), other, {})
+    weights.save(make(), ours, {"train": train.to_dict(), "data": "some hours"})
+    weights.save(make(), other, {})
     assert measure.shipped_guide(str(ours)) == guide
     assert measure.shipped_guide(str(other)) is None

@@ -1,7 +1,6 @@
 """The chapter on other architectures: its figures and tables, with what is measured and with what is not yet."""
 
 import ast
-import io
 import shutil
 from typing import Any
 
@@ -65,7 +64,6 @@ def test_stages_add_up_to_the_table(costs, name):
 
 def test_bars_have_the_lengths_of_the_costs(costs):
     figure, text = backbones.cost_panels(costs)
-    figure.savefig(io.BytesIO(), dpi=40)
     for axis, table in zip(figure.axes, costs.values(), strict=True):
         drawn = sum(bar.get_width() for bars in axis.containers for bar in bars)
         assert drawn == pytest.approx(table.mmacs_per_s())
@@ -110,7 +108,6 @@ def means() -> pandas.DataFrame:
 
 def test_quality_has_a_line_per_backbone_and_a_marker_per_training(means):
     figure, text = backbones.quality(means, "pesq_wb")
-    figure.savefig(io.BytesIO(), dpi=40)
     _, labels = figure.axes[0].get_legend_handles_labels()
     assert labels == ["HyST-Net", "CRN", "static", "fixed ratio", "metric-guided"]
     lines = {str(line.get_label()): line for line in figure.axes[0].lines}
@@ -118,9 +115,8 @@ def test_quality_has_a_line_per_backbone_and_a_marker_per_training(means):
     assert "HyST-Net, static 1.90 at 253 MMAC/s" in text and "CRN, metric-guided 1.65 at 195 MMAC/s" in text
 
 
-def test_quality_takes_what_is_there(means):
-    figure, text = backbones.quality(means.drop(["hystnet", "dsn-crn"]), "pesq_wb")
-    figure.savefig(io.BytesIO(), dpi=40)
+def test_quality_shows_measured_rows_alone(means):
+    _, text = backbones.quality(means.drop(["hystnet", "dsn-crn"]), "pesq_wb")
     assert "HyST-Net, static" not in text and "CRN, fixed" not in text and text.count("MMAC/s") == 4
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import io
 import json
 import math
 
@@ -9,17 +8,10 @@ import pandas
 import pytest
 import torch
 from bs4 import BeautifulSoup
-from matplotlib.figure import Figure
 
 from dsn import config, losses
 from dsn_book.plots import marks, results, training
 from dsn_book.plots.tradeoff import tradeoff, tradeoff_state
-
-
-def drawn(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=40)
-    return buffer.getvalue()
 
 
 @pytest.fixture
@@ -50,7 +42,6 @@ def test_pareto_says_what_it_draws(points: pandas.DataFrame) -> None:
     assert [130.0, 210.0, 302.0] in drawings
     assert "MGT-DSN from 1.90 at 130 MMAC/s to 2.40 at 302 MMAC/s" in text
     assert "noisy 1.50 at no cost" in text and "−0.5 at 130" in text
-    assert drawn(figure).startswith(b"\x89PNG")
 
 
 def test_pareto_without_a_dial_draws_single_points(points: pandas.DataFrame) -> None:
@@ -66,7 +57,6 @@ def test_usage_shows_a_constant_gate_as_constant(gates: pandas.DataFrame) -> Non
     labels = [entry.get_text() for entry in legend.get_texts()]
     assert labels == ["encoder: −1.00", "T block: constant"]
     assert "T block: constant (mean 1.00)" in text
-    assert drawn(figure)
 
 
 def test_differences_have_a_panel_for_each_metric() -> None:
@@ -78,8 +68,9 @@ def test_differences_have_a_panel_for_each_metric() -> None:
     table = pandas.DataFrame(rows, columns=["system", "metric", "mean", "low", "high"])
     figure, text = results.differences(table)
     assert [axis.get_title("left") for axis in figure.axes] == ["PESQ-WB", "STOI"]
+    drawn = [np.asarray(line.get_xdata()).tolist() for line in figure.axes[0].lines]
+    assert [-0.2, 0.0] in drawn and [0.01, 0.09] in drawn
     assert "PESQ-WB MGT-DSN 0.050 (0.010 to 0.090)" in text and "not defined" in text
-    assert drawn(figure)
 
 
 def test_lines_by_snr_say_where_they_begin_and_end() -> None:
@@ -89,7 +80,6 @@ def test_lines_by_snr_say_where_they_begin_and_end() -> None:
     figure, text = results.by_snr(table, ["dsn"], ["pesq_wb"])
     assert np.asarray(figure.axes[0].lines[0].get_ydata()).tolist() == [1.5, 2.5]
     assert text == "PESQ-WB of DSN: 1.50 at -5 dB to 2.50 at 20 dB."
-    assert drawn(figure)
 
 
 def test_timeline_gives_the_share_of_open_frames() -> None:
@@ -98,7 +88,7 @@ def test_timeline_gives_the_share_of_open_frames() -> None:
     wav = np.random.default_rng(0).standard_normal(16000).astype(np.float32) * 0.1
     figure, text = results.gate_timeline(wav, gate, ["encoder", "decoder"], 62.5)
     assert "encoder 25 %, decoder 0 %" in text and "1.0 s" in text
-    assert drawn(figure)
+    assert np.asarray(figure.axes[1].images[0].get_array()).tolist() == gate.T.tolist()
 
 
 def test_ends_of_the_target_map_move_and_its_mean_stays() -> None:
@@ -122,16 +112,18 @@ def test_ends_of_the_target_map_move_and_its_mean_stays() -> None:
 def test_target_map_gives_its_ends_and_its_mean() -> None:
     guide = config.Guide(low=1.0, high=3.0, ratio_min=0.1, ratio_max=0.9)
     figure, text = training.target_map(guide, [1.0, 2.0, 3.0], 0.5)
+    curve = figure.axes[0].lines[0]
+    targets = losses.target_ratio(torch.as_tensor(curve.get_xdata()), guide)
+    assert np.asarray(curve.get_ydata()).tolist() == pytest.approx(targets.tolist(), abs=1e-6)
     assert "from 0.90 at dnsmos_ovrl 1.00" in text and "to 0.10 at 3.00" in text
     assert "mean over 3 mixtures is 0.500" in text
-    assert drawn(figure)
 
 
 def test_slim_curves_tell_both_passes() -> None:
     log = pandas.DataFrame({"step": [0, 1], "open_loss": [0.2, 0.1], "partly_loss": [0.9, 0.5]})
     figure, text = training.slim_curves(log)
     assert "All gates open: 0.200 at first, 0.100 at last" in text and "0.900 and 0.500" in text
-    assert drawn(figure)
+    assert {tuple(line.get_ydata()) for line in figure.axes[0].lines} >= {(0.2, 0.1), (0.9, 0.5)}
 
 
 def test_benefit_is_drawn_gate_by_gate() -> None:
@@ -162,7 +154,6 @@ def test_learnt_ratio_draws_the_target_where_it_belongs(
     assert len(figure.axes[0].lines) == lines and len(figure.axes[1].lines) == 2
     assert "MGT-DSN mean 0.76, Spearman's correlation with SNR (dB) −1.00" in text
     assert "DSN mean 0.50, Spearman's correlation with SNR (dB) not defined" in text
-    assert drawn(figure)
 
 
 def test_display_state_is_plain_and_complete(points: pandas.DataFrame) -> None:

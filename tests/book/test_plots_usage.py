@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import io
 import itertools
 import math
 
@@ -8,17 +7,10 @@ import numpy as np
 import pandas
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from dsn_book.plots import ablations, tables, usage
 from dsn_book.study import results, systems
 from dsn_book.study.intervals import Table
-
-
-def drawn(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=40)
-    return buffer.getvalue()
 
 
 @pytest.fixture
@@ -38,20 +30,18 @@ def test_ratio_by_snr_has_a_line_per_seed_and_one_for_their_mean(used: Table) ->
     figure, text = usage.by_snr(used)
     assert len(figure.axes[0].lines) == 6
     assert "MGT-DSN: 0.65 at −5 dB, 0.15 at 20 dB" in text
-    assert drawn(figure)
 
 
 def test_ratio_by_kind_is_sorted_and_marks_what_training_has_not(used: Table) -> None:
     figure, text = usage.by_kind(used, ["typing"])
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["rain", "typing *"]
     assert "MGT-DSN runs least in rain (0.40), most in typing * (0.42)" in text
-    assert drawn(figure)
 
 
 def test_ratio_by_presence_names_the_gates(used: Table) -> None:
     figure, text = usage.by_presence(used[used["system"] == "mgt-dsn"])
     assert "T block 0.30 against 0.30, mean of all 0.30 against 0.30" in text
-    assert drawn(figure)
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["T block", "mean of all"]
 
 
 @pytest.fixture
@@ -66,7 +56,6 @@ def test_rivals_are_the_baselines(differences: Table) -> None:
     figure, text = usage.rivals(differences.iloc[:2])
     assert next(label.get_text() for label in figure.axes[0].get_yticklabels()) == "DSN"
     assert "MGT-DSN, gates at rounded means 0.100 (0.050 to 0.150)" in text
-    assert drawn(figure)
 
 
 @pytest.fixture
@@ -136,7 +125,6 @@ def test_landscape_has_the_families_the_dial_and_the_noisy_input(means: Table) -
     assert labels == ["static", "metric-guided", "short schedule", "dial of MGT-DSN"]
     assert [note.get_text() for note in figure.axes[0].texts] == ["noisy: " + f"{means.loc['noisy', 'pesq_wb']:.2f}"]
     assert "FTF-Net 1.70 at 301 MMAC/s" in text
-    assert drawn(figure)
 
 
 def test_ablations_stand_beside_their_question(means: Table, differences: Table) -> None:

@@ -82,7 +82,7 @@ def test_what_a_record_tells_is_on_the_page(results):
     ]
 
 
-def test_a_model_that_was_replaced_is_said_to_be():
+def test_a_replaced_model_is_marked():
     now = sha256(weights.locate("ftfnet"))
     told = provenance.shipped({"weights": {"ftfnet": now, "mgt-dsn": "ee" * 32}})["models"]
     assert told == f"ftfnet {provenance._short(now)}, mgt-dsn {provenance._short('ee' * 32)} (since replaced)"

@@ -77,6 +77,6 @@ def test_the_box_tells_the_last_run_of_a_size_and_what_has_changed_since(root):
     assert f"{sizes.taken(ran)}; since then its code changed\n" in shown
 
 
-def test_what_a_run_took_is_told_in_one_line_long_ones_in_minutes():
+def test_the_cost_of_a_run_is_one_line_in_minutes_if_it_is_long():
     assert sizes.taken(KNOWN) == "7 s, 512 MB of memory, some CPU; last run 2026-01-02 03:04"
     assert sizes.taken(KNOWN | {"seconds": 200}).startswith("3 min, ")

@@ -8,7 +8,7 @@ from dsn import config
 from dsn.model import DSN
 from dsn_book.plots import enhanced, overview, unprocessed
 from dsn_book.plots.spectrograms import block_name, levels_db
-from tests.corpora import speechlike
+from tests.helpers.corpora import speechlike
 
 
 @pytest.fixture(scope="module")

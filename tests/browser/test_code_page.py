@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from tests.shown import shown
+from tests.helpers.page import shown
 from tools.chapters import ROOT
 
 ASSETS = ROOT / "book" / "assets"

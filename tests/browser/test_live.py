@@ -17,7 +17,7 @@ from dsn.model import DSN
 from dsn.utils.audio import SAMPLE_RATE, resample, write
 from dsn_book.plots import enhanced, unprocessed
 from dsn_book.plots.live import live, live_state
-from tests.corpora import speechlike
+from tests.helpers.corpora import speechlike
 from tools.browser import CHROMIUM, Browser
 
 HOP = 256

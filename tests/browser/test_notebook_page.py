@@ -5,7 +5,7 @@ import subprocess
 
 import nbformat
 
-from tests.node import NODE, needs_node
+from tests.helpers.node import NODE, needs_node
 from tools.notebooks import ROOT, tagged
 
 PAGE = """

@@ -3,7 +3,7 @@
 import pytest
 
 from dsn_book.provenance import Number, Source
-from tests.shown import shown
+from tests.helpers.page import shown
 from tools.chapters import ROOT
 
 ASSETS = ROOT / "book" / "assets"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.shown import shown
+from tests.helpers.page import shown
 from tools import print_check
 from tools.chapters import ROOT
 

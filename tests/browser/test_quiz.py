@@ -19,7 +19,7 @@ from dsn_book import display, exercises
 from dsn_book.display import ASSETS
 from dsn_book.exercises import Option, quiz
 from tests import node
-from tests.shown import shown
+from tests.helpers.page import shown
 
 SECONDS = 1.0
 OPTIONS = [Option("one", "Too few."), Option("two", "Both <b> of them.", True), Option("three", "Too many.")]

@@ -9,7 +9,7 @@ from dsn import config, weights
 from dsn.kernels.packing import pack
 from dsn.model import DSN
 from tests import node
-from tests.corpora import speechlike
+from tests.helpers.corpora import speechlike
 from tools import wasm
 
 HOP = 256

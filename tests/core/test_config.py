@@ -39,8 +39,6 @@ def test_unknown_keys_are_refused_at_any_depth():
         (lambda: config.PolicyConfig.from_dict({"gates": "many"}), "gates is 'many'"),
         (lambda: config.ModelConfig(static_share=config.Share(gru=0.3)), "gru is 0.3; it must cut 4 groups"),
         (lambda: config.ModelConfig.from_dict({"static_share": None}), "static_share is None; it takes Share settings"),
-        (lambda: config.ModelConfig(static_share=0.5), "static_share is 0.5; it takes Share settings"),  # type: ignore
-        (lambda: config.ModelConfig.from_dict({"stft": None}), "stft is None; it takes Stft settings"),
         (lambda: config.ModelConfig.from_dict({"static_stages": 5}), "static_stages is 5; it takes a list"),
         (lambda: config.ModelConfig.from_dict({"static_share": 0.5, "slim": 5}), "slim is 5; it takes a list"),
         (
@@ -49,18 +47,13 @@ def test_unknown_keys_are_refused_at_any_depth():
         ),
         (lambda: config.TrainConfig.from_dict([1]), r"\[1\] stands where TrainConfig settings belong"),  # type: ignore
         (lambda: config.TrainConfig(learning_rate=float("inf")), "learning_rate is inf; it takes a number from"),
-        (lambda: config.Guide(low=float("-inf")), "low is -inf; it takes a number from"),
         (lambda: config.LossConfig(snr_weight=10**400), r"snr_weight is 10{79}\.\.\.; it takes a number from"),
         (lambda: config.TrainConfig(steps=10**5000), "steps is a int too large to print; it takes a whole number"),
         (lambda: config.ModelConfig(static_share=config.Share.all(1)), r"static_share leaves \(\) slim; ftfnet has no"),
         (lambda: config.Share(attention=0), r"share of attention is 0; it must lie in \(0, 1\]"),
-        (lambda: config.Share.from_dict({"lstm": 0.5}), "unknown Share setting.*lstm"),
         (lambda: config.Guide(low=3.0, high=2.0), "low 3.0"),
-        (lambda: config.DataConfig(snr_db_min=30.0), "snr_db_min 30.0"),
         (lambda: config.TrainConfig.from_dict({"steps": 100.5}), "steps is 100.5; it takes a whole number"),
-        (lambda: config.TrainConfig.from_dict({"seed": True}), "seed is True; it takes a whole number"),
         (lambda: config.LossConfig.from_dict({"fft_sizes": [512, 0]}), r"fft_sizes is \[512, 0\]; .*each at least 2"),
-        (lambda: config.LossConfig.from_dict({"fft_sizes": 512}), "fft_sizes is 512; it takes a list"),
         (lambda: config.TrainConfig(policy_steps=5, loss=config.LossConfig(ratio="slimmable")), "need a ratio loss"),
         (
             lambda: config.TrainConfig(model=config.ModelConfig.ftfnet(), loss=config.LossConfig(ratio="fixed")),

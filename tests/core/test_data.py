@@ -28,7 +28,7 @@ from dsn.data import (
 )
 from dsn.data.recipe import key
 from dsn.utils import audio, files
-from tests.corpora import make_corpus, speechlike, write_manifest
+from tests.helpers.corpora import make_corpus, speechlike, write_manifest
 
 ROOT = Path(__file__).parents[2]
 DATA = config.DataConfig(samples=24000)
@@ -255,7 +255,7 @@ def test_joints_of_loops_do_not_click(corpus: Corpus) -> None:
     np.testing.assert_allclose(wav[4100:12000], plain[100:8000], atol=1e-12)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(0, 12, 3))
 def test_the_snr_is_the_one_asked_for(corpus: Corpus, seed: int) -> None:
     recipe = draw(corpus, "train", seed, PLAIN, snr_db=float(3 * seed - 10))
     noisy, clean = render(corpus, recipe)

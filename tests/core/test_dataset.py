@@ -100,7 +100,7 @@ def test_another_process_renders_the_same_bits(mixtures: FreshMixtures) -> None:
 
 
 @pytest.mark.slow
-def test_many_wide_mixtures_are_sound(mixtures: FreshMixtures) -> None:
+def test_many_wide_mixtures_are_valid(mixtures: FreshMixtures) -> None:
     for index in range(300):
         noisy, clean = mixtures[index]
         assert np.isfinite(noisy).all() and np.isfinite(clean).all()
@@ -218,7 +218,7 @@ def test_recipes_without_effects_are_written_as_before(corpus: Corpus) -> None:
         Recipe.from_dict(json.loads(json.dumps(damaged)))
 
 
-@pytest.mark.parametrize("speed", [0.9, 0.95, 1.05, 1.1])
+@pytest.mark.parametrize("speed", [0.9, 1.05])
 def test_speed_changes_pitch_and_duration(speed: float) -> None:
     exact = effects.possible_speed(24000, speed)
     assert exact == pytest.approx(speed, abs=0.03)  # the next fast length
@@ -272,7 +272,7 @@ def test_the_microphone_limits_mixture_and_target(corpus: Corpus) -> None:
         assert high[1] < 1e-2 * high[0] + 1e-6
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", range(8))
 def test_the_snr_counts_active_noise(corpus: Corpus, seed: int) -> None:
     data = dataclasses.replace(
         only(envelope=1.0, change=0.3, noise_speed=1.0, noise_equaliser=1.0), second_noise=0.5, rumble=0.3
@@ -290,7 +290,7 @@ def test_active_power_is_that_of_mixing() -> None:
         assert rendering.active_power(wav) == pytest.approx(mixing.active_power(wav), rel=1e-5)
 
 
-def test_an_envelope_silences_steps_and_swells() -> None:
+def test_an_envelope_has_an_onset_an_offset_steps_and_modulation() -> None:
     factor = effects.gains(Envelope(onset=0.5, offset=1.2, fade=0.02, steps=((0.8, -12.0),)), 24000)
     assert not factor[:8000].any() and not factor[19200:].any()
     np.testing.assert_allclose(factor[8400:12700], 1, atol=1e-6)
@@ -300,7 +300,7 @@ def test_an_envelope_silences_steps_and_swells() -> None:
     np.testing.assert_array_equal(effects.gains(Envelope(), 24000), 1)
 
 
-def test_noise_sets_in_and_gives_way(corpus: Corpus) -> None:
+def test_noise_starts_late_and_changes(corpus: Corpus) -> None:
     late = changed = 0
     for seed in range(30):
         recipe = draw(corpus, "train", seed, only(envelope=0.5, change=0.3))
@@ -318,7 +318,7 @@ def test_noise_sets_in_and_gives_way(corpus: Corpus) -> None:
 
 def test_a_silent_stretch_gets_no_envelope(corpus: Corpus, tmp_path: Path) -> None:
     data = dataclasses.replace(only(envelope=1.0, computed=1.0), samples=16000)
-    for seed in range(60):
+    for seed in range(30):
         render(corpus, draw(corpus, "train", seed, data))
 
 

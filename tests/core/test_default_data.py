@@ -102,8 +102,9 @@ def test_there_are_enough_voices_and_kinds(default: Corpus) -> None:
     assert kinds["test"] - kinds["train"] - kinds["valid"] == UNSEEN
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", SPLITS)
-def test_every_utterance_is_sane(default: Corpus, split: str, maker: Path) -> None:
+def test_utterances_have_plausible_levels_paces_and_ratings(default: Corpus, split: str, maker: Path) -> None:
     speech = load("speech")
     for row in default.speech(split).to_dict("records"):
         wav = default.stretch(row["file"], row["start"], row["stop"]).astype(np.float64)
@@ -120,6 +121,7 @@ def test_every_utterance_is_sane(default: Corpus, split: str, maker: Path) -> No
         assert row["dnsmos_ovrl"] > 1.8, name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", SPLITS)
 def test_every_noise_is_heard_all_along(default: Corpus, split: str) -> None:
     for row in default.noise(split).to_dict("records"):
@@ -153,6 +155,7 @@ def test_recipes_render_at_their_snr(default: Corpus, recipes: list[Recipe]) -> 
         assert float(np.dot(part, source) / np.linalg.norm(part) / np.linalg.norm(source)) > 0.9999
 
 
+@pytest.mark.slow
 def test_the_card_shows_the_tables_of_these_files(maker: Path) -> None:
     card = load("card")
     text = (maker / "README.md").read_text(encoding="utf-8")
@@ -165,7 +168,7 @@ def test_a_card_without_markers_is_refused(maker: Path, tmp_path: Path) -> None:
         load("card").write(tmp_path)
 
 
-def test_computed_noise_repeats_itself_and_the_stored_clip(maker: Path, default: Corpus) -> None:
+def test_computed_noise_is_reproducible_and_equals_the_stored_clip(maker: Path, default: Corpus) -> None:
     noises = load("noises")
     row = default.noise("test").set_index("kind").loc["cicadas"]
     once, again = (noises.make("cicadas", 2026 + 4, row["stop"]) for _ in range(2))
@@ -175,12 +178,11 @@ def test_computed_noise_repeats_itself_and_the_stored_clip(maker: Path, default:
     assert np.abs(once * rms(stored) - stored).max() < 2**-10
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_every_kind_gives_finite_noise_of_unit_level(maker: Path, seed: int) -> None:
+def test_every_kind_gives_finite_noise_of_unit_level(maker: Path) -> None:
     noises = load("noises")
     for kind in noises.KINDS:
-        wav = noises.make(kind, seed, 40000)
-        assert wav.shape == (40000,) and np.isfinite(wav).all(), kind
+        wav = noises.make(kind, 0, 16000)
+        assert wav.shape == (16000,) and np.isfinite(wav).all(), kind
         assert rms(wav) == pytest.approx(1, abs=1e-6), kind
 
 
@@ -213,7 +215,7 @@ def test_trimming_and_levelling_an_utterance(maker: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_maker_explains_itself() -> None:
+def test_the_maker_has_a_help_text() -> None:
     paths = {**os.environ, "PYTHONPATH": str(Path(dsn.__file__).parents[1])}
     command = [sys.executable, str(FOLDER / "make.py"), "--help"]
     told = subprocess.run(command, capture_output=True, text=True, check=True, env=paths)

@@ -12,7 +12,7 @@ import pytest
 from dsn.data import Corpus, decoded, default
 from dsn.data import download as downloading
 from dsn.utils import files
-from tests.corpora import make_corpus
+from tests.helpers.corpora import make_corpus
 
 
 @pytest.fixture

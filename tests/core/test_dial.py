@@ -12,23 +12,12 @@ from dsn.data import TEST_RECIPES, Corpus, draw, test_pairs, write_recipes
 from dsn.data.recipe import Recipe
 from dsn.dial import dial_settings, gates, open_margin
 from dsn.model import DSN
-from tests.corpora import make_corpus
-
-SMALL = config.ModelConfig(channels=(4, 4, 8), past_frames=4, policy=config.PolicyConfig(bands=8, hidden=4))
+from tests.helpers.corpora import make_corpus, noise, noise_pairs
+from tests.helpers.models import SMALL, STATIC, make
 
 
 def slim(layout: config.GateLayout = "block") -> DSN:
-    torch.manual_seed(0)
-    return DSN(replace(SMALL, policy=config.PolicyConfig(bands=8, hidden=4, gates=layout))).eval()
-
-
-def noise(seed: int, samples: int = 4000, level: float = 0.1) -> np.ndarray:
-    return (level * np.random.default_rng(seed).standard_normal(samples)).astype(np.float32)
-
-
-def pairs(count: int = 3) -> list[test_pairs.Pair]:
-    wavs = [noise(k, level=0.02 * 3**k) for k in range(count)]
-    return [test_pairs.Pair(f"file{k}", wav, wav, float(5 * k)) for k, wav in enumerate(wavs)]
+    return make(replace(SMALL, policy=config.PolicyConfig(bands=8, hidden=4, gates=layout)))
 
 
 @pytest.fixture
@@ -67,7 +56,7 @@ def test_spread_takes_even_steps(size: int, count: int | None, places: list[int]
     assert test_pairs.spread(size, count) == places
 
 
-def test_spread_refuses_nothing() -> None:
+def test_spread_refuses_a_count_of_0() -> None:
     with pytest.raises(ValueError, match="count is 0"):
         test_pairs.spread(5, 0)
 
@@ -84,11 +73,11 @@ def test_gates_alone_are_those_that_the_whole_model_runs_with(
 
 def test_a_static_model_has_no_gates() -> None:
     with pytest.raises(ValueError, match="no gates"):
-        open_margin(DSN(config.ModelConfig.ftfnet(channels=(4, 4, 8))), noise(1))
+        open_margin(make(STATIC), noise(1))
 
 
 def test_dials_open_the_shares_that_were_asked_for() -> None:
-    model, mixtures = slim(), pairs()
+    model, mixtures = slim(), noise_pairs()
     ratios = (0.0, 0.25, 0.5, 1.0)
     dials = dial_settings(model, [pair.noisy for pair in mixtures], ratios)
     assert dials == sorted(dials)
@@ -101,4 +90,4 @@ def test_dials_open_the_shares_that_were_asked_for() -> None:
 
 def test_dials_for_impossible_shares_are_refused() -> None:
     with pytest.raises(ValueError, match=r"not \[1.5\]"):
-        dial_settings(slim(), [pair.noisy for pair in pairs()], (0.5, 1.5))
+        dial_settings(slim(), [pair.noisy for pair in noise_pairs()], (0.5, 1.5))

@@ -8,6 +8,7 @@ import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from dsn.data import Corpus, draw, render
 from dsn.data import download as fetch
 from dsn.data import voicebank as download
 from dsn.utils import audio
-from tests.corpora import speechlike
+from tests.helpers.corpora import speechlike
 
 DATA = np.random.default_rng(0).bytes(3_000_000)
 SHA256 = hashlib.sha256(DATA).hexdigest()
@@ -116,21 +117,21 @@ def test_a_file_arrives_whole(server: Server, tmp_path: Path) -> None:
     assert len(server.asked) == 1
 
 
-def test_an_interrupted_download_goes_on(server: Server, tmp_path: Path) -> None:
+def test_an_interrupted_download_is_resumed(server: Server, tmp_path: Path) -> None:
     (tmp_path / "data.bin.part").write_bytes(DATA[:1_000_000])
     path = fetch.fetch(server.address + "data.bin", tmp_path / "data.bin", len(DATA), SHA256)
     assert path.read_bytes() == DATA
     assert server.asked == ["bytes=1000000-"]
 
 
-def test_a_broken_connection_is_taken_up_again(server: Server, tmp_path: Path) -> None:
+def test_a_broken_connection_is_resumed(server: Server, tmp_path: Path) -> None:
     server.break_after = [1_200_000, 0, 0, 700_000]
     path = fetch.fetch(server.address + "data.bin", tmp_path / "data.bin", len(DATA), SHA256)
     assert path.read_bytes() == DATA
     assert server.asked == [None, *["bytes=1200000-"] * 3, "bytes=1900000-"]
 
 
-def test_a_connection_that_stays_broken_is_given_up_and_resumed_later(server: Server, tmp_path: Path) -> None:
+def test_a_connection_that_stays_broken_is_abandoned_and_resumed_later(server: Server, tmp_path: Path) -> None:
     server.break_after = [500_000, *[0] * 10]
     with pytest.raises(OSError, match=r"interrupted .* 500,000 bytes are kept .* run again"):
         fetch.fetch(server.address + "data.bin", tmp_path / "data.bin")
@@ -140,7 +141,7 @@ def test_a_connection_that_stays_broken_is_given_up_and_resumed_later(server: Se
     assert server.asked[-1] == "bytes=500000-"
 
 
-def test_a_server_without_ranges_starts_anew(server: Server, tmp_path: Path) -> None:
+def test_a_server_without_ranges_starts_over(server: Server, tmp_path: Path) -> None:
     server.ranges = False
     server.break_after = [2_000_000]
     path = fetch.fetch(server.address + "data.bin", tmp_path / "data.bin", len(DATA), SHA256)
@@ -156,7 +157,7 @@ def test_a_wrong_range_is_not_appended(server: Server, tmp_path: Path) -> None:
     assert server.asked == ["bytes=1000-", None]
 
 
-def test_a_server_that_tells_no_length_is_checked_afterwards(server: Server, tmp_path: Path) -> None:
+def test_a_download_of_unknown_length_is_checked_at_its_end(server: Server, tmp_path: Path) -> None:
     server.length = False
     assert fetch.fetch(server.address + "data.bin", tmp_path / "a", len(DATA), SHA256).read_bytes() == DATA
     server.break_after = [1_000_000]
@@ -170,7 +171,7 @@ def test_a_complete_part_needs_no_more_bytes(server: Server, tmp_path: Path) -> 
     assert server.asked == [f"bytes={len(DATA)}-"]
 
 
-def test_a_part_that_is_too_long_starts_anew(server: Server, tmp_path: Path) -> None:
+def test_a_part_that_is_too_long_starts_over(server: Server, tmp_path: Path) -> None:
     (tmp_path / "data.bin.part").write_bytes(DATA + b"more")
     assert fetch.fetch(server.address + "data.bin", tmp_path / "data.bin", len(DATA)).read_bytes() == DATA
     assert server.asked[-1] is None
@@ -196,7 +197,7 @@ def test_other_content_is_not_appended(
 
 
 @pytest.mark.parametrize("version", [{}, {"ETag": 'W/"1"'}])
-def test_a_file_of_no_known_version_starts_anew_unless_a_hash_will_tell(
+def test_a_file_of_unknown_version_starts_over_unless_its_hash_is_known(
     server: Server, tmp_path: Path, version: dict[str, str]
 ) -> None:
     server.version, server.break_after = version, [500_000, *[0] * 10]
@@ -207,7 +208,7 @@ def test_a_file_of_no_known_version_starts_anew_unless_a_hash_will_tell(
     assert server.asked == [None, "bytes=500000-"]
 
 
-def test_the_end_of_a_body_of_no_length_must_be_known_otherwise(server: Server, tmp_path: Path) -> None:
+def test_a_body_without_length_must_be_chunked(server: Server, tmp_path: Path) -> None:
     server.length, server.break_after = False, [1_000_000]
     with pytest.raises(ValueError, match=r"does not say how long it is, .*; fetch it with another program"):
         fetch.fetch(server.address + "data.bin", tmp_path / "data.bin")
@@ -224,7 +225,7 @@ def test_redirects_are_followed_but_not_in_circles(server: Server, tmp_path: Pat
             fetch.fetch(server.address + name, tmp_path / "other.bin")
 
 
-def test_a_server_that_stops_answering_is_given_up(server: Server, tmp_path: Path, monkeypatch: Any) -> None:
+def test_a_server_that_stops_answering_is_abandoned(server: Server, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr(fetch, "_TIMEOUT", 0.2)
     monkeypatch.setattr(fetch, "TRIES", 2)
     stop = threading.Event()
@@ -336,6 +337,11 @@ TRAIN_PAIRS = ("p226_001", "p287_001", "p230_001", "p231_001", "p231_002")
 
 
 def voicebank_files() -> dict[str, bytes]:
+    return dict(_voicebank_files())
+
+
+@cache
+def _voicebank_files() -> dict[str, bytes]:
     sets = {"testset": TEST_PAIRS, "trainset_28spk": TRAIN_PAIRS}
     files, logs = {}, {}
     for name, pairs in sets.items():
@@ -390,7 +396,7 @@ def test_voicebank_training_set_is_a_corpus(server: Server, tmp_path: Path, monk
     assert render(corpus, draw(corpus, "valid", 0)).noisy.shape == (72192,)
 
 
-def test_voicebank_goes_on_where_it_stopped(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_preparing_voicebank_is_resumed(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     publish(server, monkeypatch, voicebank_files())
     written: list[str] = []
     write = audio.write

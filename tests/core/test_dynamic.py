@@ -267,7 +267,7 @@ def test_running_attention_sees_keys_of_closed_frames():
 
 
 @pytest.mark.parametrize("kind", ["gru", "attention"])
-def test_along_frequency_there_is_nothing_to_run_on(kind):
+def test_running_states_change_nothing_along_frequency(kind):
     build = {"gru": lambda **o: DynamicGRU(8, 4, 2, **o), "attention": lambda **o: DynamicAttention(8, 4, 2, **o)}[kind]
     assert build(axis="frequency", running=True).macs(BINS) == build(axis="frequency").macs(BINS)
     assert build(axis="time", running=True).macs(BINS).static > build(axis="time").macs(BINS).static

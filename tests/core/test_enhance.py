@@ -10,7 +10,6 @@ import pytest
 import soundfile
 import torch
 
-from dsn import config
 from dsn.inference import backends
 from dsn.inference.backends import Backend
 from dsn.inference.blocks import BlockEnhancer, active_level_db
@@ -19,15 +18,14 @@ from dsn.inference.jobs import Job, plan
 from dsn.model import DSN
 from dsn.utils import audio, files
 from dsn.weights import Weights
+from tests.helpers.models import STATIC, make
 
 HOP = 256
 
 
 @pytest.fixture(scope="module")
 def model() -> DSN:
-    torch.manual_seed(0)
-    small = config.ModelConfig(channels=(4, 4, 8), groups=2, heads=2, policy=config.PolicyConfig(bands=8, hidden=4))
-    return DSN(small).eval()
+    return make()
 
 
 class Delay:
@@ -81,9 +79,10 @@ def put(path: Path, wav: np.ndarray, sample_rate: int = 16000, subtype: str | No
     return path
 
 
-@pytest.mark.parametrize("name", ["a.wav", "a.flac"])
-@pytest.mark.parametrize("sample_rate", [8000, 16000, 22050, 44100, 48000])
-@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize(
+    "name, sample_rate, channels",
+    [("a.wav", 8000, 1), ("a.flac", 16000, 2), ("a.wav", 22050, 2), ("a.flac", 44100, 1), ("a.wav", 48000, 2)],
+)
 def test_keeps_format(model: DSN, tmp_path: Path, name: str, sample_rate: int, channels: int) -> None:
     source = put(tmp_path / "in" / name, tone(sample_rate // 4 + 7, sample_rate, channels), sample_rate)
     report = enhance_file(model, source, tmp_path / "out" / name)
@@ -171,7 +170,7 @@ def test_cost_follows_the_dial(model: DSN) -> None:
 
 
 def test_static_model_has_no_ratio() -> None:
-    static = DSN(config.ModelConfig.ftfnet(channels=(4, 4, 8), groups=2, heads=2)).eval()
+    static = make(STATIC)
     report = enhance_wav(static, tone(2000), 16000)[1]
     assert math.isnan(report.activation_ratio) and report.mmacs_per_s == pytest.approx(static.macs().mmacs_per_s())
 
@@ -300,10 +299,9 @@ def test_replacing_is_what_writes(model: DSN, tmp_path: Path, monkeypatch: pytes
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.wav"]
 
 
-@pytest.mark.parametrize("sample_rate", [8000, 16000, 44100, 44101])
-@pytest.mark.parametrize("mix", [1.0, 0.3])
+@pytest.mark.parametrize("sample_rate, mix", [(8000, 1.0), (16000, 0.3), (44100, 1.0), (44101, 0.3)])
 def test_blocks_make_the_whole_signal(model: DSN, sample_rate: int, mix: float) -> None:
-    wav = tone(2 * sample_rate + 11, sample_rate, channels=2)
+    wav = tone(sample_rate // 2 + 11, sample_rate, channels=2)
     backend = backends.make("torch", model)
     expected, report = enhance_wav(backend, wav, sample_rate, 0.1, mix)
     assert expected.shape == wav.shape

@@ -25,8 +25,7 @@ def noise(*shape: int) -> np.ndarray:
     return (0.1 * np.random.default_rng(0).standard_normal(shape)).astype(np.float32)
 
 
-@pytest.mark.parametrize("shape", [(4000,), (2, 4000), (2, 3, 4000)])
-@pytest.mark.parametrize("sample_rate", [8000, 16000, 44100])
+@pytest.mark.parametrize("shape, sample_rate", [((4000,), 8000), ((2, 4000), 16000), ((2, 3, 4000), 44100)])
 def test_shape_and_kind_are_kept(model: Enhancer, shape: tuple[int, ...], sample_rate: int) -> None:
     wav = noise(*shape)
     enhanced = model.enhance(wav, sample_rate)

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,8 +14,8 @@ from dsn.evaluation.evaluate import evaluate, write_csv
 from dsn.evaluation.journal import Journal
 from dsn.evaluation.metrics import METRICS, score, summarise
 from dsn.macs import MacRow, Macs, MacTable
-from dsn.model import DSN
 from dsn.utils import audio
+from tests.helpers.models import SMALL, STATIC, make
 
 RATE = 16000
 QUICK = ("si_sdr_db",)
@@ -57,10 +58,6 @@ def folder_of_pairs(folder: Path, names: tuple[str, ...] = ("a.wav", "b.wav"), s
     return folder
 
 
-def small() -> config.ModelConfig:
-    return config.ModelConfig(channels=(4, 4, 8), groups=2, heads=2, policy=config.PolicyConfig(bands=8, hidden=4))
-
-
 def test_noisy_row_of_a_folder(tmp_path: Path) -> None:
     table = evaluate(None, folder_of_pairs(tmp_path), processes=1, metrics=QUICK)
     assert list(table) == ["file", "snr_db", "seconds", "si_sdr_db", "activation_ratio", "mmacs_per_s", "error"]
@@ -101,8 +98,7 @@ def test_enhanced_equal_to_clean() -> None:
 
 
 def test_the_network() -> None:
-    torch.manual_seed(0)
-    model = DSN(small()).train()
+    model = make().train()
     pairs = [("a", *pair(5000)), ("b", *pair(4096))]
     table = evaluate(model, iter(pairs), processes=1, metrics=QUICK)
     assert model.training
@@ -119,11 +115,11 @@ def test_the_network() -> None:
 
 def test_a_dial_opens_every_gate_and_a_static_network_has_none() -> None:
     source = [("a", *pair())]
-    model = DSN(small())
+    model = make()
     opened = evaluate(model, source, dial=1e6, processes=1, metrics=QUICK).iloc[0]
     assert opened["activation_ratio"] == 1
     assert opened["mmacs_per_s"] == model.macs().mmacs_per_s()
-    static = DSN(config.ModelConfig.ftfnet(channels=(4, 4, 8), groups=2, heads=2))
+    static = make(STATIC)
     table = evaluate(static, source, processes=1, metrics=QUICK)
     assert [name for name in table if name.startswith("activation_ratio")] == ["activation_ratio"]
     assert math.isnan(table.loc[0, "activation_ratio"])  # type: ignore[arg-type]
@@ -131,13 +127,13 @@ def test_a_dial_opens_every_gate_and_a_static_network_has_none() -> None:
 
 
 def test_a_shared_gate_has_one_column() -> None:
-    model = DSN(config.ModelConfig(channels=(4, 4, 8), groups=2, heads=2, policy=config.PolicyConfig(8, 4, "shared")))
+    model = make(replace(SMALL, policy=config.PolicyConfig(8, 4, "shared")))
     table = evaluate(model, [("a", *pair())], processes=1, metrics=QUICK)
     assert [name for name in table if name.startswith("activation_ratio")] == ["activation_ratio"]
     assert 0 <= table.loc[0, "activation_ratio"] <= 1  # type: ignore[operator]
 
 
-def test_what_only_samples_tell_stays_in_its_row() -> None:
+def test_faulty_samples_are_reported_in_their_row() -> None:
     noisy, clean = pair()
     spoilt = clean.copy()
     spoilt[3] = math.nan
@@ -290,7 +286,7 @@ def test_unknown_metric_and_bad_number_of_processes() -> None:
         evaluate(None, [("a", *pair())], processes=0)
 
 
-def test_an_interrupted_table_goes_on_where_it_stopped(tmp_path: Path) -> None:
+def test_an_interrupted_table_is_resumed(tmp_path: Path) -> None:
     class Stops(Halver):
         left = 2
 

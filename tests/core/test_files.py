@@ -21,7 +21,7 @@ def killed_while_writing(path: Path) -> Path:
     return left
 
 
-def test_what_a_killed_process_left_goes_with_the_next_file_and_the_rest_stays(tmp_path):
+def test_leftovers_of_a_killed_process_are_removed_with_the_next_file(tmp_path):
     path = tmp_path / "a.txt"
     killed = killed_while_writing(path)
     running = killed.with_name(killed.name.replace(killed.name.split("-")[2], str(os.getppid())))
@@ -35,7 +35,7 @@ def test_what_a_killed_process_left_goes_with_the_next_file_and_the_rest_stays(t
 
 
 @pytest.mark.parametrize("name", ["a" * 246 + ".flac", "ü" * 125 + ".wav", "a." + "b" * 253, "x" * 255])
-def test_the_temporary_of_the_longest_name_is_no_longer(tmp_path, name):
+def test_the_temporary_file_of_the_longest_name_has_a_valid_name(tmp_path, name):
     assert 250 <= len(os.fsencode(name)) <= NAME_MAX
     with replacing(tmp_path / name) as temporary:
         temporary.write_text("whole")

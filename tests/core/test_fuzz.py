@@ -77,7 +77,8 @@ def test_crashes_and_hangs_are_seen() -> None:
     assert [outcome.is_fault for outcome in outcomes] == [True, False, True, False]
 
 
-def test_a_worker_ends_when_it_is_told(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_a_worker_ends_on_request(tmp_path: Path) -> None:
     worker = Worker(Kind(nothing, name_of, no_state, faulty), 30)
     assert worker.run("good", tmp_path) == Outcome("enhanced")
     worker.close()

@@ -79,7 +79,7 @@ def test_the_first_shipped_policy_is_an_oscillator():
     [slow, energy, constant(0.0), constant(1.0), *map(random, (0.1, 0.5, 0.9))],
     ids=["slow", "energy", "closed", "open", "seldom", "evenly", "often"],
 )
-def test_gates_that_hear_stand_still_or_are_random_pass(decide):
+def test_input_dependent_constant_and_random_gates_pass(decide):
     check_not_oscillating(describe(["time"], decide, SIGNALS))
 
 

@@ -18,20 +18,20 @@ def path(tmp_path: Path) -> Path:
     return journal.path
 
 
-def test_rows_are_there_again(path: Path) -> None:
+def test_rows_are_read_back(path: Path) -> None:
     journal = Journal(path, ABOUT)
     assert len(journal) == 2 and journal.get("c") is None
     assert {key: journal.get(key) for key in ROWS} == ROWS
 
 
-def test_what_was_made_with_anything_else_is_begun_anew(path: Path) -> None:
+def test_a_journal_with_another_header_is_started_over(path: Path) -> None:
     journal = Journal(path, ABOUT | {"dial": "0.6"})
     assert len(journal) == 0
     journal.add("c", {"x": np.float32(0.5)})
     assert len(Journal(path, ABOUT)) == 0 and Journal(path, ABOUT | {"dial": "0.6"}).get("c") == {"x": 0.5}
 
 
-def test_a_line_that_a_kill_cut_short_costs_that_row_alone(path: Path) -> None:
+def test_a_truncated_line_costs_its_row_alone(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-9])
     journal = Journal(path, ABOUT)
     assert len(journal) == 1

@@ -60,7 +60,7 @@ def test_output_snr_saturates_at_30_db_and_takes_silence_as_a_target():
     assert output_snr_db(clean, silent).tolist() == pytest.approx([-50.0, -50.0], abs=0.5)
 
 
-def test_the_loss_hears_every_mixture_at_one_level():
+def test_the_loss_normalises_the_level():
     noisy, _ = signals()
     gain = level_gain(torch.stack([noisy[0], 1e-3 * noisy[0], 0 * noisy[0]]))
     assert (gain[:2, 0] * torch.tensor([0.1, 1e-4])).tolist() == pytest.approx([0.05, 0.05], rel=0.02)

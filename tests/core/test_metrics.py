@@ -12,7 +12,7 @@ import torch
 from pandas.testing import assert_frame_equal
 
 from dsn.evaluation import dnsmos, metrics
-from tests.core.test_parallel import Deadly
+from tests.helpers.processes import Deadly
 
 RATE = 16000
 
@@ -57,6 +57,7 @@ def test_dnsmos_drops_the_windows_that_the_published_script_drops() -> None:
     assert [len(window) for window in dnsmos._windows(np.ones(1))] == [144160] * 7
 
 
+@pytest.mark.slow
 def test_p808_features_equal_librosa() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

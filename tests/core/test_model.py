@@ -1,3 +1,4 @@
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -8,30 +9,38 @@ from dsn import config
 from dsn.model import DSN
 from dsn.policy import given, sample_gate
 from dsn.training.blind_gates import constant_gate, periodic_gate
+from tests.helpers import models
+from tests.helpers.models import QUARTERS, SHARED
 
 HOP = 256
 KINDS: tuple[config.Kind, ...] = ("gru", "attention", "conv", "fc")
+BASE = config.ModelConfig(**QUARTERS)
+STATIC = replace(BASE, policy=None, static_share=config.Share.all(1))
 MODELS = {
-    "ftfnet": config.ModelConfig.ftfnet(),
-    "ftfnet-magnitude": config.ModelConfig.ftfnet(form="magnitude"),
-    "block": config.ModelConfig(),
-    "shared": config.ModelConfig(policy=config.PolicyConfig(gates="shared")),
-    "running": config.ModelConfig(closed_state="running"),
-    "hystnet": config.ModelConfig(backbone="hystnet"),
-    "crn": config.ModelConfig(backbone="crn"),
-    "mixed": config.ModelConfig(static_share=config.Share(gru=0.25, attention=0.5, conv=0.75, fc=0.375)),
-    "recurrent": config.ModelConfig(static_share=config.Share(gru=0.5, attention=0.25, conv=1, fc=1)),
-    **{f"slim-{kind}": config.ModelConfig(static_share=config.Share.only(kind)) for kind in KINDS},
+    "ftfnet": STATIC,
+    "ftfnet-magnitude": replace(STATIC, form="magnitude"),
+    "block": BASE,
+    "shared": replace(BASE, policy=SHARED),
+    "running": replace(BASE, closed_state="running"),
+    "hystnet": replace(BASE, backbone="hystnet"),
+    "crn": replace(BASE, backbone="crn"),
+    "mixed": replace(BASE, static_share=config.Share(gru=0.25, attention=0.5, conv=0.75, fc=0.375)),
+    "recurrent": replace(BASE, static_share=config.Share(gru=0.5, attention=0.25, conv=1, fc=1)),
+    **{f"slim-{kind}": replace(BASE, static_share=config.Share.only(kind)) for kind in KINDS},
 }
 STREAMED = [name for name in MODELS if not name.startswith("slim")]
 
 
 def make(name: str) -> DSN:
-    torch.manual_seed(0)
-    return DSN(MODELS[name]).double().eval()
+    return models.make(MODELS[name]).double()
 
 
-def signal(hops: float = 20, batch: int = 2) -> Any:
+def static_twin(slim: DSN) -> DSN:
+    """A static network of the same backbone, to take the weights of a slim one."""
+    return DSN(replace(STATIC, backbone=slim.config.backbone)).double().eval()
+
+
+def signal(hops: float = 12, batch: int = 2) -> Any:
     return torch.randn(batch, int(hops * HOP), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 
 
@@ -43,7 +52,7 @@ def random_gate(model: DSN, frames: int, batch: int = 2) -> torch.Tensor:
 @pytest.mark.parametrize("name", MODELS)
 def test_skip_equals_dense(name):
     model = make(name)
-    gate = random_gate(model, 20)
+    gate = random_gate(model, 12)
     with torch.no_grad():
         dense, _ = model(signal(), decide=given(gate))
         skipped, _ = model(signal(), decide=given(gate), skip_closed=True)
@@ -51,10 +60,10 @@ def test_skip_equals_dense(name):
 
 
 @pytest.mark.parametrize("name", STREAMED)
-@pytest.mark.parametrize("chunk,skip", [(1, True), (1, False), (2, False), (7, True)])
+@pytest.mark.parametrize("chunk,skip", [(1, True), (3, False), (7, True)])
 def test_stream_equals_whole_signal_and_a_fresh_state_starts_anew(name, chunk, skip):
     model, wav = make(name), signal()
-    gate = random_gate(model, 20)
+    gate = random_gate(model, 12)
     with torch.no_grad():
         whole, _ = model(wav, decide=given(gate))
         for _ in range(2):
@@ -86,10 +95,10 @@ def test_policy_has_zero_look_ahead():
 @pytest.mark.parametrize("name", ["block", "shared", "running", "mixed", "slim-gru", "slim-conv", "hystnet", "crn"])
 def test_all_gates_open_equals_the_static_network(name):
     slim = make(name)
-    static = DSN(config.ModelConfig.ftfnet(backbone=slim.config.backbone)).double().eval()
+    static = static_twin(slim)
     static.network.load_state_dict(slim.network.state_dict())
     with torch.no_grad():
-        opened, _ = slim(signal(), decide=given(torch.ones(2, 20, slim.config.n_gates).double()))
+        opened, _ = slim(signal(), decide=given(torch.ones(2, 12, slim.config.n_gates).double()))
         expected, _ = static(signal())
     assert torch.allclose(opened.enhanced, expected.enhanced, atol=1e-11, rtol=0)
 
@@ -98,14 +107,14 @@ def test_all_gates_open_equals_the_static_network(name):
 def test_all_gates_closed_leaves_the_static_parts_of_dynamic_kinds(name):
     """All closed, the network is the static one with zeros where those kinds' dynamic parts would be read."""
     slim = make(name)
-    static = DSN(config.ModelConfig.ftfnet(backbone=slim.config.backbone)).double().eval()
+    static = static_twin(slim)
     weights = slim.network.state_dict()
     for kind in slim.config.static_share.slim:
         share = getattr(slim.config.static_share, kind)
         silence(kind, share, weights, last=f"decoder.layers.{len(slim.network.encoder.layers) - 1}")
     static.network.load_state_dict(weights)
     with torch.no_grad():
-        closed, _ = slim(signal(), decide=given(torch.zeros(2, 20, slim.config.n_gates).double()))
+        closed, _ = slim(signal(), decide=given(torch.zeros(2, 12, slim.config.n_gates).double()))
         expected, _ = static(signal())
     assert torch.allclose(closed.enhanced, expected.enhanced, atol=1e-11, rtol=0)
 
@@ -157,7 +166,7 @@ def test_enhance_in_chunks_equals_at_once():
 @pytest.mark.parametrize("skip", [False, True])
 def test_enhance_takes_gates_or_a_function_that_makes_them(skip):
     model, wav, ratio = make("block"), signal(), [0.2, 0.4, 0.5, 0.6, 0.9]
-    gate = periodic_gate((2, 21, 5), ratio)
+    gate = periodic_gate((2, 13, 5), ratio)
     enhanced = model.enhance(wav, chunk=4, skip_closed=skip, decide=given(gate))
     assert torch.equal(enhanced.gate, gate.double())
     made = model.enhance(wav, decide=given(partial(periodic_gate, ratio=ratio)))
@@ -171,8 +180,8 @@ def test_enhance_takes_gates_or_a_function_that_makes_them(skip):
 
 
 def test_enhance_refuses_gates_of_another_shape():
-    with pytest.raises(ValueError, match=r"gate has shape \(2, 20, 5\); this signal asks for \(2, 21, 5\)"):
-        make("block").enhance(signal(), decide=given(torch.ones(2, 20, 5)))
+    with pytest.raises(ValueError, match=r"gate has shape \(2, 12, 5\); this signal asks for \(2, 13, 5\)"):
+        make("block").enhance(signal(), decide=given(torch.ones(2, 12, 5)))
 
 
 def test_silence_stays_silence():
@@ -181,7 +190,7 @@ def test_silence_stays_silence():
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_samples_that_are_no_numbers_are_refused(value):
+def test_non_finite_samples_are_refused(value):
     wav = signal()
     wav[1, 100] = value
     with pytest.raises(ValueError, match="NaN or infinite"):

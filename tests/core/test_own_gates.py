@@ -5,7 +5,7 @@ import torch
 from dsn.training import own_gates
 
 
-def test_a_quarter_is_open_a_quarter_closed_and_the_rest_the_policy_s_at_a_dial_near_0() -> None:
+def test_gates_are_open_closed_or_the_policys_at_a_dial_near_0() -> None:
     torch.manual_seed(0)
     logits = torch.randn(8, 500, 3, 2, requires_grad=True)
     gate = own_gates.own_gates(logits)

@@ -26,7 +26,7 @@ def test_names_are_found_where_they_are_defined():
         exec("from dsn import DNS")
 
 
-def test_types_are_told():
+def test_the_package_is_typed():
     assert (Path(dsn.__file__).parent / "py.typed").is_file()
 
 

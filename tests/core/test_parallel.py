@@ -10,15 +10,9 @@ import pytest
 import torch
 
 from dsn.utils.parallel import THREADS, ordered
+from tests.helpers.processes import Deadly
 
 pytestmark = pytest.mark.slow  # every test starts processes
-
-
-class Deadly:
-    """Ends the process that unpickles it."""
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return os._exit, (1,)
 
 
 def threads(_job: int) -> tuple[int, list[str | None], int]:

@@ -10,6 +10,7 @@ from dsn.losses import ratio_loss
 from dsn.model import DSN
 from dsn.policy import hard_gate
 from dsn.training.policy_training import pretrain
+from tests.helpers.models import STATIC, make
 
 SETTINGS = config.TrainConfig(loss=config.LossConfig(ratio="guided"), policy_steps=60, warmup=5, optimiser="muon")
 
@@ -48,7 +49,7 @@ def test_the_policy_learns_what_to_open_and_the_network_stays():
 
 
 def test_its_logits_are_those_of_the_model():
-    model = DSN().eval()
+    model = make()
     noisy, _ = Noises().batch(torch.arange(4))
     with torch.no_grad():
         assert torch.equal(model.logits(noisy), model(noisy)[0].logits)
@@ -56,4 +57,4 @@ def test_its_logits_are_those_of_the_model():
 
 def test_a_static_model_is_refused():
     with pytest.raises(ValueError, match="no policy"):
-        pretrain(DSN(config.ModelConfig.ftfnet()), Noises(), replace(SETTINGS, policy_steps=1))
+        pretrain(make(STATIC), Noises(), replace(SETTINGS, policy_steps=1))

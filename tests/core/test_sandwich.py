@@ -8,14 +8,14 @@ from dsn.losses import level_gain, quality_loss
 from dsn.model import DSN
 from dsn.policy import given
 from dsn.training.sandwich import closed_or_random, sandwich_loss
+from tests.helpers.models import make
 
 LOSS = config.LossConfig(ratio="sandwich", snr_weight=0.002)
 
 
 @pytest.fixture
 def model() -> DSN:
-    torch.manual_seed(0)
-    return DSN()
+    return make().train()
 
 
 def signals() -> tuple[torch.Tensor, torch.Tensor]:

@@ -9,17 +9,9 @@ import torch
 from dsn import config, weights
 from dsn.inference import backends
 from dsn.inference.stream import StreamingEnhancer
-from dsn.model import DSN
+from tests.helpers.models import make
 
-SMALL = config.ModelConfig(
-    channels=(4, 4, 8), groups=2, heads=2, past_frames=5, policy=config.PolicyConfig(bands=8, hidden=4)
-)
 HOP = 256
-
-
-def make(model: config.ModelConfig = SMALL, seed: int = 0) -> DSN:
-    torch.manual_seed(seed)
-    return DSN(model).eval()
 
 
 def speech(samples: int, seed: int = 0) -> np.ndarray:

@@ -97,8 +97,14 @@ print([name for name in ("torch", "scipy", "pandas") if sys.modules.get(name)])
 
 
 def test_tables(tmp_path: Path) -> None:
-    assert [model["name"] for model in json.loads(command("models", "--json"))] == weights.names()
-    text = command("macs", "--json", tmp_path / "macs.json")
+    script = """
+from dsn.__main__ import main
+main(["models", "--json"])
+print("macs:")
+sys.exit(main(["macs", "--json", sys.argv[1]]))
+"""
+    models, _, text = run(script, tmp_path / "macs.json").partition("macs:")
+    assert [model["name"] for model in json.loads(models)] == weights.names()
     assert "FTF-Net 2->2" in text and "mgt-dsn" in text
     figures = json.loads((tmp_path / "macs.json").read_text())["networks"]
     found = {network["name"]: network["params"] for network in figures}
@@ -106,20 +112,37 @@ def test_tables(tmp_path: Path) -> None:
 
 
 def test_what_is_missing_is_said_with_a_remedy(noisy: Path, tmp_path: Path) -> None:
-    for name in ("DSN", "DynamicGRU", "ratio_loss"):
-        text = run(f"import dsn\ntry:\n    dsn.{name}\nexcept ImportError as error:\n    print(error)")
-        assert text.startswith(f"dsn.{name} needs torch, not installed here; ") and "[torch]" in text
-    text = run("from dsn import weights\ntry:\n    weights.load('dsn')\nexcept ImportError as error:\n    print(error)")
-    assert text.startswith("the PyTorch model needs torch") and "[torch]" in text
-    for words, extra in (
-        (("train", "dsn", "--out", tmp_path / "run"), "torch"),
-        (("evaluate", tmp_path), "torch"),
-        (("export", tmp_path / "a.onnx"), "onnx"),
-        (("enhance", noisy, "-o", tmp_path / "a.wav", "--backend", "torch"), "torch"),
-        (("enhance", noisy, "-o", tmp_path / "a.wav", "--backend", "onnx"), "onnx"),
-    ):
-        text = command(*words, code=2)
-        assert f"[{extra}]" in text and "pip install" in text and len(text.splitlines()) == 1, text
+    commands = {
+        ("train", "dsn", "--out", str(tmp_path / "run")): "torch",
+        ("evaluate", str(tmp_path)): "torch",
+        ("export", str(tmp_path / "a.onnx")): "onnx",
+        ("enhance", str(noisy), "-o", str(tmp_path / "a.wav"), "--backend", "torch"): "torch",
+        ("enhance", str(noisy), "-o", str(tmp_path / "a.wav"), "--backend", "onnx"): "onnx",
+    }
+    script = """
+import contextlib, io, json
+import dsn
+from dsn import weights
+from dsn.__main__ import main
+
+def failure(function, *arguments):
+    try:
+        function(*arguments)
+    except ImportError as error:
+        return str(error)
+
+print(json.dumps([failure(getattr, dsn, "DynamicGRU"), failure(weights.load, "dsn")]))
+for words in json.loads(sys.argv[1]):
+    with contextlib.redirect_stderr(io.StringIO()) as stderr:
+        code = main(words)
+    print(json.dumps([code, stderr.getvalue()]))
+"""
+    (layer, module), *found = map(json.loads, run(script, json.dumps(list(commands))).splitlines())
+    assert layer.startswith("dsn.DynamicGRU needs torch, not installed here; ") and "[torch]" in layer
+    assert module.startswith("the PyTorch model needs torch") and "[torch]" in module
+    for (code, text), extra in zip(found, commands.values(), strict=True):
+        assert code == 2 and len(text.splitlines()) == 1
+        assert f"[{extra}]" in text and "pip install" in text
 
 
 def test_without_any_backend_every_reason_is_said(noisy: Path, tmp_path: Path) -> None:

@@ -23,10 +23,10 @@ from dsn.model import DSN
 from dsn.utils import audio
 from dsn_book.study import results
 from dsn_book.study.intervals import Table
-from tests.corpora import make_corpus, speechlike
+from tests.helpers.corpora import make_corpus, speechlike
+from tests.helpers.models import SMALL, STATIC, make
 
-SLIM = config.ModelConfig(channels=(4, 4, 8), past_frames=4, policy=config.PolicyConfig(bands=8, hidden=4))
-ROWS = {"ftfnet": config.ModelConfig.ftfnet(channels=(4, 4, 8)), "dsn": SLIM, "mgt-dsn": SLIM, "trunk": SLIM}
+ROWS = {"ftfnet": STATIC, "dsn": SMALL, "mgt-dsn": SMALL, "trunk": SMALL}
 
 
 def test_recipes_are_the_same_mixtures_at_six_snrs() -> None:
@@ -72,10 +72,9 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> evaluate.Bench:
     write_recipes(place / "results" / TEST_RECIPES, recipes)
     for row, model in ROWS.items():
         for seed in (0, 1):
-            torch.manual_seed(seed)
             path = place / "runs" / row / f"seed{seed}" / systems.MODEL
             path.parent.mkdir(parents=True)
-            weights.save(DSN(model), path, {"train": {}})
+            weights.save(make(model, seed), path, {"train": {}})
     return evaluate.Bench(corpus, place / "runs", place / "results")
 
 
@@ -123,13 +122,13 @@ def test_a_table_has_metrics_costs_and_gates_of_every_file(bench: evaluate.Bench
     assert measured(bench, "noisy", "voicebank")["snr_db"].tolist() == [3.1, 16.0]
 
 
-def test_what_is_measured_is_measured_again_only_if_the_weights_change(
+def test_rows_are_measured_again_only_if_the_weights_change(
     bench: evaluate.Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measured(bench, "dsn", "voicebank")
     record = bench.place(system("dsn"), 0, "voicebank").with_suffix(".json")
     said = json.loads(record.read_text())
-    assert said["params"] == DSN(SLIM).params and set(said["hashes"]) == {"weights", "data"}
+    assert said["params"] == DSN(SMALL).params and set(said["hashes"]) == {"weights", "data"}
     calls = []
     monkeypatch.setattr(evaluate, "measure", lambda *job: calls.append(job) or pandas.DataFrame({"file": ["a"]}))
     evaluate.keep(bench, system("dsn"), 0, "voicebank")
@@ -143,7 +142,7 @@ def test_what_is_measured_is_measured_again_only_if_the_weights_change(
 
 def test_forced_gates_cost_what_they_should(bench: evaluate.Bench) -> None:
     measured(bench, "mgt-dsn")
-    macs = DSN(SLIM).macs()
+    macs = DSN(SMALL).macs()
     assert set(measured(bench, "dsn-closed")["mmacs_per_s"].round(9)) == {round(macs.mmacs_per_s([0] * 5), 9)}
     assert set(measured(bench, "dsn-open")["mmacs_per_s"].round(9)) == {round(macs.mmacs_per_s([1] * 5), 9)}
     own = measured(bench, "mgt-dsn")["activation_ratio"]
@@ -171,7 +170,7 @@ def test_a_control_is_measured_again_when_the_ratios_it_rests_on_change(
 
 @pytest.mark.parametrize("control", ["random", "shuffled"])
 def test_a_file_has_the_same_drawn_gates_in_every_pass(control: str) -> None:
-    model, (wav, other) = DSN(SLIM).eval(), torch.randn(2, 8000)
+    model, (wav, other) = make(), torch.randn(2, 8000)
     drawn = systems.controlled(model, control, [0.5] * 5, 0)
     first = drawn.enhance(wav).gate
     drawn.enhance(other)
@@ -183,7 +182,7 @@ def test_a_file_has_the_same_drawn_gates_in_every_pass(control: str) -> None:
 
 def test_controls_are_named_when_unknown() -> None:
     with pytest.raises(ValueError, match="control is 'magic'"):
-        systems.controlled(DSN(SLIM), "magic", [0.5] * 5, 0)
+        systems.controlled(make(), "magic", [0.5] * 5, 0)
 
 
 def test_shuffling_moves_frames_as_a_whole() -> None:

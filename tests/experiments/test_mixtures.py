@@ -9,7 +9,7 @@ from mixtures import TrainingMixtures
 
 from dsn.data import Corpus
 from dsn.training.optim import OF_A_SEED
-from tests.corpora import make_corpus
+from tests.helpers.corpora import make_corpus
 
 
 def test_odd_mixtures_are_plain_from_the_cool_down_on_whatever_the_row_and_the_seed(

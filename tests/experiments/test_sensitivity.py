@@ -12,7 +12,7 @@ import torch
 from dsn import config
 from dsn.data import Corpus, FreshMixtures
 from dsn.model import DSN
-from tests.corpora import make_corpus
+from tests.helpers.corpora import make_corpus
 
 
 def test_every_variant_is_a_network_that_saves_something() -> None:

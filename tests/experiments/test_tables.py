@@ -200,7 +200,7 @@ def of(folder: Path, name: str, system: str) -> pandas.DataFrame:
     return table[table["system"] == system].reset_index(drop=True)
 
 
-def test_what_these_runs_lack_stays_as_it_was(written: Path, tmp_path: Path) -> None:
+def test_rows_that_these_runs_lack_are_kept(written: Path, tmp_path: Path) -> None:
     before = {path.name: path.read_bytes() for path in written.iterdir() if path.name != "manifest.json"}
     tables.write_all(tmp_path / "none", tmp_path, written)
     assert before == {path.name: path.read_bytes() for path in written.iterdir() if path.name != "manifest.json"}
@@ -217,7 +217,7 @@ def test_what_these_runs_lack_stays_as_it_was(written: Path, tmp_path: Path) -> 
         assert (written / name).read_bytes() == before[name]
 
 
-def test_what_is_measured_again_takes_the_place_of_what_was(written: Path, tmp_path: Path) -> None:
+def test_new_measurements_replace_old_ones(written: Path, tmp_path: Path) -> None:
     before = {name: of(written, name, "mgt-dsn") for name in ("systems", "usage", "files")}
     write(tmp_path / "again", "mgt-dsn", 0, 0.9, ratio=0.7)
     tables.write_all(tmp_path / "again", tmp_path, written)

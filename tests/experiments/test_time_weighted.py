@@ -10,18 +10,14 @@ import pytest
 import time_weighted
 import torch
 
-from dsn import config
 from dsn.dial import open_margin
 from dsn.model import DSN
-
-SLIM = config.ModelConfig(channels=(4, 4, 8), past_frames=4, policy=config.PolicyConfig(bands=8, hidden=4))
+from tests.helpers.models import make
 
 
 @pytest.fixture
 def model() -> DSN:
-    """A small network with a policy."""
-    torch.manual_seed(0)
-    return DSN(SLIM).eval()
+    return make()
 
 
 def test_a_turned_policy_is_a_dial_for_each_gate(model: DSN) -> None:

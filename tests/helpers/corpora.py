@@ -1,21 +1,40 @@
+"""Sounds and corpora that are made up in milliseconds."""
+
 from __future__ import annotations
 
 import csv
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
+from dsn.data.test_pairs import Pair
 from dsn.utils import audio
 
 
 def speechlike(seed: int, seconds: float) -> audio.Wav:
     """Syllables: a buzz of random pitch, switched on and off four times a second."""
+    return _speechlike(seed, seconds).copy()
+
+
+@cache
+def _speechlike(seed: int, seconds: float) -> audio.Wav:
     rng = np.random.default_rng(seed)
     time = np.arange(int(seconds * audio.SAMPLE_RATE)) / audio.SAMPLE_RATE
     pitch = rng.uniform(90, 220)
     buzz = sum(np.sin(2 * np.pi * pitch * k * time + rng.uniform(0, 6)) / k for k in range(1, 20))
     envelope = np.maximum(0, np.sin(2 * np.pi * 4 * time + rng.uniform(0, 6)))
     return (0.1 * buzz * envelope).astype(np.float32)
+
+
+def noise(seed: int, samples: int = 4000, level: float = 0.1) -> audio.Wav:
+    return (level * np.random.default_rng(seed).standard_normal(samples)).astype(np.float32)
+
+
+def noise_pairs(count: int = 3) -> list[Pair]:
+    """Noise at levels and SNRs that rise from one pair to the next."""
+    wavs = [noise(k, level=0.02 * 3**k) for k in range(count)]
+    return [Pair(f"file{k}", wav, wav, float(5 * k)) for k, wav in enumerate(wavs)]
 
 
 def write_manifest(path: Path, label: str, rows: list[tuple[str, int, int, str]]) -> None:
