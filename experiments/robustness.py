@@ -32,6 +32,7 @@ from dsn.evaluation.evaluate import write_csv
 from dsn.evaluation.metrics import score
 from dsn.inference.backends import for_files
 from dsn.utils.audio import Wav
+from dsn_book.study.intervals import Table
 
 HERE = Path(__file__).parent
 LEVELS_DB = (0.0, -10.0, -20.0, -30.0, -40.0)
@@ -89,7 +90,7 @@ def rows(name: str, corpus: Corpus) -> Iterator[tuple[str, Row]]:
             yield "levels", {"system": Path(name).stem, "level_db": level} | level_row(enhance, mixture, level)
 
 
-def default_model(hard: pandas.DataFrame, levels: pandas.DataFrame) -> str:
+def default_model(hard: Table, levels: Table) -> str:
     """The model that the package takes where none is named, of those in both tables.
 
     Of the models that make speech better at every level, down to 40 dB below its own, by mean PESQ-WB against the

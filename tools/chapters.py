@@ -8,6 +8,7 @@ runs one chapter in another size; the book then tells what that took.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -17,7 +18,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -43,6 +44,12 @@ PROGRESS = re.compile(r"\|\s*(\d+)/(\d+) \[")
 BAR = re.compile(r"\d+%\|.*\||\d+it \[|^\s*$")
 WIDGET = "application/vnd.jupyter.widget-view+json"
 """The form of an output that only a page with a kernel can show."""
+
+SET_UP = ("parameters", "prepare")
+"""Tags of cells that a run needs and a reader does not: their code stands in one folded cell at the end of the page."""
+
+SET_UP_PROMPTS = {"code_prompt_show": "Show the set-up of this page", "code_prompt_hide": "Hide the set-up"}
+CAPTION = re.compile(r'(<figure class="dsn-figure[^>]*>.*?<figcaption>)', re.DOTALL)
 
 
 class ChapterError(RuntimeError):
@@ -204,11 +211,10 @@ def _without_bars(text: str) -> str:
 def _as_shown(cell: nbformat.NotebookNode) -> None:
     """Hide what only a run needs, in every chapter alike, and drop progress bars and what asks for a kernel."""
     tags = cell.metadata.setdefault("tags", [])
-    if {"injected-parameters", "setup"} & set(tags):
+    if {"injected-parameters", "setup", *SET_UP} & set(tags):
         cell.metadata.tags = [*tags, "remove-cell"]
-    elif "parameters" in tags and "remove-cell" not in tags:
-        cell.metadata.tags = ["parameters", "hide-cell"]
-        cell.metadata.mystnb = {"code_prompt_show": "Show the parameters", "code_prompt_hide": "Hide the parameters"}
+    elif {"figure", "question"} & set(tags):
+        cell.metadata.tags = [*tags, "remove-input"]
     for output in cell.outputs:
         output.get("data", {}).pop(WIDGET, None)
         if output.get("name") == "stderr":
@@ -216,13 +222,40 @@ def _as_shown(cell: nbformat.NotebookNode) -> None:
     cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr" or output.text]
 
 
-def presentable(notebook: nbformat.NotebookNode, banner: str) -> nbformat.NotebookNode:
-    """An executed notebook as the book shows it: a banner below its title, parameters folded, no set-up."""
+def _set_up(code: Sequence[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """One folded cell with the code of all that only a run needs; none where a page shows none of it."""
+    tags = [set(cell.metadata.get("tags", [])) for cell in code]
+    shown = [
+        cell.source for cell, own in zip(code, tags, strict=True) if own & set(SET_UP) and "remove-cell" not in own
+    ]
+    about = {"tags": ["hide-cell"], "mystnb": SET_UP_PROMPTS}
+    return [nbformat.v4.new_code_cell("\n\n".join(shown), metadata=about)] if shown else []
+
+
+def _number_figures(code: Sequence[nbformat.NotebookNode], chapter: int | None) -> None:
+    """Number the captions of figures, in place: within its chapter, or within a page that has no number."""
+    count = itertools.count(1)
+    prefix = f"{chapter}." if chapter else ""
+
+    def numbered(caption: re.Match[str]) -> str:
+        return f'{caption[0]}<span class="caption-number">Figure {prefix}{next(count)}. </span>'
+
+    for cell in code:
+        for data in [output.get("data", {}) for output in cell.outputs]:
+            if "text/html" in data:
+                data["text/html"] = CAPTION.sub(numbered, data["text/html"])
+
+
+def presentable(notebook: nbformat.NotebookNode, banner: str, chapter: int | None = None) -> nbformat.NotebookNode:
+    """An executed notebook as the book shows it: a banner below its title, figures numbered, the set-up at the end."""
     title, _, rest = notebook.cells[0].source.partition("\n")
     notebook.cells[0].source = f"{title}\n\n{banner}\n\n{rest}"
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            _as_shown(cell)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    set_up = _set_up(code)
+    for cell in code:
+        _as_shown(cell)
+    _number_figures(code, chapter)
+    notebook.cells += set_up
     notebook.metadata.pop("widgets", None)
     return notebook
 

@@ -172,6 +172,20 @@ def figure(plot: Figure, alt: str, caption: str = "", kind: ImageKind = "png") -
     return HTML(f'<figure class="dsn-figure">{image}{below}</figure>')
 
 
+def drawing(name: str, alt: str, caption: str) -> HTML:
+    """The drawing `assets/NAME.svg`, inlined, so that it follows the page's colours; `alt` says what it shows.
+
+    Raises ValueError for an unknown drawing or without `alt`.
+    """
+    path = ASSETS / f"{name}.svg"
+    if not path.is_file() or not alt.strip():
+        known = sorted(file.stem for file in ASSETS.glob("*.svg"))
+        raise ValueError(f"a drawing needs a text alternative and one of {known}; got {name!r} with {alt!r}")
+    picture = path.read_text(encoding="utf-8").replace("<svg ", f'<svg role="img" aria-label="{html.escape(alt)}" ', 1)
+    below = f"<figcaption>{html.escape(caption)}</figcaption>"
+    return HTML(f'<figure class="dsn-figure dsn-drawing">{picture}{below}</figure>')
+
+
 def versions() -> str:
     """One line for the record of a run: versions, device and CPU threads."""
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas
+from IPython.display import display
 
 import dsn
 from dsn import weights
@@ -204,6 +205,16 @@ def this_run(*models: str, seed: int | None = None, data: str = "") -> Callable[
         return Number(plain, source, PAPER[paper] if paper else None, 0.0)
 
     return marked
+
+
+def glue(**numbers: str) -> None:
+    """Numbers for the text, by name: `glue(load=f"{here(share):.0%}")` fills {glue}`load` in the page.
+
+    A notebook shows them where the cell stands; myst-nb reads them from the cell's outputs.
+    """
+    for name, text in numbers.items():
+        bundle = {"text/html": f'<span class="dsn-glued">{text}</span>', "text/plain": f"{name}: {text}"}
+        display(bundle, raw=True, metadata={"scrapbook": {"name": name, "mime_prefix": ""}})
 
 
 def beside_paper(rows: Sequence[tuple[str, Number]]) -> str:

@@ -11,7 +11,7 @@ import nbformat
 import papermill
 import pytest
 
-from tools import chapters, dependencies, notebooks
+from tools import chapters, contents, dependencies, notebooks
 
 ROOT = chapters.ROOT
 NOTEBOOKS = [path.with_suffix(".ipynb") for path in notebooks.chapters(ROOT)]
@@ -274,8 +274,47 @@ def test_presentable_drops_progress_bars_and_keeps_other_errors(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("tag", "shown"), [("injected-parameters", "remove-cell"), ("setup", "remove-cell"), ("parameters", "hide-cell")]
+    ("tag", "shown"),
+    [
+        ("injected-parameters", "remove-cell"),
+        ("setup", "remove-cell"),
+        ("parameters", "remove-cell"),
+        ("prepare", "remove-cell"),
+        ("figure", "remove-input"),
+        ("question", "remove-input"),
+    ],
 )
 def test_presentable_hides_what_only_a_run_needs(tmp_path, tag, shown):
     notebook = nbformat.read(written(tmp_path / "a.ipynb", "x", tags=[tag]), as_version=4)
     assert chapters.presentable(notebook, "").cells[1].metadata.tags == [tag, shown]
+
+
+def test_presentable_folds_the_set_up_into_one_cell_at_the_end(tmp_path):
+    notebook = nbformat.read(written(tmp_path / "a.ipynb", "seed = 0", "import x", "lesson"), as_version=4)
+    for cell, tag in zip(notebook.cells[1:], ("parameters", "prepare", None), strict=True):
+        cell.metadata.tags = [tag] if tag else []
+    *_, last = chapters.presentable(notebook, "").cells
+    assert last.source == "seed = 0\n\nimport x" and last.metadata.tags == ["hide-cell"]
+
+
+def test_a_page_that_shows_no_code_has_no_set_up(tmp_path):
+    notebook = nbformat.read(written(tmp_path / "a.ipynb", "x", tags=["parameters", "remove-cell"]), as_version=4)
+    assert len(chapters.presentable(notebook, "").cells) == 2
+
+
+def test_presentable_numbers_figures_with_captions(tmp_path):
+    notebook = nbformat.read(written(tmp_path / "a.ipynb", "x", "y", "z"), as_version=4)
+    figure = '<figure class="dsn-figure"><img alt="a">{}</figure>'
+    captions = ("<figcaption>One.</figcaption>", "", "<figcaption>Two.</figcaption>")
+    for cell, caption in zip(notebook.cells[1:], captions, strict=True):
+        html = {"text/html": figure.format(caption)}
+        cell.outputs = [nbformat.v4.new_output("display_data", data=html)]
+    shown = chapters.presentable(notebook, "", chapter=4).cells[1:4]
+    texts = [cell.outputs[0].data["text/html"] for cell in shown]
+    assert "Figure 4.1. </span>One." in texts[0] and "Figure" not in texts[1] and "Figure 4.2. </span>Two." in texts[2]
+
+
+def test_chapters_are_numbered_through_the_parts():
+    numbers = contents.chapter_numbers()
+    assert list(numbers.values()) == list(range(1, len(numbers) + 1))
+    assert numbers["method"] < numbers["02-backbone"] and "teaching" not in numbers

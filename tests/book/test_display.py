@@ -152,3 +152,13 @@ def test_names_of_a_bundled_display_differ(name):
     script, _ = display._asset(name)
     declared = re.findall(r"^(?:export )?(?:async )?(?:const|let|function|class) (\w+)", script, re.MULTILINE)
     assert len(declared) == len(set(declared)) > 0
+
+
+def test_drawing_is_inlined_with_its_text_alternative(assets):
+    (assets / "box.svg").write_text('<svg viewBox="0 0 1 1"><rect/></svg>')
+    drawn = parsed(display.drawing("box", 'a "box"', "One box."))
+    assert one(drawn, "svg")["aria-label"] == 'a "box"' and one(drawn, "svg")["role"] == "img"
+    assert one(drawn, "figcaption").text == "One box."
+    for name, alt in (("ball", "a ball"), ("box", " ")):
+        with pytest.raises(ValueError, match="box"):
+            display.drawing(name, alt, "")

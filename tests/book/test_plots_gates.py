@@ -1,10 +1,8 @@
 """Figures of the policy show the gates and ratios that they are given, and their texts name them."""
 
 import numpy as np
-import pytest
 import torch
 from bs4 import BeautifulSoup
-from matplotlib.patches import Rectangle
 
 from dsn.policy import gate_prob, hard_gate
 from dsn_book.plots import gates
@@ -34,22 +32,6 @@ def test_gates_over_time_draw_margins_and_gates():
     assert np.asarray(strip.images[0].get_array()).tolist() == gate.T.tolist()
     assert "encoder open in 67% of frames with 2 changes" in text and "T block open in 0% of frames" in text
     assert "between -2.0 and 2.0" in text and "1.5 s" in text
-
-
-def test_soft_gates_show_shares():
-    samples = {0.5: torch.tensor([0.01, 0.5, 0.99, 0.98]), 2.0: torch.tensor([0.4, 0.5, 0.6, 0.5])}
-    figure, text = gates.soft_gates(samples)
-    heights = [bar.get_height() for bar in figure.axes[0].patches if isinstance(bar, Rectangle)]
-    assert len(heights) == 20 and sum(heights) == pytest.approx(1) and heights[-1] == pytest.approx(0.5)
-    assert "75% at temperature 0.5" in text and "0% at temperature 2" in text
-
-
-def test_open_share_draws_every_noise():
-    margins = torch.tensor([-1.0, 0.0, 1.0])
-    shares = {1.0: torch.tensor([0.25, 0.5, 0.75]), 0.0: torch.tensor([0.0, 0.0, 1.0])}
-    figure, text = gates.open_share(margins, shares)
-    assert lines(figure.axes[0])[:2] == [shares[1.0].tolist(), shares[0.0].tolist()]
-    assert "At a margin of -1.0: 0.25 with noise 1, 0.00 with noise 0" in text
 
 
 def test_gate_gradient_draws_gate_and_slopes():

@@ -127,14 +127,31 @@ def test_target_map_gives_its_ends_and_its_mean() -> None:
     assert drawn(figure)
 
 
-def test_training_curves_compare_first_and_last_steps() -> None:
-    steps = np.arange(30)
-    columns = {"step": steps, "quality_loss": 1 - steps / 30, "ratio_loss": 0.1}
-    ratios = {"target_ratio": 0.5, "sampled_ratio": 0.4, "activation_ratio": 0.3}
-    figure, text = training.training_curves(pandas.DataFrame(columns | ratios))
-    assert "30 steps" in text and "0.8500 over the first ten, 0.1833 over the last ten" in text
-    assert "target 0.50, sampled 0.40, deterministic 0.30" in text
+def test_slim_curves_tell_both_passes() -> None:
+    log = pandas.DataFrame({"step": [0, 1], "open_loss": [0.2, 0.1], "partly_loss": [0.9, 0.5]})
+    figure, text = training.slim_curves(log)
+    assert "All gates open: 0.200 at first, 0.100 at last" in text and "0.900 and 0.500" in text
     assert drawn(figure)
+
+
+def test_benefit_is_drawn_gate_by_gate() -> None:
+    saved = torch.tensor([[1.0, -1.0], [1.0, 1.0]]) * 1e-4
+    figure, text = training.benefit_over_time(np.zeros((4, 2), np.float32), saved, ("time", "shared"), 62.5)
+    assert np.asarray(figure.axes[1].lines[1].get_ydata()).tolist() == pytest.approx([-1, 1])
+    assert "T block 100%, all blocks 50%" in text
+
+
+def test_ratios_by_rating_keep_the_fitted_apart() -> None:
+    values, falling = torch.tensor([1.0, 2.0, 3.0] * 2), torch.tensor([0.9, 0.5, 0.1] * 2)
+    figure, text = training.ratios_by_rating(values, {"DSN": falling, "MGT-DSN": falling}, 3, config.Guide(), 0.5)
+    assert [len(np.asarray(points.get_offsets())) for points in figure.axes[0].collections] == [3, 3]
+    assert "outside the fit: DSN −1.00; MGT-DSN −1.00" in text
+
+
+def test_a_policy_lies_between_chance_and_the_oracle() -> None:
+    saved = torch.arange(10.0).reshape(1, 10, 1)
+    assert training.foreseen(saved, saved, 0.2) == pytest.approx({"chance": 0.9, "policy": 1.7, "oracle": 1.7})
+    assert training.foreseen(saved, -saved, 0.2)["policy"] == pytest.approx(0.1)
 
 
 @pytest.mark.parametrize("guide, lines", [(config.Guide(), 3), (None, 2), (config.Guide(metric="snr_db"), 2)])

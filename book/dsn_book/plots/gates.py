@@ -12,7 +12,7 @@ from torch import Tensor
 from ..formatting import minus
 from ..slider import Explorer
 from .spectrograms import block_name, gate_strip
-from .style import GREY, INK, SERIES, STATIC, new_figure
+from .style import GREY, INK, SERIES, new_figure
 from .views import WIDTH, drawing, rectangle, table, text
 
 TEMPERATURES = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0, 5.0)
@@ -54,43 +54,6 @@ def switches(gate: Tensor) -> int:
 
 def _span(values: Tensor) -> str:
     return f"{float(values.min()):.1f} and {float(values.max()):.1f}"
-
-
-def soft_gates(samples: Mapping[float, Tensor]) -> tuple[Figure, str]:
-    """How soft gates (N,) spread between closed and open, by temperature."""
-    figure, axes = new_figure(2.6, 1, len(samples), sharey=True)
-    for ax, (tau, values) in zip(axes, samples.items(), strict=True):
-        ax.hist(values.numpy(), bins=20, range=(0, 1), weights=np.full(len(values), 1 / len(values)), color=STATIC)
-        ax.set_title(f"τ = {tau:g}", fontsize=10)
-        ax.set(xlabel="soft gate", xlim=(0, 1), xticks=[0, 0.5, 1])
-    axes[0].set_ylabel("share of samples")
-    return figure, soft_gates_text(samples)
-
-
-def soft_gates_text(samples: Mapping[float, Tensor]) -> str:
-    """What `soft_gates` shows."""
-    parts = ", ".join(
-        f"{float(((v < 0.1) | (v > 0.9)).float().mean()):.0%} at temperature {tau:g}" for tau, v in samples.items()
-    )
-    return f"Histograms of soft gates. Within 0.1 of closed or open lie {parts}."
-
-
-def open_share(margins: Tensor, shares: Mapping[float, Tensor]) -> tuple[Figure, str]:
-    """Share of sampled gates that open against the margin (M,), by scale of the Gumbel noise."""
-    figure, (ax,) = new_figure(2.8)
-    for colour, (noise, values) in zip(SERIES, shares.items(), strict=False):
-        ax.plot(margins.numpy(), values.numpy(), ".-", color=colour, label=f"noise {noise:g}")
-    ax.axvline(0, color=GREY, linestyle=":")
-    ax.set(xlabel="margin (open logit − closed logit)", ylabel="share open", ylim=(-0.03, 1.03))
-    figure.legend(loc="outside upper center", ncols=len(shares), frameon=False)
-    return figure, open_share_text(margins, shares)
-
-
-def open_share_text(margins: Tensor, shares: Mapping[float, Tensor]) -> str:
-    """What `open_share` shows."""
-    place = int((margins + 1).abs().argmin())
-    parts = ", ".join(f"{float(v[place]):.2f} with noise {noise:g}" for noise, v in shares.items())
-    return f"Share of gates that open against the margin. At a margin of {float(margins[place]):.1f}: {parts}."
 
 
 def gate_gradient(margins: Tensor, hard: Tensor, gradients: Mapping[float, Tensor]) -> tuple[Figure, str]:

@@ -20,7 +20,8 @@ from ..study.intervals import spearman
 from ..study.systems import label_of
 from . import views
 from .marks import MARKERS, METRIC_NAMES, MODEL_COLOURS, scatter_with_means
-from .style import GREY, INK, SERIES, new_figure
+from .spectrograms import COLOURS, RANGE_DB, Levels, block_name
+from .style import GREY, SERIES, new_figure
 
 WIDTHS = (0.2, 0.4, 0.8, 1.2, 1.6, 2.0, 2.4, 3.2)
 RATINGS = (0.8, 4.2)
@@ -89,28 +90,75 @@ def _map_drawing(values: Tensor, guide: Guide, alt: str) -> str:
     return views.drawing([*drawn, views.text("OVRL", views.WIDTH, height + 13, "end")], height + 18, alt)
 
 
-def training_curves(log: pandas.DataFrame) -> tuple[Figure, str]:
-    """Loss terms, and activation ratios (target, sampled, deterministic), over the steps of a training log."""
-    figure, (upper, lower) = new_figure(4.8, 2, sharex=True)
-    upper.plot(log["step"], log["quality_loss"], color=INK, label="distance to clean")
-    upper.plot(log["step"], log["ratio_loss"], color=SERIES[3], linestyle="--", label="distance to the target ratio")
-    upper.set_ylabel("loss")
-    kinds = ("target_ratio", "sampled_ratio", "activation_ratio")
-    styles = ((GREY, ":", "target"), (SERIES[1], "-", "sampled"), (SERIES[0], "-", "deterministic, as at inference"))
-    for column, (colour, line, label) in zip(kinds, styles, strict=True):
-        lower.plot(log["step"], log[column], color=colour, linestyle=line, label=label)
-    lower.set(xlabel="step", ylabel="activation ratio", ylim=(-0.02, 1.02))
-    for axis in (upper, lower):
-        axis.legend(fontsize=9)
-    first = log["quality_loss"].to_numpy(dtype=float)[:10].mean()
-    last = {key: float(log[key].to_numpy(dtype=float)[-10:].mean()) for key in (*kinds, "quality_loss")}
+def slim_curves(log: pandas.DataFrame) -> tuple[Figure, str]:
+    """Loss of the open pass and of the one under closed and random gates, over the steps of a slim training's log."""
+    figure, (axis,) = new_figure(2.8)
+    axis.plot(log["step"], log["open_loss"], color=SERIES[0], label="all gates open")
+    axis.plot(log["step"], log["partly_loss"], color=SERIES[1], linestyle="--", label="closed and random gates")
+    axis.set(xlabel="step", ylabel="quality loss")
+    axis.legend(fontsize=9)
+    first, last = log.iloc[0], log.iloc[-1]
+    return figure, (
+        f"Losses over {len(log)} steps. All gates open: {number(first['open_loss'], 3)} at first, "
+        f"{number(last['open_loss'], 3)} at last. Closed and random gates: {number(first['partly_loss'], 3)} and "
+        f"{number(last['partly_loss'], 3)}."
+    )
+
+
+def benefit_over_time(levels: Levels, saved: Tensor, names: Sequence[str], frame_rate: float) -> tuple[Figure, str]:
+    """Spectrogram of a mixture (F, T) in dB, and below it the loss (T, n_gates) that each gate saves in every frame."""
+    figure, (upper, lower) = new_figure(4.2, 2, sharex=True)
+    seconds = np.arange(len(saved)) / frame_rate
+    top, extent = float(levels.max()), (0.0, float(seconds[-1]), 0.0, levels.shape[0] * frame_rate / 2000)
+    upper.imshow(levels, COLOURS, aspect="auto", origin="lower", extent=extent, vmin=top - RANGE_DB, vmax=top)
+    upper.set_ylabel("kHz")
+    for index, name in enumerate(names):
+        lower.plot(seconds, 1e4 * saved[:, index].numpy(), color=SERIES[index], label=block_name(name))
+    lower.axhline(0, color=GREY, linestyle=":")
+    lower.set(xlabel="seconds", ylabel="loss saved, 10⁻⁴", xlim=(0, seconds[-1]))
+    lower.legend(fontsize=9)
+    helped = ", ".join(f"{block_name(name)} {float((saved[:, k] > 0).float().mean()):.0%}"
+                       for k, name in enumerate(names))  # fmt: skip
     return (
         figure,
-        f"{len(log)} steps. Distance to clean: {number(float(first), 4)} over the first "
-        f"ten, {number(last['quality_loss'], 4)} over the last ten. Ratios over the last ten: target "
-        f"{number(last['target_ratio'], 2)}, sampled {number(last['sampled_ratio'], 2)}, deterministic "
-        f"{number(last['activation_ratio'], 2)}.",
+        f"Spectrogram of a mixture over the benefit of each gate. Frames in which a gate helps: {helped}.",
     )
+
+
+def ratios_by_rating(
+    values: Tensor, ratios: Mapping[str, Tensor], fitted: int, guide: Guide, fixed_ratio: float
+) -> tuple[Figure, str]:
+    """Share of open gates of each mixture (N,) over its rating, for two policies; the first `fitted` were fitted."""
+    figure, axes = new_figure(2.9, 1, len(ratios), sharey=True)
+    x, told = values.numpy(), []
+    for axis, (name, ratio), colour in zip(axes, ratios.items(), (SERIES[1], SERIES[0]), strict=False):
+        y = ratio.numpy()
+        axis.scatter(x[:fitted], y[:fitted], s=14, color=colour, label="of the fit")
+        axis.scatter(x[fitted:], y[fitted:], s=18, facecolors="none", edgecolors=colour, label="others")
+        axis.set(title=name, xlabel=GUIDE_NAMES.get(guide.metric, guide.metric), ylim=(-0.04, 1.04))
+        told.append(f"{name} {number(spearman(x[fitted:], y[fitted:]), 2)}")
+    axes[0].axhline(fixed_ratio, color=GREY, linestyle=":", label="target")
+    axes[-1].plot(*_curve(guide, *axes[-1].get_xlim()), color=GREY, linestyle=":", label="target")
+    axes[0].set_ylabel("share of open gates")
+    axes[-1].legend(fontsize=8)
+    return (
+        figure,
+        f"Share of open gates over the rating of {len(x)} mixtures. Outside the fit {'; '.join(told)}.",
+    )
+
+
+def foreseen(saved: Tensor, margins: Tensor, ratio: float) -> dict[str, float]:
+    """Mean loss saved when each gate opens a share of all frames, chosen in three ways; saved, margins (N, T, n_gates).
+
+    "chance" opens any, "policy" those with the largest margins, "oracle" those with the largest benefit.
+    """
+    worth, scores = saved.flatten(0, 1), margins.flatten(0, 1)
+    count = round(ratio * len(worth))
+
+    def gain(score: Tensor) -> float:
+        return float(worth.gather(0, score.topk(count, dim=0).indices).sum() / worth.numel())
+
+    return {"chance": count / len(worth) * float(worth.mean()), "policy": gain(scores), "oracle": gain(worth)}
 
 
 def learnt_ratio(

@@ -1,0 +1,75 @@
+"""The package's own source beside the text: what a chapter prints of it is read from the installed files."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from IPython.display import HTML
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
+
+_FIGURE = """\
+<figure class="dsn-code"><div class="highlight-python notranslate">{code}</div>
+<figcaption><code>{place}</code></figcaption></figure>"""
+_FOLDED = '<details class="dsn-code-whole"><summary>{title}</summary>{shown}</details>'
+
+
+def lines(thing: Callable[..., Any], *fragments: str) -> HTML:
+    """The statements of a function that hold these fragments, in its own order; of a compound one its first line.
+
+    Raises ValueError for a fragment that is not there, or that more than one statement holds.
+    """
+    text, first = _source(thing)
+    found = sorted(_statement(text, fragment, thing) for fragment in fragments)
+    kept = [line for start, end in found for line in text.splitlines()[start - 1 : end]]
+    return HTML(_shown("\n".join(kept), _place(thing, first + found[0][0] - 1)))
+
+
+def whole(thing: Callable[..., Any], folded: str = "") -> HTML:
+    """All of a function or class; with `folded`, that title stands in its place until it is opened."""
+    text, first = _source(thing)
+    shown = _shown(text, _place(thing, first))
+    return HTML(_FOLDED.format(title=folded, shown=shown) if folded else shown)
+
+
+def _source(thing: Callable[..., Any]) -> tuple[str, int]:
+    """Source without the indent of its class, and the number of its first line in the file."""
+    text, first = inspect.getsourcelines(thing)
+    return textwrap.dedent("".join(text)), first
+
+
+def _statement(text: str, fragment: str, thing: Callable[..., Any]) -> tuple[int, int]:
+    """First and last line of the innermost statement that holds a fragment."""
+    holding = [number for number, line in enumerate(text.splitlines(), start=1) if fragment in line]
+    around = {min(_spans(text, number), key=lambda span: span[1] - span[0]) for number in holding}
+    if len(around) != 1:
+        what = "no statement" if not around else f"{len(around)} statements"
+        raise ValueError(f"{what} of {thing.__qualname__} with {fragment!r}; give a fragment that one statement holds")
+    return around.pop()
+
+
+def _spans(text: str, number: int) -> Iterator[tuple[int, int]]:
+    """The statements around a line, by their lines; of a compound one those before its body."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.stmt) and node.lineno <= number <= (node.end_lineno or 0):
+            body = getattr(node, "body", None)
+            end = body[0].lineno - 1 if body else node.end_lineno or node.lineno
+            if number <= end:
+                yield node.lineno, max(end, node.lineno)
+
+
+def _place(thing: Callable[..., Any], line: int) -> str:
+    """File and line, as a reader of the package finds them."""
+    path = Path(inspect.getsourcefile(inspect.unwrap(thing)) or "")
+    return f"{thing.__module__.replace('.', '/').removesuffix('/' + path.stem)}/{path.name}, line {line}"
+
+
+def _shown(text: str, place: str) -> str:
+    code = highlight(textwrap.dedent(text), PythonLexer(), HtmlFormatter())
+    return _FIGURE.format(code=code, place=place)
