@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import json
 import os
 import signal
@@ -175,12 +176,17 @@ def damage(folder: Path, whole: dict[str, object]) -> str:
     return ""
 
 
+def linked(source: Path, folder: Path) -> Path:
+    """The folder, with a link to each of the inputs in `source`."""
+    for path in source.iterdir():
+        (folder / path.name).symlink_to(path)
+    return folder
+
+
 def attempt(command: Command, source: Path, after: float, number: signal.Signals, whole: dict[str, object]) -> str:
     """Kill a command after so many seconds, look, run it to its end, and compare; what became of it."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for path in source.iterdir():
-            (folder / path.name).symlink_to(path)
+        folder = linked(source, Path(name))
         pid = forked(command_in(command, folder))
         time.sleep(after)
         os.kill(pid, number)
@@ -199,12 +205,27 @@ def attempt(command: Command, source: Path, after: float, number: signal.Signals
         return "as undisturbed, had ended before" if code == 0 else "as undisturbed"
 
 
+def prepare(command: Command, source: Path) -> None:
+    """Load what a command loads, so that no process that is forked later has to."""
+    loaded = source / "modules"
+
+    def work(folder: Path) -> int:
+        code = command_in(command, folder)()
+        loaded.write_text("\n".join(sys.modules))
+        return code
+
+    with tempfile.TemporaryDirectory() as name:
+        linked(source, Path(name))
+        ended(forked(lambda: work(Path(name))))
+    for module in loaded.read_text().splitlines():
+        with contextlib.suppress(Exception):
+            importlib.import_module(module)
+
+
 def undisturbed(command: Command, source: Path) -> tuple[dict[str, object], float]:
     """The results of a command, and the seconds that it takes. Raises ChildProcessError if it fails."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for path in source.iterdir():
-            (folder / path.name).symlink_to(path)
+        folder = linked(source, Path(name))
         began = time.monotonic()
         if code := ended(forked(command_in(command, folder))):
             raise ChildProcessError(f"{command.name} ends with exit code {code} although nothing disturbs it")
@@ -218,6 +239,7 @@ def killed(kills: int, seed: int) -> Iterator[tuple[str, str]]:
         source = Path(name)
         inputs(source)
         for command in COMMANDS:
+            prepare(command, source)
             whole, seconds = undisturbed(command, source)
             for kill in range(kills):
                 number = (signal.SIGKILL, signal.SIGINT)[kill % 2]

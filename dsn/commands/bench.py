@@ -36,6 +36,7 @@ def add(commands: Any) -> None:
         "--seconds", metavar="S", type=positive_seconds, default=4.0, help="sound per system and pace; default: 4"
     )
     add_model(parser)
+    parser.set_defaults(model="mgt-dsn")  # FTF-Net is timed beside it
     parser.add_argument("--json", metavar="FILE", type=place, help="write the same figures to this file")
     add_overwrite(parser)
 

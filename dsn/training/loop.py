@@ -178,8 +178,9 @@ class Run:
         saved |= {"average": None if self.average is None else self.average.state_dict()}
         saved |= {"model": self.model.state_dict(), "optimisers": [o.state_dict() for o in self.optimisers]}
         checkpoint.write(self.path, saved)
-        with replacing(self.folder / "log.csv") as temporary:
-            pandas.DataFrame(self.log).to_csv(temporary, index=False)
+        if self.log:  # before the first step there is no table, not one without columns
+            with replacing(self.folder / "log.csv") as temporary:
+                pandas.DataFrame(self.log).to_csv(temporary, index=False)
 
 
 def warm_start(model: DSN, start: DSN) -> None:

@@ -329,12 +329,11 @@ def test_enhance_refuses_an_empty_name(
         ("export", ""),
         ("macs", "--json", ""),
         ("bench", "--json", ""),
-        ("data", "pool", ""),
         ("data", "export", ""),
         ("data", "voicebank", ""),
         ("data", "default", "--corpus", ""),
         ("train", "mgt-dsn", "--out", ""),
-        ("train", "mgt-dsn", "--out", "run", "--mixtures", ""),
+        ("train", "mgt-dsn", "--out", "run", "--corpus", ""),
     ],
 )
 def test_no_command_takes_an_empty_name_for_the_current_folder(

@@ -38,9 +38,10 @@ def test_odd_settings_and_damaged_archives_are_taken_or_refused(kind: Kind, good
 
 def test_streams_give_what_the_chunks_that_were_taken_give_at_once(tmp_path: Path) -> None:
     models = streams.begin()
-    kinds = [kind for kind in streams.FINE if kind not in ("tensor", "reversed")]
     for name in models:
-        case = streams.Case(0, 0, name, 2, tuple((kind, 300) for kind in (*kinds, "NaN", "huge", "integers", "shape")))
+        case = streams.Case(
+            0, 0, name, 2, tuple((kind, 300) for kind in (*streams.FINE, "NaN", "huge", "integers", "shape"))
+        )
         assert streams.attempt(models, case, tmp_path) == Outcome("as in one push")
 
 

@@ -261,6 +261,7 @@ def refused(folder) -> str:
 @pytest.mark.parametrize("place", [0.02, 0.6])
 def test_a_changed_byte_in_a_checkpoint_is_noticed(tmp_path, place):
     Run(GUIDED, FakePool(), tmp_path, None, "cpu").save()
+    assert not (tmp_path / "log.csv").exists()  # not one without columns, which nobody could read
     path = tmp_path / "checkpoint.pt"
     whole = path.read_bytes()
     with zipfile.ZipFile(path) as archive:
