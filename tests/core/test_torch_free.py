@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from dsn import kernels, weights
+from dsn import DEFAULT_MODEL, kernels, weights
 from dsn.inference import backends
 from dsn.inference.files import enhance_file, enhance_wav
 from dsn.utils import audio
@@ -156,7 +156,7 @@ def test_without_kernel_and_torch_onnx_runtime_serves(noisy: Path, tmp_path: Pat
     text = run(NO_KERNEL + MAIN, "enhance", noisy, "-o", tmp_path / "free.wav", absent=absent)
     assert "note: running on onnx, because native is missing: no compiler; torch is missing" in text
     wav = audio.read(noisy)[0]
-    expected, _ = enhance_wav(backends.make("torch", weights.load("mgt-dsn")), wav, 44100)
+    expected, _ = enhance_wav(backends.make("torch", weights.load(DEFAULT_MODEL)), wav, 44100)
     np.testing.assert_allclose(audio.read(tmp_path / "free.wav")[0], expected, atol=1e-4)
     run(MAIN, "export", tmp_path / "a.onnx", absent=absent)
     assert (tmp_path / "a.onnx").stat().st_size > 500_000
