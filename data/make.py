@@ -26,8 +26,8 @@ from tqdm import tqdm
 
 from dsn.config import DataConfig
 from dsn.data.corpus import SPLITS, Corpus
-from dsn.data.drawing import draw
 from dsn.data.recipe import Piece, Recipe, write_recipes
+from dsn.data.sampling import draw
 from dsn.utils.files import replacing
 
 HERE = Path(__file__).resolve().parent
@@ -166,7 +166,7 @@ def make_noise() -> None:
 def make_recipes() -> None:
     """Draws the test mixtures: each test sentence once and whole, each kind at three of the six SNRs.
 
-    Level and noise come from `dsn.data.drawing.draw`; there is no reverberation, tilt or second noise.
+    Level and noise come from `dsn.data.sampling.draw`; there is no reverberation, tilt or second noise.
     """
     corpus = Corpus(HERE)
     kinds = (*SEEN[:9], *UNSEEN)

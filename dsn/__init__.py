@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
+DEFAULT_MODEL = "ftfnet"
+"""The model that is taken where none is named, by the rule of `default_model` in `experiments/robustness.py`."""
+
 _HOMES = {
     "inference.enhancer": ("load", "enhance", "Enhancer"),
     "inference.catalogue": ("models",),

@@ -37,6 +37,9 @@ class DSN(nn.Module):
 
     Shapes: noisy (B, L), L a multiple of the hop -> `Enhanced` with the signal one hop later, and `State`.
     Raises: ValueError for a signal that is not a multiple of the hop, or given gates of another shape.
+
+    `torch.export.export(model, (hop, state))` makes a program of one hop, (1, 256), that takes and gives the state; the
+    first one is that of the model after a hop of silence. Signals of another length take an export of their own.
     """
 
     def __init__(self, model: config.ModelConfig | None = None) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from . import macs
-from .utils.bands import band_edges
+from .utils.bands import pooling
 
 Decide = Callable[[Tensor], Tensor]
 """Who decides the gates: a function from logits (B, T, n_gates, 2) to gates (B, T, n_gates) in {0, 1}."""
@@ -28,12 +27,8 @@ class Policy(nn.Module):
 
     def __init__(self, bins: int, bands: int, hidden: int, n_gates: int, sample_rate: int) -> None:
         super().__init__()
-        edges = band_edges(bins, bands, sample_rate)
-        pool = torch.zeros(bins, bands)
-        for band, (low, high) in enumerate(itertools.pairwise(edges)):
-            pool[low:high, band] = 1 / (high - low)
         self.pool: Tensor
-        self.register_buffer("pool", pool, persistent=False)
+        self.register_buffer("pool", torch.from_numpy(pooling(bins, bands, sample_rate)), persistent=False)
         self.gru = nn.GRU(bands, hidden, batch_first=True)
         self.out = nn.Linear(hidden, 2 * n_gates)
         self.n_gates = n_gates
@@ -109,14 +104,16 @@ def given(gate: Tensor | Callable[[tuple[int, ...]], Tensor]) -> Decide:
 
 
 @torch.no_grad()
-def standardise(policy: Policy, magnitude: Tensor) -> None:
-    """Scale the policy's last layer, in place, until one unit of the dial is one standard deviation of each gate.
+def standardise(policy: Policy, signals: Sequence[Tensor], jointly: bool = False) -> None:
+    """Scale the policy's last layer, in place, until one unit of the dial is one standard deviation of the margins.
 
-    Shapes: magnitude (B, F, T), compressed, of typical input. The scale is positive, so gates at dial 0 stay as they
-    are; the measure is the difference of the two logits over all frames (our choice).
+    Each signal is its bands (B, T, bands); together they are typical input. Every gate has a scale of its own or, with
+    `jointly`, all have one, which keeps margins comparable between gates. Scales are positive, so gates at dial 0 stay
+    as they are (our choice).
     """
-    logits, _ = policy(magnitude)
-    spread = margin(logits).flatten(0, 1).std(dim=0).clamp_min(1e-8)
+    found = torch.cat([margin(policy.decide(bands)[0]).flatten(0, 1) for bands in signals])
+    spread = found.std(dim=0)
+    spread = (spread.square().mean().sqrt().expand_as(spread) if jointly else spread).clamp_min(1e-8)
     scale = spread.reciprocal().repeat_interleave(2)
     policy.out.weight.mul_(scale[:, None])
     policy.out.bias.mul_(scale)

@@ -72,15 +72,22 @@ def _block(model: ModelConfig, name: str, axis: str) -> Shapes:
     return found | _norm(f"{name}.norm1", channels) | _norm(f"{name}.norm2", channels)
 
 
+def coder_bins(model: ModelConfig) -> list[int]:
+    """Frequency bins of the encoder's input and of every layer's output."""
+    bins = [model.stft.bins]
+    for _ in model.channels:
+        bins.append((bins[-1] - TAPS) // 2 + 1)
+    return bins
+
+
 def table(model: ModelConfig) -> MacTable:
     """What `DSN(model).macs()` says. Raises ValueError for another backbone than FTF-Net."""
     _check_backbone(model)
-    rows, bins, gates = [], [model.stft.bins], model.gate_of_stage
+    rows, bins, gates = [], coder_bins(model), model.gate_of_stage
     sizes = (model.parts, *model.channels)
     static = (model.parts, *(model.static(channels, "conv") for channels in model.channels))
     for k in range(len(model.channels)):
-        bins.append((bins[-1] - TAPS) // 2 + 1)
-        cost = _conv(sizes[k : k + 2], static[k : k + 2], bins[-1])
+        cost = _conv(sizes[k : k + 2], static[k : k + 2], bins[k + 1])
         rows.append(MacRow(f"encoder.conv{k + 1}", "conv", gates[0], cost))
     for name, gate in zip(BLOCKS, gates[1:4], strict=True):
         rows += _block_rows(model, name, gate, bins[-1])

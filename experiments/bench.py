@@ -17,10 +17,10 @@ from pathlib import Path
 from record import made, write
 
 from dsn import weights
-from dsn.commands.bench import positive_seconds, text
+from dsn.commands.bench import positive_seconds
 from dsn.evaluation.evaluate import write_csv
-from dsn.inference.bench import FILES, collect
 from dsn.utils.files import sha256
+from dsn_book.bench import FILES, collect
 
 
 def main() -> None:
@@ -31,8 +31,8 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=Path("results"))
     arguments = parser.parse_args()
     benchmark = collect(arguments.model, arguments.seconds)
-    print(text(benchmark))
     for table, name in FILES.items():
+        print(getattr(benchmark, table).to_string(index=False))
         write_csv(getattr(benchmark, table), arguments.results / f"{name}.csv")
     command = f"python experiments/bench.py --seconds {arguments.seconds:g} --model {arguments.model}"
     about = benchmark.hardware | {

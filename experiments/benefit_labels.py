@@ -1,8 +1,8 @@
 """What each gate of a slim network would save in each frame of fresh mixtures, and what the noisy signal sounds like.
 
-RUNS/<row>/seed<k>/benefit/<split>/part-<n>.npz holds, for mixtures that no training saw: `benefit` (N, T, gates),
-`bands` (N, T, bands) that a policy hears, and `ovrl` (N,), the DNSMOS of the noisy signals. A call goes on where the
-last one stopped, and measures again where the weights have changed.
+RUNS/<row>/seed<k>/benefit/<split>/part-<n>.npz holds, for mixtures that no training saw: `benefit` (N, T, gates) and
+`bands` (N, T, bands) that a policy hears. A call goes on where the last one stopped, and measures again where the
+weights have changed. RUNS/labels.csv keeps the DNSMOS of the noisy signals.
 
 Example:
     python experiments/benefit_labels.py slim --corpus CORPUS --runs RUNS
@@ -11,7 +11,9 @@ Example:
 from __future__ import annotations
 
 import argparse
+import math
 import os
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,6 @@ from train import folder
 
 from dsn import config, weights
 from dsn.data import Corpus, FreshMixtures
-from dsn.evaluation import metrics
 from dsn.kernels.streaming import Kernel
 from dsn.model import DSN
 from dsn.stft import to_hops
@@ -56,13 +57,13 @@ def bands(model: DSN, noisy: Tensor) -> Tensor:
 def measure(model: DSN, mixtures: FreshMixtures, numbers: range) -> dict[str, Any]:
     """The arrays of one part."""
     kernel, stft, loss = Kernel(model), model.config.stft, config.LossConfig()
-    found: dict[str, list[np.ndarray]] = {"benefit": [], "bands": [], "ovrl": []}
+    found: dict[str, list[np.ndarray]] = {"benefit": [], "bands": []}
     for number in tqdm(numbers, "benefit"):
         noisy, clean = (torch.from_numpy(part) for part in mixtures.batch([number]))
         saved = benefit(partial(enhance, kernel), noisy, clean, model.config.n_gates, stft, loss)
         found["benefit"].append(saved[0].numpy().astype(np.float32))
         found["bands"].append(bands(model, noisy)[0].numpy().astype(np.float16))
-        found["ovrl"].append(np.array(metrics.dnsmos(noisy[0].numpy(), p808=False).ovrl, dtype=np.float32))
+        mixtures.labels("dnsmos_ovrl", [number])
     return {name: np.stack(values) for name, values in found.items()}
 
 
@@ -71,15 +72,28 @@ def place(runs: Path, row: str, seed: int, split: str) -> Path:
     return folder(runs, row, seed) / "benefit" / split
 
 
-def read(runs: Path, row: str, seed: int, split: str) -> tuple[Labelled, Tensor]:
-    """All labels of a run, and the OVRL of each noisy signal (N,)."""
+def labelled(arguments: argparse.Namespace, split: str) -> FreshMixtures:
+    """The mixtures that a run's labels are measured on, with the table of their ratings."""
+    first, table = FIRST + OF_A_SEED * arguments.seed, arguments.runs / "labels.csv"
+    return FreshMixtures(Corpus(arguments.corpus), split, config.DataConfig.wide(), first, arguments.cache, table)
+
+
+def rated(mixtures: FreshMixtures, metric: str, numbers: range) -> Tensor:
+    """The metric of each noisy signal (N,), measured where the table lacks it; NaN for signals that have none."""
+    found = torch.full((len(numbers),), math.nan)
+    for k, number in enumerate(tqdm(numbers, metric)):
+        with suppress(ValueError):
+            found[k] = float(mixtures.labels(metric, [number])[0])
+    return found
+
+
+def read(runs: Path, row: str, seed: int, split: str) -> Labelled:
+    """All labels of a run."""
     parts = [np.load(path) for path in sorted(place(runs, row, seed, split).glob("part-*.npz"))]
     if not parts:
         raise FileNotFoundError(f"{row}, seed {seed} has no labels of the {split} split; see benefit_labels.py")
-    bands, saved, ovrl = (
-        torch.from_numpy(np.concatenate([p[key] for p in parts])) for key in ("bands", "benefit", "ovrl")
-    )
-    return Labelled(bands.float(), saved), ovrl
+    bands, saved = (torch.from_numpy(np.concatenate([p[key] for p in parts])) for key in ("bands", "benefit"))
+    return Labelled(bands.float(), saved)
 
 
 def main() -> None:
@@ -97,12 +111,10 @@ def main() -> None:
     torch.set_num_threads(1)
     path = folder(arguments.runs, arguments.row, arguments.seed) / MODEL
     model, known = weights.load(path), sha256(path)
-    first = FIRST + OF_A_SEED * arguments.seed
     for split, parts in PARTS.items():
         target = place(arguments.runs, arguments.row, arguments.seed, split)
         target.mkdir(parents=True, exist_ok=True)
-        corpus, data = Corpus(arguments.corpus), config.DataConfig.wide()
-        mixtures = FreshMixtures(corpus, split, data, first=first, cache=arguments.cache)
+        mixtures = labelled(arguments, split)
         for part in range(parts):
             file = target / f"part-{part:03}.npz"
             if file.is_file() and str(np.load(file)["weights"]) == known:

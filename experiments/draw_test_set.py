@@ -1,11 +1,15 @@
-"""Draw the test set once: speech of the corpus' test split in every kind of its noise, each mixture at six SNRs.
+"""Draw a test set once: speech of the corpus' test split in every kind of its noise, each mixture at six SNRs.
 
 Writes results/test_recipes.jsonl, the mixtures by recipe; the audio stays in the corpus. Kinds that training has not
 (tap, typing, boat engine) come more often than the others, so that a mean over them means something. Levels, spectral
 tilt and rooms vary as in training; each mixture has one source of noise.
 
-Example:
+With --sealed-by it draws the final set into results/final_recipes.jsonl: 160 mixtures whose first seed comes from the
+SHA-256 of the headline's weights, so nobody can have looked at them before those weights were final, nor draw twice.
+
+Examples:
     python experiments/draw_test_set.py --corpus CORPUS
+    python experiments/draw_test_set.py --corpus CORPUS --sealed-by RUNS/mgt-dsn/seed0/model.safetensors
 """
 
 from __future__ import annotations
@@ -14,15 +18,17 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import cycle, islice
 from pathlib import Path
 
 import pandas
 from tqdm.auto import tqdm
 
 from dsn import config
-from dsn.data import TEST_RECIPES, Corpus, Recipe, RenderedMixtures, draw, write_recipes
+from dsn.data import TEST_RECIPES, Corpus, Recipe, draw, render, write_recipes
 from dsn.data.sampling import SYNTHETIC
 from dsn.evaluation.evaluate import Item, items
+from dsn.utils.files import sha256
 
 SNRS_DB = (-5.0, 0.0, 5.0, 10.0, 15.0, 20.0)
 UNSEEN = ("boat_engine", "kitchen_tap", "typing")
@@ -32,6 +38,10 @@ OF_KIND = {True: 2, False: 4}
 DATA = config.DataConfig(second_noise=0.0)
 FIRST_SEED = 7000
 
+FINAL_RECIPES = "final_recipes.jsonl"
+FINAL = 160
+"""Mixtures of the final set: the kinds of the test set in the same order, again and again."""
+
 
 def kinds(corpus: Corpus) -> list[str]:
     """The noise of each mixture, in the order of their seeds."""
@@ -39,15 +49,25 @@ def kinds(corpus: Corpus) -> list[str]:
     return recorded + [kind for kind in SYNTHETIC for _ in range(3)]
 
 
-def recipes(corpus: Corpus, first_seed: int = FIRST_SEED) -> list[Recipe]:
-    """Every mixture at every SNR: the same speech in the same noise six times in a row."""
-    drawn = [draw(corpus, "test", first_seed + k, DATA, kind=kind) for k, kind in enumerate(tqdm(kinds(corpus)))]
+def recipes(corpus: Corpus, first_seed: int = FIRST_SEED, count: int | None = None) -> list[Recipe]:
+    """Every mixture at every SNR: the same speech in the same noise six times in a row.
+
+    There is one mixture for each of `kinds`, or there are `count` of them, for which the kinds take turns.
+    """
+    order = kinds(corpus)
+    chosen = order if count is None else list(islice(cycle(order), count))
+    drawn = [draw(corpus, "test", first_seed + k, DATA, kind=kind) for k, kind in enumerate(tqdm(chosen))]
     return [replace(recipe, snr_db=snr_db) for recipe in drawn for snr_db in SNRS_DB]
 
 
-def mixture_items(pool: RenderedMixtures) -> list[Item]:
+def sealed_seed(weights: Path) -> int:
+    """The first seed that a file of weights gives: the first 32 bits of its SHA-256."""
+    return int(sha256(weights)[:8], 16)
+
+
+def mixture_items(corpus: Corpus, chosen: Sequence[Recipe]) -> list[Item]:
     """The mixtures as `dsn.evaluation.evaluate` takes them, by recipe id."""
-    return [Item(r.id, r.snr_db, partial(pool.__getitem__, k)) for k, r in enumerate(pool.recipes)]
+    return [Item(recipe.id, recipe.snr_db, partial(render, corpus, recipe)) for recipe in chosen]
 
 
 def voicebank_items(corpus: Path) -> list[Item]:
@@ -72,8 +92,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--results", type=Path, default=Path("results"))
+    parser.add_argument(
+        "--sealed-by", type=Path, metavar="WEIGHTS", help="draw the final set from the headline's weights"
+    )
     arguments = parser.parse_args()
-    write_recipes(arguments.results / TEST_RECIPES, recipes(Corpus(arguments.corpus)))
+    corpus, sealed = Corpus(arguments.corpus), arguments.sealed_by
+    if sealed is None:
+        write_recipes(arguments.results / TEST_RECIPES, recipes(corpus))
+        return
+    final = arguments.results / FINAL_RECIPES
+    if final.exists():
+        parser.error(f"{final} is drawn; it is measured once, and a second draw would be a choice between the two")
+    write_recipes(final, recipes(corpus, sealed_seed(sealed), FINAL))
 
 
 if __name__ == "__main__":

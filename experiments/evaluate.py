@@ -32,7 +32,7 @@ from tqdm.auto import tqdm
 
 from dsn import weights
 from dsn.config import DataConfig
-from dsn.data import TEST_RECIPES, Corpus, RenderedMixtures, draw, read_recipes, render
+from dsn.data import TEST_RECIPES, Corpus, Recipe, draw, read_recipes, render
 from dsn.dial import dial_settings
 from dsn.evaluation.evaluate import Enhances, Item, evaluate, write_csv
 from dsn.model import DSN
@@ -72,15 +72,15 @@ class Bench:
         return self.runs / "evaluation"
 
     @cached_property
-    def pool(self) -> RenderedMixtures:
-        """The test mixtures, rendered once."""
-        return RenderedMixtures.make(
-            self.cache / "test", Corpus(self.corpus), read_recipes(self.results / TEST_RECIPES)
-        )
+    def recipes(self) -> list[Recipe]:
+        """The test mixtures."""
+        return read_recipes(self.results / TEST_RECIPES)
 
     def items(self, name: str) -> list[Item]:
         """The pairs of a set."""
-        return voicebank_items(self.corpus) if name == "voicebank" else mixture_items(self.pool)
+        if name == "voicebank":
+            return voicebank_items(self.corpus)
+        return mixture_items(Corpus(self.corpus), self.recipes)
 
     def weights(self, row: str, seed: int) -> Path:
         """The trained weights of a row."""
@@ -186,7 +186,7 @@ def inputs(bench: Bench) -> None:
         ]
         table = noisy[["file", "snr_db", "seconds", *DNSMOS]].assign(set=name, speech_presence=presence)
         if name == "test":
-            table = table.merge(about(bench.pool.recipes).drop(columns="snr_db"), on="file", validate="1:1")
+            table = table.merge(about(bench.recipes).drop(columns="snr_db"), on="file", validate="1:1")
         tables.append(table.assign(group=table.get("group", table["file"])))
     if not tables and (bench.results / "inputs.csv").is_file():
         return

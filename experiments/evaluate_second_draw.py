@@ -28,8 +28,8 @@ from tables import full_cost, rounded
 from training import folder
 
 from dsn import weights
-from dsn.data import Corpus, RenderedMixtures
-from dsn.data.rendered import key
+from dsn.data import Corpus, Recipe
+from dsn.data.recipe import key
 from dsn.evaluation.evaluate import evaluate, write_csv
 from dsn.training.loop import MODEL
 from dsn.utils.files import sha256
@@ -47,14 +47,13 @@ def located(name: str, runs: Path) -> Path:
     return weights.locate(name) if name in weights.names() else folder(runs, name, SEED) / MODEL
 
 
-def measured(path: Path, pool: RenderedMixtures, cache: Path, processes: int) -> Table:
+def measured(path: Path, corpus: Corpus, drawn: Sequence[Recipe], cache: Path, processes: int) -> Table:
     """One row per mixture; from the cache if these weights were measured on these mixtures."""
-    place = cache / f"{sha256(path)[:16]}-{key(pool.recipes)[:16]}.csv"
+    place = cache / f"{sha256(path)[:16]}-{key(drawn)[:16]}.csv"
     if not place.is_file():
-        write_csv(evaluate(weights.load(path), mixture_items(pool), processes=processes, metrics=METRICS), place)
-    return pandas.read_csv(place, dtype={"file": str}).merge(
-        about(pool.recipes)[["file", "group"]].astype(str), on="file"
-    )
+        items = mixture_items(corpus, drawn)
+        write_csv(evaluate(weights.load(path), items, processes=processes, metrics=METRICS), place)
+    return pandas.read_csv(place, dtype={"file": str}).merge(about(drawn)[["file", "group"]].astype(str), on="file")
 
 
 def before(names: Sequence[str], folder: Path) -> dict[str, Table]:
@@ -94,17 +93,17 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     cache, corpus = arguments.runs / "redrawn", Corpus(arguments.corpus)
-    pool = RenderedMixtures.make(cache / "mixtures", corpus, recipes(corpus, FIRST_SEED))
+    drawn = recipes(corpus, FIRST_SEED)
     names = sorted({BASELINE, *arguments.models}, key=place_of)
     paths = {name: located(name, arguments.runs) for name in names}
-    tables = {name: measured(path, pool, cache, arguments.processes) for name, path in paths.items()}
+    tables = {name: measured(path, corpus, drawn, cache, arguments.processes) for name, path in paths.items()}
     earlier = before(names, arguments.results)
     rows = [row(name, tables, earlier) for name in names]
     write_csv(rounded(pandas.DataFrame(rows)), arguments.results / "redrawn.csv")
     said: dict[str, Any] = {
         **made(f"python experiments/evaluate_second_draw.py --corpus CORPUS --runs RUNS --models {' '.join(names)}"),
         "device": f"{platform.machine()} CPU, one thread",
-        "mixtures": key(pool.recipes),
+        "mixtures": key(drawn),
         "weights": {name: sha256(path) for name, path in paths.items()},
     }
     write(arguments.results / "redrawn.json", said)

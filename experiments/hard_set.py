@@ -21,7 +21,7 @@ from tqdm.auto import tqdm
 
 from dsn import config
 from dsn.data import Corpus, Envelope, Recipe, draw, render, write_recipes
-from dsn.data.varied_mixing import COMPUTED, VOICE
+from dsn.data.recipe import COMPUTED, VOICE
 
 SPLIT = "valid"
 SNRS_DB = (-5.0, 0.0, 5.0, 10.0, 15.0, 20.0)

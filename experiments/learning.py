@@ -1,8 +1,9 @@
 """Quality against hours of training: the averaged weights of every snapshot on the validation mixtures.
 
-Adds what is missing to results/learning.csv (system, seed, audio_hours, pesq_wb, stoi), and prints the table. The last
-point of a finished run is after its cool-down, the others are at the constant learning rate. `--now` measures the
-newest checkpoint of every unfinished run as well and only prints it, to see how a training goes.
+Adds what is missing to results/learning.csv (system, seed, audio_hours, pesq_wb, stoi), and prints the table. Hours
+count what a run starts from. The last point of a finished run is after its cool-down, the others are at the constant
+learning rate. The slim network is measured twice, as `slim-open` and `slim-closed`. `--now` measures the newest
+checkpoint of every unfinished run as well and only prints it, to see how a training goes.
 
 Example:
     python experiments/learning.py --corpus CORPUS --runs RUNS
@@ -11,6 +12,7 @@ Example:
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -34,17 +36,18 @@ KEYS = ["system", "seed", "audio_hours"]
 
 
 class Point(NamedTuple):
-    """A point of a learning curve."""
+    """A point of a learning curve; `dial` forces the gates of a network without a trained policy."""
 
     system: str
     seed: int
     audio_hours: float
     model: DSN
+    dial: float
 
 
-def hours(steps: int) -> float:
-    """Hours of audio that this many training steps see."""
-    return round(steps * SAMPLES * BATCH / config.Stft().sample_rate / 3600, 1)
+def hours(row: Row, step: int) -> float:
+    """Hours of audio seen when a row has made this many steps of its own."""
+    return round(row.start_hours + step * SAMPLES * BATCH / config.Stft().sample_rate / 3600, 1)
 
 
 def averaged(checkpoint: Path) -> tuple[DSN, int]:
@@ -61,12 +64,16 @@ def points(row: Row, runs: Path, now: bool) -> Iterator[Point]:
     for seed in range(row.seeds):
         place = folder(runs, row.name, seed)
         found = {step: place / snapshot(step) for step in row.train.snapshots} | {row.train.steps: place / MODEL}
-        for step, path in found.items():
-            if path.is_file():
-                yield Point(row.name, seed, hours(step), weights.load(path))
+        models = [(step, weights.load(path)) for step, path in found.items() if path.is_file()]
         if now and (place / CHECKPOINT).is_file() and not (place / MODEL).is_file():
             model, step = averaged(place / CHECKPOINT)
-            yield Point(row.name, seed, hours(step), model)
+            models.append((step, model))
+        states = {row.name: 0.0}
+        if row.train.loss.ratio == "sandwich":
+            states = {f"{row.name}-open": math.inf, f"{row.name}-closed": -math.inf}
+        for step, model in models:
+            for system, dial in states.items():
+                yield Point(system, seed, hours(row, step), model, dial)
 
 
 def items(corpus: Corpus, recipes: list[Recipe]) -> list[Item]:
@@ -92,7 +99,7 @@ def main() -> None:
         for point in points(row, arguments.runs, arguments.now):
             if point[:3] in done:
                 continue
-            measured = evaluate(for_files("auto", point.model)[0], pairs, metrics=METRICS)
+            measured = evaluate(for_files("auto", point.model)[0], pairs, dial=point.dial, metrics=METRICS)
             means = measured[list(METRICS)].mean().round(4).to_dict()
             place = added if point[:3] in lasting else passing
             place.append(dict(zip(KEYS, point[:3], strict=True)) | means)

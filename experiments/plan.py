@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from dsn import config
 
@@ -49,15 +50,46 @@ SMOOTH = 9
 PERCENT = 72.0
 """Mean cost on the validation mixtures at which policies are compared, % of FTF-Net's MACs."""
 
-GUIDE = config.Guide()
-"""The target map; `fit_guide` shifts it until its mean gives that cost."""
+
+@dataclass(frozen=True)
+class Arm:
+    """A policy learnt from benefit labels: who sets the share of open frames, and the mean cost, % of FTF-Net's MACs.
+
+    "guided" takes the share of each signal from a metric of it, "fixed" has one share for all, and "price" has none: it
+    opens a gate where that saves more per multiply-accumulate than the price.
+    """
+
+    kind: Literal["guided", "fixed", "price"] = "guided"
+    metric: config.GuideMetric = "dnsmos_ovrl"
+    rising: bool = False
+    percent: float = PERCENT
+
+
+ARMS = {
+    "mgt-dsn": Arm(),
+    "dsn": Arm("fixed"),
+    "price": Arm("price"),
+    "mgt-dsn-60": Arm(percent=60.0),
+    "guide-snr": Arm(metric="snr_db"),
+    "guide-si-sdr": Arm(metric="si_sdr_db"),
+    "guide-pesq": Arm(metric="pesq_wb"),
+    "guide-rising": Arm(rising=True),
+}
+"""The policies of the slim network; the network trains on under the first four, the others are ablations."""
+
+TUNED = {"mgt-dsn": 3, "dsn": 3, "price": 3, "mgt-dsn-60": 1}
+"""Seeds of the networks that train on under their policy."""
+
+GUIDED_FROM, GUIDED_TO = 0.1, 0.9
+"""Quantiles of the guide's metric over the labelled mixtures between which the target map falls."""
 
 
 @dataclass(frozen=True)
 class Row:
     """A row of a table: its config, number of seeds, and the row whose weights after `start_hours` it starts from.
 
-    It goes on where that row was: with the mixtures that follow, and at the learning rate of that hour.
+    It goes on where that row was: with the mixtures that follow, and at the learning rate of that hour. With a policy
+    it has that of an arm, fitted to the finished weights of the row it starts from.
     """
 
     name: str
@@ -65,6 +97,7 @@ class Row:
     seeds: int
     start: str | None = None
     start_hours: float = 0.0
+    policy: str = ""
 
     @property
     def hours(self) -> float:
@@ -117,6 +150,13 @@ def slim_row() -> Row:
     return Row("slim", replace(slim, loss=replace(slim.loss, ratio="sandwich")), 3, "ftfnet", SLIM_FROM)
 
 
+def tuned_rows() -> list[Row]:
+    """The slim network from its 135th hour on, under policies that no longer change."""
+    tuned = schedule(SLIM, TUNED_FROM)
+    settings = replace(tuned, loss=replace(tuned.loss, ratio="own"))
+    return [Row(name, settings, seeds, "slim", TUNED_FROM, name) for name, seeds in TUNED.items()]
+
+
 def plan() -> dict[str, Row]:
     """All rows by name, in the order in which they are trained."""
-    return {row.name: row for row in [*static_rows(), slim_row()]}
+    return {row.name: row for row in [*static_rows(), slim_row(), *tuned_rows()]}

@@ -1,9 +1,9 @@
 """Fit the policies of a slim network to its benefit labels, and measure them and every control on validation.
 
-Three arms at equal mean cost: `mgt-dsn`, where the DNSMOS of each noisy signal sets the share of its frames that may be
-open and the benefit says which; `dsn`, with the same share for all signals; `price`, which opens a gate where it saves
-more per multiply-accumulate than a price. RUNS/<arm>-fit/seed<k>/model.safetensors gets the slim network with that
-policy; RUNS/<arm>-fit/seed<k>/controls.csv the table of `controls.py` on the validation mixtures.
+The arms of `plan.py`, at equal mean cost: `mgt-dsn`, where the DNSMOS of each noisy signal sets the share of its frames
+that may be open and the benefit says which; `dsn`, with the same share for all signals; `price`, which opens a gate
+where it saves more per multiply-accumulate than a price. RUNS/<arm>-policy/seed<k>/model.safetensors gets the slim
+network with that policy, controls.csv beside it the table of `controls.py`, gates.csv that of `gate_diagnostics`.
 
 Example:
     python experiments/policies.py slim --corpus CORPUS --runs RUNS
@@ -14,31 +14,32 @@ from __future__ import annotations
 import argparse
 import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
-from benefit_labels import bands, read
-from controls import METRICS, hear, measure
+from benefit_labels import bands, labelled, rated, read
+from controls import METRICS, Heard, hear, measure
 from learning import VALIDATION, items
-from plan import GUIDE, PERCENT, SMOOTH
+from plan import ARMS, GUIDED_FROM, GUIDED_TO, SMOOTH, Arm
 from torch import Tensor
-from train import folder
+from train import fitted, folder
 
 from dsn import config, weights
-from dsn.data import Corpus, read_recipes
+from dsn.data import Corpus, FreshMixtures, read_recipes
+from dsn.data.labels import measure as measure_label
+from dsn.data.mixing import Mixture
 from dsn.dial import gates
-from dsn.evaluation import metrics
 from dsn.evaluation.evaluate import write_csv
+from dsn.evaluation.gate_diagnostics import check_not_oscillating, diagnose
 from dsn.kernels.streaming import Kernel
 from dsn.losses import fit_guide, target_ratio
 from dsn.model import DSN
-from dsn.policy import Policy
+from dsn.policy import Policy, standardise
 from dsn.training.benefit import smoothed
 from dsn.training.loop import MODEL
 from dsn.training.policy_fitting import FitConfig, Labelled, fit_price, fit_shares, set_margin
 from dsn_book.study.intervals import Table
-
-ARMS = ("mgt-dsn", "dsn", "price")
 
 
 def with_policy(slim: DSN, settings: config.PolicyConfig, seed: int) -> DSN:
@@ -54,63 +55,59 @@ def cost(model: DSN, gate: Tensor) -> Tensor:
     return model.macs().mmacs_per_s(list(gate.mean(dim=0)))
 
 
-def fit(arm: str, model: DSN, data: Labelled, ovrl: Tensor, guide: config.Guide, schedule: FitConfig) -> None:
-    """Train the policy of an arm, in place."""
-    assert isinstance(model.policy, Policy)
-    if arm == "price":
-        dynamic = torch.tensor(model.macs().by_gate()[1], dtype=torch.float32)
-        fit_price(model.policy, data, dynamic, schedule)
-    else:
-        share = target_ratio(ovrl, guide)
-        fit_shares(model.policy, data, share if arm == "mgt-dsn" else share.mean().expand(len(share)), schedule)
-
-
-def main() -> None:
-    """Fit and measure."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("row", help="a slim network with benefit labels")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--arms", nargs="+", choices=ARMS, default=ARMS)
-    parser.add_argument("--hidden", type=int, default=32, help="units of the policy's GRU; default: %(default)s")
-    parser.add_argument("--steps", type=int, default=3000, help="of each fit; default: %(default)s")
-    parser.add_argument("--corpus", type=Path, required=True)
-    parser.add_argument("--runs", type=Path, default=Path("runs"), help="default: runs")
-    parser.add_argument("--core", type=int, help="the processor core to stay on")
-    arguments = parser.parse_args()
-    if arguments.core is not None:
-        os.sched_setaffinity(0, [arguments.core])
-    torch.set_num_threads(1)
-    slim = weights.load(folder(arguments.runs, arguments.row, arguments.seed) / MODEL)
-    data, ovrl = read(arguments.runs, arguments.row, arguments.seed, "train")
-    data = data._replace(benefit=smoothed(data.benefit, SMOOTH))
-    pairs = items(Corpus(arguments.corpus), read_recipes(VALIDATION))
-    wanted = PERCENT / 100 * float(DSN(config.ModelConfig.ftfnet()).macs().mmacs_per_s())
-    kernel = Kernel(slim)
-    heard = [hear(slim, kernel, pair) for pair in pairs]
-    rated = torch.tensor([metrics.dnsmos(h.noisy.numpy(), p808=False).ovrl for h in heard])
-    for arm in arguments.arms:
-        model = with_policy(slim, config.PolicyConfig(hidden=arguments.hidden), arguments.seed)
-        guide = fit_guide(ovrl, GUIDE, share_at(model, wanted))
-        fit(arm, model, data, ovrl, guide, FitConfig(steps=arguments.steps, seed=arguments.seed))
-        assert model.policy is not None
-        shift = set_margin(
-            model.policy, [bands(model, h.noisy) for h in heard], lambda gate, model=model: cost(model, gate), wanted
-        )
-        place = folder(arguments.runs, f"{arm}-fit", arguments.seed)
-        place.mkdir(parents=True, exist_ok=True)
-        weights.save(model, place / MODEL, {"row": arguments.row, "shift": round(shift, 4), "guide": guide.to_dict()})
-        asked = target_ratio(rated, guide).tolist()
-        files = [replace(h, gate=gates(model, h.noisy)[None], asked=a) for h, a in zip(heard, asked, strict=True)]
-        table = measure(model, kernel, files)
-        write_csv(table, place / "controls.csv")
-        print(f"{arm}: margins shifted by {shift:.2f}")
-        print(summary(table).to_string(), flush=True)
-
-
 def share_at(model: DSN, wanted: float) -> float:
     """The ratio of all gates at which the network costs so many MMAC/s."""
     low, high = (float(model.macs().mmacs_per_s([value] * model.config.n_gates)) for value in (0.0, 1.0))
     return (wanted - low) / (high - low)
+
+
+def guide_of(arm: Arm, values: Tensor, mean_ratio: float) -> config.Guide:
+    """The target map of an arm over the ratings (N,) of the labelled mixtures, with this mean ratio."""
+    low, high = (float(values.quantile(q)) for q in (GUIDED_FROM, GUIDED_TO))
+    return fit_guide(values, config.Guide(arm.metric, low, high, rising=arm.rising), mean_ratio)
+
+
+def rating(heard: Heard, metric: str) -> float:
+    """The guide's metric of a validation file."""
+    if metric == "snr_db":
+        return heard.item.snr_db
+    return measure_label(Mixture(heard.noisy.numpy(), heard.clean.numpy()), metric)[metric]
+
+
+def fit(
+    arm: Arm, model: DSN, data: Labelled, mixtures: FreshMixtures, share: float, schedule: FitConfig
+) -> config.Guide | None:
+    """Train the policy of an arm, in place, to open about this share of all frames; its target map, if it has one."""
+    assert isinstance(model.policy, Policy)
+    if arm.kind == "price":
+        dynamic = torch.tensor(model.macs().by_gate()[1], dtype=torch.float32)
+        fit_price(model.policy, data, dynamic, schedule)
+        return None
+    if arm.kind == "fixed":
+        fit_shares(model.policy, data, torch.full((len(data.bands),), share), schedule)
+        return None
+    values = rated(mixtures, arm.metric, range(len(data.bands)))
+    known = values.isfinite()
+    guide = guide_of(arm, values[known], share)
+    fit_shares(model.policy, Labelled(*(part[known] for part in data)), target_ratio(values[known], guide), schedule)
+    return guide
+
+
+def calibrate(arm: Arm, model: DSN, heard: list[Heard], wanted: float) -> float:
+    """Shift all margins until the gates cost so many MMAC/s on these files, and set the dial's unit; the shift."""
+    assert isinstance(model.policy, Policy)
+    signals = [bands(model, h.noisy) for h in heard]
+    shift = set_margin(model.policy, signals, partial(cost, model), wanted)
+    standardise(model.policy, signals, jointly=arm.kind == "price")
+    return shift
+
+
+def controls(model: DSN, heard: list[Heard], guide: config.Guide | None, share: float) -> Table:
+    """The policy and its controls on these files."""
+    metric = "dnsmos_ovrl" if guide is None else guide.metric
+    asked = [share if guide is None else float(target_ratio(torch.tensor(rating(h, metric)), guide)) for h in heard]
+    files = [replace(h, gate=gates(model, h.noisy)[None], asked=a) for h, a in zip(heard, asked, strict=True)]
+    return measure(model, Kernel(model), files)
 
 
 def summary(table: Table) -> Table:
@@ -120,6 +117,52 @@ def summary(table: Table) -> Table:
         over = means[metric] - means[metric]["segments"]
         means[f"{metric}_kept"] = over / over["oracle"]
     return means.round(4)
+
+
+def main() -> None:
+    """Fit and measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("row", help="a slim network with benefit labels")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS), metavar="ARM", help=", ".join(ARMS))
+    parser.add_argument("--hidden", type=int, default=32, help="units of the policy's GRU; default: %(default)s")
+    parser.add_argument("--steps", type=int, default=3000, help="of each fit; default: %(default)s")
+    parser.add_argument(
+        "--smooth", type=int, default=SMOOTH, help="frames that labels are averaged over; default: %(default)s"
+    )
+    parser.add_argument("--corpus", type=Path, required=True)
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="default: runs")
+    parser.add_argument("--cache", type=Path)
+    parser.add_argument("--core", type=int, help="the processor core to stay on")
+    arguments = parser.parse_args()
+    if arguments.core is not None:
+        os.sched_setaffinity(0, [arguments.core])
+    torch.set_num_threads(1)
+    slim = weights.load(folder(arguments.runs, arguments.row, arguments.seed) / MODEL)
+    data = read(arguments.runs, arguments.row, arguments.seed, "train")
+    data = data._replace(benefit=smoothed(data.benefit, arguments.smooth))
+    mixtures = labelled(arguments, "train")
+    full = float(DSN(config.ModelConfig.ftfnet()).macs().mmacs_per_s())
+    kernel = Kernel(slim)
+    heard = [hear(slim, kernel, pair) for pair in items(Corpus(arguments.corpus), read_recipes(VALIDATION))]
+    for name in arguments.arms:
+        arm, wanted = ARMS[name], ARMS[name].percent / 100 * full
+        model = with_policy(slim, config.PolicyConfig(hidden=arguments.hidden), arguments.seed)
+        share = share_at(model, wanted)
+        schedule = FitConfig(steps=arguments.steps, seed=arguments.seed)
+        guide = fit(arm, model, data, mixtures, share, schedule)
+        shift = calibrate(arm, model, heard, wanted)
+        diagnostics = diagnose(model, [h.noisy.numpy() for h in heard])
+        check_not_oscillating(diagnostics)
+        path = fitted(arguments.runs, name, arguments.seed)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        weights.save(model, path, {"row": arguments.row, "guide": guide and guide.to_dict()})
+        write_csv(diagnostics.round(4), path.with_name("gates.csv"))
+        table = controls(model, heard, guide, share)
+        write_csv(table, path.with_name("controls.csv"))
+        print(f"{name}: margins shifted by {shift:.2f}")
+        print(diagnostics.round(2).to_string(index=False))
+        print(summary(table).to_string(), flush=True)
 
 
 if __name__ == "__main__":

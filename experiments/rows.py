@@ -6,30 +6,30 @@ the same length whose gates were drawn at random, so that the whole network and 
 Ablations have a shorter branch. A row differs from the others in its config alone, so the plan can be read as the list
 of questions.
 
-The mixtures (`rumble`: without low-frequency noise in training most of what is left of the error lies below 100 Hz):
-    python -m dsn data pool POOL --corpus CORPUS --mixtures 9600 --config experiments/mixing.json --label dnsmos_ovrl
-Their labels, each by the id of its recipe, are in `experiments/labels.csv.gz`.
+The mixtures are the first 9,600 of `mixing.json` (`rumble`: without low-frequency noise in training most of what is
+left of the error lies below 100 Hz). Their labels, each by the id of its recipe, are in `labels.csv.gz`.
 """
 
 from __future__ import annotations
 
+import gzip
+import json
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from dsn import config
-from dsn.data.rendered import RenderedMixtures
+from dsn.data import Corpus, FreshMixtures
 from dsn.losses import fit_guide
-from dsn_book.study.systems import AGAIN as SECOND
-from dsn_book.study.systems import from_second_trunk
+from dsn.utils.files import replacing
+
+HERE = Path(__file__).parent
+MIXTURES = 9600
 
 LOSS = config.LossConfig(snr_weight=0.002)
-TEACHER = "ftfnet"
-"""The row whose first seed the distilled rows learn from, beside the clean signal."""
-
-TEACHER_WEIGHT = 0.5
-
 TRUNK = config.TrainConfig(
     model=config.ModelConfig.ftfnet(),
     loss=LOSS,
@@ -44,36 +44,14 @@ SHARE = config.Share(gru=0.5, attention=0.25, conv=1.0, fc=1.0)
 """The static share of each kind. Per MAC saved, slim convolutions and outputs of fully connected layers lost about
 three times as much PESQ as grouped GRUs and attention, or more (on the valid split: results/sensitivity.csv)."""
 
-NARROW_SHARE = replace(SHARE, gru=0.25)
-"""For the lowest target, which `SHARE` misses with all gates closed (52 %). Its trunk is that of the other targets, so
-the narrower part works alone for the first time in the branch."""
-
-WIDE_SHARE = replace(SHARE, attention=0.5)
-"""A wider static part, which costs 63 % with all gates closed: fewer MACs to decide about, and less to lose."""
-
-AGAIN = "trunk-slim-again"
-"""The slim trunk trained once more, from its first step and with the same seed, but on another machine: some ablations
-and the lowest target start there. `experiments/trunk-slim-again.safetensors` are its weights with seed 0; as
-RUNS/trunk-slim-again/seed0/model.safetensors they save an hour of training."""
-
 BRANCH = replace(TRUNK, steps=3000, decay_from=0.0)
 SHORT = replace(BRANCH, steps=1500)
 RATIOS = {"": 0.43, "-60": 0.16}
 """Mean activation ratio over the training mixtures, by the ending of a row's name: 73 and 60 % of the MACs."""
 
-RATIO_WIDE = 0.27
-"""The same for 73 % of the MACs with `WIDE_SHARE`."""
+WIDTH = (16, 32, 52)
+"""Channels of a static network at 73 % of FTF-Net's MACs."""
 
-RATIO_50 = 0.12
-"""The same for 51 % with `NARROW_SHARE`."""
-
-WIDTHS = {"": (16, 32, 52), "-60": (16, 24, 48), "-50": (16, 32, 40), "-82": (16, 32, 56)}
-"""Channels of static networks at 73, 60, 51 and 82 % of FTF-Net's MACs."""
-
-RATIOS_ATTENTION = {"": (0.5, 0.46), "-60": (0.25, 0.12)}
-"""Static share and mean ratio for 73 and 60 % of the MACs where attention alone is dynamic, in a network of 82 %."""
-
-GUIDES: dict[str, config.GuideMetric] = {"snr": "snr_db", "si-sdr": "si_sdr_db", "pesq": "pesq_wb"}
 KINDS: tuple[config.Kind, ...] = ("gru", "attention", "conv", "fc")
 BACKBONES = ("hystnet", "crn")
 POLICY_STEPS = 800
@@ -105,13 +83,20 @@ class Row:
         return replace(self.train, seed=seed if self.start is None else BRANCH_SEED + seed)
 
 
-def guide(
-    pool: RenderedMixtures, ratio: float, metric: config.GuideMetric = "dnsmos_ovrl", rising: bool = False
-) -> config.Guide:
-    """The map from a metric of the noisy input to a target, with the mean `ratio` over the training mixtures."""
-    values = torch.as_tensor(pool.labels(metric), dtype=torch.float32)
+def material(corpus: Path, runs: Path) -> FreshMixtures:
+    """The training mixtures; RUNS/labels.csv begins with the labels that come with the plan."""
+    table = runs / "labels.csv"
+    if not table.is_file():
+        with replacing(table) as temporary:
+            temporary.write_bytes(gzip.decompress((HERE / "labels.csv.gz").read_bytes()))
+    data = config.DataConfig.from_dict(json.loads((HERE / "mixing.json").read_text()))
+    return FreshMixtures(Corpus(corpus), "train", data, table=table, size=MIXTURES)
+
+
+def guide(values: Tensor, ratio: float, metric: config.GuideMetric = "dnsmos_ovrl") -> config.Guide:
+    """The map from a metric of the noisy input to a target; its mean over the metric's `values` is `ratio`."""
     low, high = torch.quantile(values, torch.tensor(QUANTILES)).tolist()
-    span = config.Guide(metric, low, high, ratio * (1 - SPREAD), ratio * (1 + SPREAD), rising)
+    span = config.Guide(metric, low, high, ratio * (1 - SPREAD), ratio * (1 + SPREAD))
     return fit_guide(values, span, ratio)
 
 
@@ -133,14 +118,8 @@ def slim(
     return replace(train, model=network, loss=loss, policy_steps=POLICY_STEPS, noise_until=0.0)
 
 
-def distilled(row: Row) -> Row:
-    """The row again, its branch with half of the teacher's output in the target."""
-    loss = replace(row.train.loss, teacher_weight=TEACHER_WEIGHT)
-    return replace(row, name=f"{row.name}-taught", train=replace(row.train, loss=loss), seeds=2)
-
-
-def main_rows(pool: RenderedMixtures) -> list[Row]:
-    """The main table: FTF-Net, DSN, MGT-DSN, other targets, random gates, narrower static networks."""
+def main_rows(ovrl: Tensor) -> list[Row]:
+    """The main table: FTF-Net, DSN, MGT-DSN, another target, random gates, a narrower static network."""
     slim_trunk = replace(TRUNK, model=config.ModelConfig(static_share=SHARE), loss=replace(LOSS, ratio="slimmable"))
     rows = [
         Row("trunk", TRUNK, None, 3),
@@ -149,51 +128,24 @@ def main_rows(pool: RenderedMixtures) -> list[Row]:
         Row("dsn", slim(BRANCH, fixed(RATIOS[""])), "trunk-slim", 3),
     ]
     for ending, ratio in RATIOS.items():
-        loss = guided(guide(pool, ratio))
+        loss = guided(guide(ovrl, ratio))
         rows.append(Row(f"mgt-dsn{ending}", slim(BRANCH, loss), "trunk-slim", 2 if ending else 3))
-    wide = slim(BRANCH, guided(guide(pool, RATIO_WIDE)), WIDE_SHARE)
-    rows.append(Row("mgt-dsn-wide", wide, "trunk-slim", 3))
-    rows += [distilled(row) for row in rows if row.name in ("ftfnet", "mgt-dsn")]
     blind = replace(LOSS, ratio="random", target_ratio=RATIOS[""])
     random = replace(BRANCH, model=config.ModelConfig(static_share=SHARE), loss=blind)
     rows.append(Row("random-gate-trained", random, "trunk-slim", 2))
-    for ending, channels in WIDTHS.items():
-        static, trunk = replace(TRUNK, model=config.ModelConfig.ftfnet(channels=channels)), f"trunk-narrow{ending}"
-        rows.append(Row(trunk, static, None, 2))
-        rows.append(Row(f"ftfnet-narrow{ending}", replace(BRANCH, model=static.model), trunk, 2))
-    rows.append(Row(AGAIN, slim_trunk, None, 1))
-    lowest = slim(BRANCH, guided(guide(pool, RATIO_50)), NARROW_SHARE)
-    rows.append(Row("mgt-dsn-50", lowest, AGAIN, 1))
-    return [*rows, *attention_rows(pool)]
+    narrow = replace(TRUNK, model=config.ModelConfig.ftfnet(channels=WIDTH))
+    rows.append(Row("trunk-narrow", narrow, None, 2))
+    return [*rows, Row("ftfnet-narrow", replace(BRANCH, model=narrow.model), "trunk-narrow", 2)]
 
 
-def attention_rows(pool: RenderedMixtures) -> list[Row]:
-    """Part of the MACs saved by width, the rest by gates on attention alone; from the static trunk of that width."""
-    rows = []
-    for ending, (share, ratio) in RATIOS_ATTENTION.items():
-        loss, static = guided(guide(pool, ratio)), config.Share.only("attention", share=share)
-        train = slim(BRANCH, loss, static, channels=WIDTHS["-82"])
-        rows.append(Row(f"mgt-dsn-attention{ending}", train, "trunk-narrow-82", 1))
-    return rows
-
-
-def ablation_rows(pool: RenderedMixtures) -> list[Row]:
+def ablation_rows(ovrl: Tensor, snr_db: Tensor) -> list[Row]:
     """One change to MGT-DSN at a time, all with the short schedule, the unchanged one among them."""
-    usual = guided(guide(pool, RATIOS[""]))
+    usual = guided(guide(ovrl, RATIOS[""]))
     trains = {"short-mgt-dsn": slim(SHORT, usual), "short-dsn": slim(SHORT, fixed(RATIOS[""]))}
-    trains[SECOND] = trains["short-mgt-dsn"]
-    for name, metric in GUIDES.items():
-        if has_labels(pool, metric):
-            trains[f"guide-{name}"] = slim(SHORT, guided(guide(pool, RATIOS[""], metric)))
+    trains["guide-snr"] = slim(SHORT, guided(guide(snr_db, RATIOS[""], "snr_db")))
     trains["gate-drawn"] = replace(slim(SHORT, usual), noise_until=NOISE_UNTIL)
     trains["gate-shared"] = slim(SHORT, usual, policy=config.PolicyConfig(gates="shared"))
-    trains["state-running"] = slim(SHORT, usual, closed_state="running")
-    trains["map-steep"] = slim(SHORT, guided(steep(usual.guide)))
-    trains["map-narrow"] = slim(SHORT, guided(narrow(usual.guide)))
-    trains["map-rising"] = slim(SHORT, guided(guide(pool, RATIOS[""], rising=True)))
-    later = [*from_second_trunk(), SECOND]
-    starts = {name: (AGAIN, 1) if name in later else ("trunk-slim", 2) for name in trains}
-    return [*kind_rows(usual), *(Row(name, train, *starts[name]) for name, train in trains.items())]
+    return [*kind_rows(usual), *(Row(name, train, "trunk-slim", 2) for name, train in trains.items())]
 
 
 def kind_rows(usual: config.LossConfig) -> list[Row]:
@@ -203,31 +155,10 @@ def kind_rows(usual: config.LossConfig) -> list[Row]:
     return [Row(name, train, "trunk", 2) for name, train in trains.items()]
 
 
-def steep(target: config.Guide) -> config.Guide:
-    """A step: all or nothing around the middle of the range."""
-    middle = (target.low + target.high) / 2
-    return replace(target, low=middle - 0.05, high=middle + 0.05)
-
-
-def narrow(target: config.Guide) -> config.Guide:
-    """Half as far from the mean ratio as usual."""
-    middle, reach = (target.ratio_min + target.ratio_max) / 2, (target.ratio_max - target.ratio_min) / 4
-    return replace(target, ratio_min=middle - reach, ratio_max=middle + reach)
-
-
-def has_labels(pool: RenderedMixtures, metric: config.GuideMetric) -> bool:
-    """Whether every mixture has this label."""
-    try:
-        pool.labels(metric)
-    except ValueError:
-        return False
-    return True
-
-
-def backbone_rows(pool: RenderedMixtures) -> list[Row]:
+def backbone_rows(ovrl: Tensor) -> list[Row]:
     """Static, fixed-ratio and metric-guided on two other backbones."""
     rows, ratio = [], RATIOS[""]
-    losses = fixed(ratio), guided(guide(pool, ratio))
+    losses = fixed(ratio), guided(guide(ovrl, ratio))
     for backbone in BACKBONES:
         static = replace(TRUNK, model=config.ModelConfig.ftfnet(backbone=backbone), steps=2000)
         trunk = f"trunk-{backbone}"
@@ -237,7 +168,8 @@ def backbone_rows(pool: RenderedMixtures) -> list[Row]:
     return rows
 
 
-def plan(pool: RenderedMixtures) -> dict[str, Row]:
-    """All rows by name, in the order in which they matter. Raises ValueError for a pool without DNSMOS labels."""
-    rows = [*main_rows(pool), *ablation_rows(pool), *backbone_rows(pool)]
+def plan(mixtures: FreshMixtures) -> dict[str, Row]:
+    """All rows by name, in the order in which they matter."""
+    ovrl, snr_db = (torch.as_tensor(mixtures.labels(metric)) for metric in ("dnsmos_ovrl", "snr_db"))
+    rows = [*main_rows(ovrl), *ablation_rows(ovrl, snr_db), *backbone_rows(ovrl)]
     return {row.name: row for row in rows}

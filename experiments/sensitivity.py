@@ -5,7 +5,7 @@ stage or everywhere; validation mixtures tell what is lost, and the cost table w
 `experiments/rows.py` were chosen from this table. Each line takes about a minute on one CPU thread.
 
 Examples:
-    python experiments/sensitivity.py --pool POOL --valid VALID --runs RUNS
+    python experiments/sensitivity.py --corpus CORPUS --runs RUNS
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 import pandas
 import torch
-from rows import BRANCH, LOSS, SHARE
+from rows import BRANCH, LOSS, SHARE, material
 from torch import Tensor
 from tqdm.auto import tqdm
 
 from dsn import weights
 from dsn.config import STAGES, ModelConfig, Share
-from dsn.data.rendered import RenderedMixtures
+from dsn.data import Corpus, FreshMixtures
 from dsn.evaluation.evaluate import write_csv
 from dsn.evaluation.metrics import pesq_wb
 from dsn.losses import quality_loss
@@ -74,18 +74,23 @@ def forward(model: DSN, noisy: Tensor, gate: Tensor | None) -> Tensor:
     return model(noisy, decide=decide)[0].enhanced[:, hop:]
 
 
-def adapt(model: DSN, pool: RenderedMixtures, gate: Tensor) -> None:
+def adapt(model: DSN, mixtures: FreshMixtures, gate: Tensor) -> None:
     """Train the network, in place, with the same gates in every frame."""
     train = replace(BRANCH, model=model.config, steps=STEPS, learning_rate=LEARNING_RATE, warmup=1)
     steppers = optimisers(model, train)
     for step in range(STEPS):
-        noisy, clean = map(torch.as_tensor, pool.batch(batch_indices(step, len(pool), train).numpy()))
+        noisy, clean = map(torch.as_tensor, mixtures.batch(batch_indices(step, len(mixtures), train).numpy()))
         enhanced = forward(model.train(), noisy, gate)
         update(model.children(), steppers, quality_loss(enhanced, clean[:, : enhanced.shape[-1]], LOSS), step, train)
 
 
+def validation(mixtures: FreshMixtures) -> FreshMixtures:
+    """Mixtures of the validation split with the settings of the training mixtures."""
+    return FreshMixtures(Corpus(mixtures.corpus.folder), "valid", mixtures.data, size=FILES)
+
+
 @torch.no_grad()
-def quality(model: DSN, valid: RenderedMixtures, gate: Tensor | None = None) -> dict[str, float]:
+def quality(model: DSN, valid: FreshMixtures, gate: Tensor | None = None) -> dict[str, float]:
     """Quality loss and mean PESQ over the first validation mixtures, gates as in `forward`."""
     losses, scores, files = [], [], range(min(FILES, len(valid)))
     for start in files[::BATCH]:
@@ -97,31 +102,32 @@ def quality(model: DSN, valid: RenderedMixtures, gate: Tensor | None = None) -> 
     return {"quality_loss": float(np.mean(losses)), "pesq_wb": float(np.mean(scores))}
 
 
-def measure(start: DSN, share: Share, stage: str, pool: RenderedMixtures, valid: RenderedMixtures) -> dict[str, Any]:
+def measure(start: DSN, share: Share, stage: str, mixtures: FreshMixtures, valid: FreshMixtures) -> dict[str, Any]:
     """Adapt and rate one variant."""
     torch.manual_seed(0)
     model = slimmed(share)
     warm_start(model, start)
     gate = closed(model, stage)
-    adapt(model, pool, gate)
+    adapt(model, mixtures, gate)
     return {"mmacs_per_s": float(model.macs().mmacs_per_s(gate.tolist()))} | quality(model, valid, gate)
 
 
 def main() -> None:
     """Measure every variant and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pool", type=Path, required=True, help="training mixtures")
-    parser.add_argument("--valid", type=Path, required=True, help="validation mixtures, made by `dsn data pool`")
+    parser.add_argument("--corpus", type=Path, required=True, help="folder of speech and noise")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="holds ftfnet/seed0/model.safetensors")
     parser.add_argument("--results", type=Path, default=Path("results"))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     start = weights.load(arguments.runs / "ftfnet" / "seed0" / MODEL)
-    pool, valid = RenderedMixtures(arguments.pool), RenderedMixtures(arguments.valid)
+    mixtures = material(arguments.corpus, arguments.runs)
+    valid = validation(mixtures)
     rows = []
     for kind, share, stage in tqdm(list(variants())):
         static = getattr(share, kind) if kind in share.slim else None
-        rows.append({"kind": kind, "static_share": static, "stage": stage} | measure(start, share, stage, pool, valid))
+        about = {"kind": kind, "static_share": static, "stage": stage}
+        rows.append(about | measure(start, share, stage, mixtures, valid))
     table = pandas.DataFrame(rows)
     table["mmacs_saved"] = table["mmacs_per_s"].iloc[0] - table["mmacs_per_s"]
     table["pesq_lost"] = table["pesq_wb"].iloc[0] - table["pesq_wb"]

@@ -39,7 +39,7 @@ COMPARED = ("pesq_wb", "stoi", "estoi", "si_sdr_db", "dnsmos_ovrl")
 BY_SNR = ("dsn", "mgt-dsn")
 """Systems whose differences are also given SNR by SNR."""
 
-TRAINED = "python experiments/training.py {row} --seed {seeds} --pool POOL --runs RUNS"
+TRAINED = "python experiments/training.py {row} --seed {seeds} --corpus CORPUS --runs RUNS"
 RESAMPLES = 300
 GROUPS_DB = (2.5, 7.5, 12.5, 17.5)
 """Nominal SNRs of VoiceBank+DEMAND."""

@@ -6,7 +6,7 @@ with the times per gate of results/bench_parts.csv. A common shift keeps the mea
 PESQ on validation mixtures; the test set then sees it once, beside no tilt. Writes results/time_weighted.csv.
 
 Example:
-    python experiments/time_weighted.py --corpus CORPUS --valid VALID --runs RUNS
+    python experiments/time_weighted.py --corpus CORPUS --runs RUNS
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ import numpy as np
 import pandas
 import torch
 from evaluate import Bench
-from sensitivity import FILES, quality
+from rows import material
+from sensitivity import quality, validation
 from tqdm.auto import tqdm
 
 from dsn import weights
-from dsn.data.rendered import RenderedMixtures
+from dsn.data import FreshMixtures
 from dsn.dial import open_margin
 from dsn.evaluation.evaluate import evaluate, write_csv
 from dsn.model import DSN
@@ -70,7 +71,7 @@ def at_budget(margins: Array, dials: Array, times: Array, budget: float) -> Arra
     return dials + low
 
 
-def worth(model: DSN, margins: Array, valid: RenderedMixtures) -> Array:
+def worth(model: DSN, margins: Array, valid: FreshMixtures) -> Array:
     """Quality loss that each gate saves per unit of its activation ratio, from closing it a little more often."""
     here, found = quality(model, valid)["quality_loss"], []
     for gate in tqdm(range(margins.shape[1]), "worth of each gate"):
@@ -106,15 +107,13 @@ def main() -> None:
     """Find the tilt on validation mixtures, then rate it on the test set."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", type=Path, required=True)
-    parser.add_argument("--valid", type=Path, required=True, help="validation mixtures, made by `dsn data pool`")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--results", type=Path, default=results.folder())
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    model, valid = weights.load(MODEL), RenderedMixtures(arguments.valid)
+    model, valid = weights.load(MODEL), validation(material(arguments.corpus, arguments.runs))
     times = times_us(arguments.results, model)
-    kept = range(min(FILES, len(valid)))
-    margins = np.concatenate([open_margin(model, valid[k].noisy).numpy() for k in kept])
+    margins = np.concatenate([open_margin(model, valid[k].noisy).numpy() for k in range(len(valid))])
     value = worth(model, margins, valid)
     print("quality loss saved per second of gate, relative:", dict(zip(model.gate_names, value / times, strict=True)))
     push = np.log(np.maximum(value, 1e-9) / times)

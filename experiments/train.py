@@ -19,11 +19,11 @@ import sys
 from pathlib import Path
 
 import torch
+from mixtures import TrainingMixtures
 from plan import BATCH, SAMPLES, Row, plan, steps
 
 from dsn import config, weights
 from dsn.data.corpus import Corpus
-from dsn.data.dataset import FreshMixtures
 from dsn.model import DSN
 from dsn.training.loop import CHECKPOINT, MODEL, snapshot, train
 
@@ -45,15 +45,25 @@ def with_huge_pages() -> None:
         os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | {"GLIBC_TUNABLES": MALLOC})
 
 
+def fitted(runs: Path, arm: str, seed: int) -> Path:
+    """Where `policies.py` puts the slim network with the policy of an arm."""
+    return folder(runs, f"{arm}-policy", seed) / MODEL
+
+
 def weights_at(row: Row, seed: int, runs: Path) -> DSN | None:
     """What a row starts from; None for random weights."""
     if row.start is None:
         return None
     other = plan()[row.start]
-    return weights.load(folder(runs, other.name, seed) / snapshot(steps(row.start_hours) - steps(other.start_hours)))
+    start = weights.load(folder(runs, other.name, seed) / snapshot(steps(row.start_hours) - steps(other.start_hours)))
+    if not row.policy:
+        return start
+    model = weights.load(fitted(runs, row.policy, seed))
+    model.network.load_state_dict(start.network.state_dict())
+    return model
 
 
-def run(row: Row, seed: int, mixtures: FreshMixtures, runs: Path, device: str) -> None:
+def run(row: Row, seed: int, mixtures: TrainingMixtures, runs: Path, device: str) -> None:
     """Train one row with one seed from what it starts from, unless that is done."""
     place = folder(runs, row.name, seed)
     if (place / MODEL).is_file():
@@ -129,10 +139,10 @@ def main() -> None:
         if arguments.core is not None:
             os.sched_setaffinity(0, [arguments.core])
         torch.set_num_threads(1)
-        corpus, data = Corpus(arguments.corpus), config.DataConfig.wide()
+        corpus = Corpus(arguments.corpus)
         for seed in arguments.seed:
             for row in (rows[name] for name in arguments.rows):
-                mixtures = FreshMixtures(corpus, "train", data, first=row.first, cache=arguments.cache)
+                mixtures = TrainingMixtures(corpus, row.first, arguments.cache)
                 run(row, seed, mixtures, arguments.runs, arguments.device)
 
 

@@ -1,13 +1,13 @@
-"""Train the rows of `experiments/rows.py`, each after its start and teacher; interrupted, the same call goes on.
+"""Train the rows of `experiments/rows.py`, each after its start; interrupted, the same call goes on.
 
 RUNS/<row>/seed<k> gets `checkpoint.pt`, `log.csv` and, at the end, `model.safetensors`. Two calls with one thread each
 use two cores better than one call with two; give them different seeds, or rows whose trunk is trained: a trunk that two
 calls train at once in one folder would be done twice.
 
 Examples:
-    python experiments/training.py --list --pool POOL --runs RUNS
-    python experiments/training.py ftfnet dsn mgt-dsn --seed 0 --pool POOL --runs RUNS
-    python experiments/training.py mgt-dsn --seed 1 --pool POOL --runs RUNS --device cuda
+    python experiments/training.py --list --corpus CORPUS --runs RUNS
+    python experiments/training.py ftfnet dsn mgt-dsn --seed 0 --corpus CORPUS --runs RUNS
+    python experiments/training.py mgt-dsn --seed 1 --corpus CORPUS --runs RUNS --device cuda
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ import json
 from pathlib import Path
 
 import torch
-from rows import TEACHER, Row, plan
+from rows import Row, material, plan
 
 from dsn import weights
-from dsn.data.rendered import RenderedMixtures
-from dsn.training.distillation import Distilled
+from dsn.data import FreshMixtures
 from dsn.training.loop import MODEL, train
 
 
@@ -30,22 +29,16 @@ def folder(runs: Path, row: str, seed: int) -> Path:
     return runs / row / f"seed{seed}"
 
 
-def run(rows: dict[str, Row], name: str, seed: int, pool: RenderedMixtures, runs: Path, device: str) -> Path:
+def run(rows: dict[str, Row], name: str, seed: int, mixtures: FreshMixtures, runs: Path, device: str) -> Path:
     """Train one row with one seed, and before it what it starts from; returns its weights."""
     place = folder(runs, name, seed)
     if not (place / MODEL).is_file():
         row, start = rows[name], None
         if row.start is not None:
-            start = weights.load(run(rows, row.start, seed, pool, runs, device))
-        mixtures = distilled(rows, pool, runs, device) if row.train.loss.teacher_weight else pool
+            start = weights.load(run(rows, row.start, seed, mixtures, runs, device))
         print(f"{name}, seed {seed}: {row.train.steps} steps in {place}", flush=True)
         train(row.seeded(seed), mixtures, place, start=start, device=device)
     return place / MODEL
-
-
-def distilled(rows: dict[str, Row], pool: RenderedMixtures, runs: Path, device: str) -> Distilled:
-    """The pool with the output of the teacher, one for all seeds."""
-    return Distilled(pool, run(rows, TEACHER, 0, pool, runs, device), folder(runs, TEACHER, 0))
 
 
 def progress(rows: dict[str, Row], runs: Path) -> str:
@@ -66,7 +59,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rows", nargs="*", metavar="ROW", help="rows to train; none with --list or --show")
     parser.add_argument("--seed", type=int, nargs="+", default=[0], help="default: 0")
-    parser.add_argument("--pool", type=Path, required=True, help="folder of training mixtures made by `dsn data pool`")
+    parser.add_argument("--corpus", type=Path, required=True, help="folder of speech and noise")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="default: runs")
     parser.add_argument("--list", action="store_true", help="print the plan and how far it is, and stop")
     parser.add_argument("--show", action="store_true", help="print the configs of the rows as JSON, and stop")
@@ -74,8 +67,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    pool = RenderedMixtures(arguments.pool)
-    rows = plan(pool)
+    mixtures = material(arguments.corpus, arguments.runs)
+    rows = plan(mixtures)
     unknown = sorted(set(arguments.rows) - set(rows))
     if unknown:
         parser.error(f"no row {unknown}; the plan has {', '.join(rows)}")
@@ -87,7 +80,7 @@ def main() -> None:
             if arguments.show:
                 print(json.dumps(rows[name].seeded(seed).to_dict(), indent=1))
             else:
-                run(rows, name, seed, pool, arguments.runs, arguments.device)
+                run(rows, name, seed, mixtures, arguments.runs, arguments.device)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,19 @@ import nbformat
 import yaml
 from tqdm import tqdm
 
-from tools import accessibility, chapters, contents, html_check, notebooks, pages, provenance, site, sizes, slides
+from tools import (
+    accessibility,
+    api,
+    chapters,
+    contents,
+    html_check,
+    lessons,
+    notebooks,
+    pages,
+    provenance,
+    site,
+    sizes,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "_build"
@@ -130,7 +142,6 @@ def stage(records: dict[Path, dict[str, Any]], source: Path) -> None:
     for name in apart:
         shutil.copytree(ROOT / "book" / name, source / name)
     shutil.copy(_mathjax(), source / "assets")
-    shutil.copy(ROOT / "tools" / "cost_per_frame.png", source / "assets" / "preview.png")
     shutil.copy(ROOT / "_toc.yml", source)
     settings = notebooks.settings(ROOT)
     settings["html"]["baseurl"] = notebooks.site_url(settings)
@@ -143,8 +154,9 @@ def stage(records: dict[Path, dict[str, Any]], source: Path) -> None:
         shown = chapters.presentable(executed, banner, numbers.get(path.stem))
         nbformat.write(shown, source / "book" / path.name)
     (source / "book" / "status.md").write_text(_status_page(records))
+    (source / "book" / "api.md").write_text(api.page())
     (source / "book" / "provenance.md").write_text(provenance.page(ROOT, _readers(records)))
-    slides.write(source / "book")
+    lessons.write_all(source / "book")
 
 
 def render(source: Path) -> None:

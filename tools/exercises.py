@@ -1,8 +1,7 @@
 """Exercise and solution from one source: a chapter's cell with the tag `exercise` holds the solved code.
 
-Between the lines `# solution` and `# end of solution` stands what the reader is to find. In the chapter's notebook the
-cell becomes two: the exercise, with dots in place of those lines, and the solution, folded in the book, in Jupyter and
-on Colab alike.
+Between the lines `# solution` and `# end of solution` stands what the reader is to find. The student's notebook, which
+the book shows, has dots in place of those lines; in the instructor's the solution follows in a cell of its own.
 """
 
 from __future__ import annotations
@@ -18,6 +17,8 @@ BEGIN, END = "# solution", "# end of solution"
 DOTS = "...  # your code"
 TITLE = "# @title {}"
 """Colab shows a cell that begins so, and is marked as a form, by its title alone."""
+SOLUTION = "solution"
+"""Tag of the cell that follows an exercise in an instructor's notebook."""
 HIDDEN = {"cellView": "form", "jupyter": {"source_hidden": True}}
 """Metadata that hides the code of a cell on Colab and in Jupyter."""
 
@@ -55,22 +56,16 @@ def solution(source: str) -> str:
     return "\n".join([TITLE.format("Solution"), *kept])
 
 
-def _folded(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
+def _solved(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
     shown = copy.deepcopy(cell)
     shown["id"] = f"{cell['id']}-solution"
     shown.source = solution(cell.source)
-    shown.metadata = nbformat.from_dict(
-        {
-            "tags": ["solution", "hide-cell"],
-            **HIDDEN,
-            "mystnb": {"code_prompt_show": "Show the solution", "code_prompt_hide": "Hide the solution"},
-        }
-    )
+    shown.metadata = nbformat.from_dict({"tags": [SOLUTION]})
     return shown
 
 
-def expand(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Make two cells of every exercise and hide the code of questions, in place.
+def expand(notebook: nbformat.NotebookNode, solutions: bool = False) -> nbformat.NotebookNode:
+    """Put dots into every exercise and hide the code of questions, in place; with `solutions`, each exercise's follows.
 
     Raises ValueError for an exercise without a solution.
     """
@@ -81,7 +76,7 @@ def expand(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
             cell.metadata.update(nbformat.from_dict(HIDDEN))
             cell.source = f"{TITLE.format('Question')}\n{cell.source}"
         if is_exercise(cell):
-            cells.append(_folded(cell))
+            cells += [_solved(cell)] if solutions else []
             cell.source = template(cell.source)
     notebook.cells = cells
     return notebook

@@ -31,8 +31,7 @@ from safetensors.torch import load_file
 
 from dsn import config, weights
 from dsn.__main__ import main as dsn
-from dsn.data import Corpus, default_folder, draw
-from dsn.data.rendered import RenderedMixtures
+from dsn.data import Corpus, default_folder, draw, render
 from dsn.model import DSN
 from dsn.training import checkpoint
 from dsn.utils import audio
@@ -61,7 +60,13 @@ class Command(NamedTuple):
 
 
 COMMANDS = (
-    Command("train", ("train", "--config", "train.json", "--mixtures", "pool", "--out", "out", "--threads", "1")),
+    Command(
+        "train",
+        (
+            *("train", "--config", "train.json", "--corpus", "corpus", "--set", "data.samples=8192"),
+            *("--out", "out", "--threads", "1"),
+        ),
+    ),
     Command("enhance", ("enhance", "in", "out", "--model", "model.safetensors", "--overwrite", "--backend", "torch")),
     Command("export", ("export", "out/model.onnx", "--model", "model.safetensors", "--overwrite")),
     Command(
@@ -75,14 +80,16 @@ COMMANDS = (
 
 
 def inputs(folder: Path) -> None:
-    """What the commands read: a pool of mixtures, settings, noisy files and pairs, and weights."""
+    """What the commands read: a corpus, settings, noisy files and pairs, and weights."""
     torch.manual_seed(0)
     weights.save(DSN(MODEL), folder / "model.safetensors")
     (folder / "train.json").write_text(json.dumps(TRAIN.to_dict()))
     corpus, data = Corpus(default_folder()), config.DataConfig(samples=8192)
-    pool = RenderedMixtures.make(folder / "pool", corpus, [draw(corpus, "train", k, data) for k in range(6)])
+    for part, clips in (("clean", corpus.speech("train")), ("noise", corpus.noise("train"))):
+        for number, clip in enumerate(clips.head(3).itertuples()):
+            audio.write(folder / "corpus" / part / f"{number}.wav", corpus.read(clip))
     for number in range(6):
-        noisy, clean = pool[number]
+        noisy, clean = render(corpus, draw(corpus, "train", number, data))
         audio.write(folder / "in" / f"{number}{FORMATS[number % 3]}", noisy)
         audio.write(folder / "pairs" / "noisy" / f"{number}.wav", noisy)
         audio.write(folder / "pairs" / "clean" / f"{number}.wav", clean)
@@ -129,6 +136,7 @@ def command_in(command: Command, folder: Path) -> Callable[[], int]:
 
     def work() -> int:
         os.chdir(folder)
+        os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
         return dsn(command.arguments)
 
     return work

@@ -2,6 +2,7 @@
 
 `make notebooks` also formats the chapters' code and renews each setup cell from the repository's address, which stands
 in one place: `repository` in _config.yml. `python -m tools.notebooks --check` only reports what is out of step.
+`python -m tools.notebooks --instructor FOLDER` writes the notebooks that have exercises with their solutions.
 """
 
 from __future__ import annotations
@@ -133,8 +134,8 @@ def _formatted(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return nbformat.reads(done.stdout, as_version=4)
 
 
-def pair(markdown: str, setup: str, name: str = "chapter") -> tuple[str, str]:
-    """Markdown and notebook of a chapter, both in their final form; in the notebook exercises have two cells.
+def pair(markdown: str, setup: str, name: str = "chapter", solutions: bool = False) -> tuple[str, str]:
+    """Markdown and notebook of a chapter, both in their final form; the notebook has no solutions unless asked to.
 
     Raises ValueError when the chapter lacks its parameters cell or its setup cell, when its code has a syntax error, or
     when an exercise lacks its solution.
@@ -149,7 +150,7 @@ def pair(markdown: str, setup: str, name: str = "chapter") -> tuple[str, str]:
     lines = jupytext.writes(notebook, "md:myst").splitlines()
     markdown = "\n".join(line for line in lines if not line.startswith(VERSION_LINES)) + "\n"
     notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": {"name": "python"}})
-    notebook = exercises.expand(notebook)
+    notebook = exercises.expand(notebook, solutions)
     return markdown, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -167,11 +168,29 @@ def sync(root: Path = ROOT, write: bool = True) -> list[Path]:
     return changed
 
 
+def write_instructor(folder: Path, root: Path = ROOT) -> list[Path]:
+    """Write the notebooks with exercises, solutions and all, into a folder; returns their paths."""
+    setup, written = setup_source(settings(root)), []
+    for path in chapters(root):
+        markdown = path.read_text(encoding="utf-8")
+        if exercises.BEGIN in markdown:
+            folder.mkdir(parents=True, exist_ok=True)
+            written.append(folder / path.with_suffix(".ipynb").name)
+            written[-1].write_text(pair(markdown, setup, path.name, solutions=True)[1], encoding="utf-8")
+    return written
+
+
 def main() -> None:
-    """Sync, or only check."""
+    """Sync, only check, or write the instructor's notebooks."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; fail if something is out of step")
-    check = parser.parse_args().check
+    parser.add_argument("--instructor", type=Path, metavar="FOLDER", help="write notebooks with solutions, and no more")
+    arguments = parser.parse_args()
+    if arguments.instructor:
+        for path in write_instructor(arguments.instructor):
+            print(f"written: {path}")
+        return
+    check = arguments.check
     changed = sync(write=not check)
     for path in changed:
         print(f"{'out of step' if check else 'renewed'}: {path.relative_to(ROOT)}")

@@ -1,6 +1,6 @@
 """The README's picture: a noisy clip of the default test set, what mgt-dsn makes of it, and what each frame cost.
 
-`python -m tools.picture` writes `tools/cost_per_frame.png`.
+`python -m tools.picture` writes `book/assets/cost_per_frame.png`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dsn import weights
 from dsn.data import test_pairs
 from dsn_book.plots.spectrograms import COLOURS, RANGE_DB, levels_db
 
-PICTURE = Path(__file__).with_name("cost_per_frame.png")
+PICTURE = Path(__file__).resolve().parent.parent / "book" / "assets" / "cost_per_frame.png"
 CLIP = 12
 """Number of the pair in the default test set."""
 

@@ -180,6 +180,12 @@ def again(about: Record) -> Facts:
     return {"device": device, "models": _models(about), "mixtures": _short(about.get("mixtures", ""))}
 
 
+def project(about: Record) -> Facts:
+    """What is known of the measurement behind the board of the project."""
+    time, device = minutes_text(about.get("minutes", 0.0)), html.escape(about.get("device", NOT_RECORDED))
+    return {"device": device, "time": time, "models": _models(about.get("contest", {})), "data": "the default data set"}
+
+
 def nothing(about: Record) -> Facts:
     """Of a file without a record nothing else is known."""
     return {}
@@ -222,15 +228,25 @@ MAKERS = (
         {DEFAULT: _tables()[DEFAULT], "default.json": "the record of this measurement"},
     ),
     Maker(
+        "The board of the project",
+        "python experiments/leaderboard.py",
+        "leaderboard.json",
+        project,
+        {
+            "leaderboard.csv": "every entry that comes with the project, file by file",
+            "leaderboard.json": "the record of this measurement",
+        },
+    ),
+    Maker(
         "What each kind of layer loses when it is slimmed",
-        "python experiments/sensitivity.py --pool POOL --valid VALID --runs RUNS",
+        "python experiments/sensitivity.py --corpus CORPUS --runs RUNS",
         "",
         nothing,
         {SENSITIVITY: _tables()[SENSITIVITY]},
     ),
     Maker(
         "One dial per gate",
-        "python experiments/time_weighted.py --corpus CORPUS --valid VALID --runs RUNS",
+        "python experiments/time_weighted.py --corpus CORPUS --runs RUNS",
         "",
         nothing,
         {WEIGHTED: _tables()[WEIGHTED]},

@@ -53,12 +53,9 @@ hundredths are within the variation between runs. The book's *Results* and *Usag
 
 TRAINING = """## How each row was trained
 
-To train a row again, render the mixtures first: `python -m dsn data pool POOL --corpus CORPUS --mixtures 9600 --config
-experiments/mixing.json --label dnsmos_ovrl`, where CORPUS is a folder of speech and noise (`python -m dsn data --help`)
-with the pairs in `voicebank/`. Rating 9,600 mixtures takes most of an hour; the ratings for our corpus are in
-`experiments/labels.csv.gz`, and `gunzip -c experiments/labels.csv.gz > POOL/labels.csv` puts them beside the mixtures.
-The first run of a row also trains the rows it starts from. `python experiments/evaluate.py --corpus CORPUS --runs RUNS`
-measures every trained row and writes the tables; rows that RUNS lacks stay as they are. `manifest.json` and
+The first run of a row also trains the rows that it starts from. CORPUS is a folder of speech and noise (`python -m dsn
+data --help`) with the pairs in `voicebank/`. `python experiments/evaluate.py --corpus CORPUS --runs RUNS` measures
+every trained row and writes the tables; rows that RUNS lacks stay as they are. `manifest.json` and
 `dsn.weights.notes(name)` record how each model was made.
 """
 
@@ -67,7 +64,7 @@ MARKS = ("<!-- results -->", "<!-- end of results -->")
 
 def shown() -> list[str]:
     """The rows of its tables."""
-    return systems.in_table("main") + systems.in_table("further")
+    return systems.in_main_table()
 
 
 def headlines() -> list[str]:

@@ -11,7 +11,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from tools import notebooks, wheels
+from tools import html_check, notebooks, wheels
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = "files"
@@ -47,16 +47,21 @@ def trim(html: Path) -> None:
 
 
 def add_files(html: Path) -> None:
-    """Put the wheel, the notebooks and the sounds that the chapters play into a rendered site.
+    """Put the wheel, the notebooks and the sounds that the chapters read into a rendered site.
 
-    Training sounds would double it; notebooks that train fetch them from the repository.
+    Training sounds come last, as far as the site's limit leaves room; without them notebooks that train fetch them from
+    the repository.
     """
     wheels.universal(html / FILES)
     for path in notebooks.chapters(ROOT):
         notebook = path.with_suffix(".ipynb")
         shutil.copy(notebook, html / SOURCES / notebook.name)
-    for part in ("clean", "noise"):
-        shutil.copytree(ROOT / "data" / "test" / part, html / FILES / "data" / "test" / part)
+    for split in ("test", "train"):
+        size = sum(path.stat().st_size for path in (ROOT / "data" / split).rglob("*") if path.is_file())
+        if html_check.site_weight(html) + size > html_check.SITE_LIMIT:
+            print(f"the site has no room for the sounds of data/{split}, {size / 1e6:.1f} MB")
+        else:
+            shutil.copytree(ROOT / "data" / split, html / FILES / "data" / split)
 
 
 def require_release() -> None:

@@ -1,6 +1,6 @@
 """Figures for slides: drawn by the build with the functions of the chapters, as SVG and PNG, and a page of them.
 
-Everything lies beside the page, so that its links work from a folder on disk.
+`tools.lessons` makes slides of them. Everything lies beside the page, so that its links work from a folder on disk.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from PIL import Image
 
 from dsn import config, dial, policy, weights
 from dsn.data import test_pairs
-from dsn_book.plots import conditional, gates, layers, macs, training
+from dsn_book.plots import bench, board, conditional, gates, layers, macs, training
 from dsn_book.plots import results as measured
 from dsn_book.study import measure, results
 
@@ -33,14 +33,23 @@ SETS = ("test", "default", "voicebank")
 LICENCE = "Figures: the dsn authors, CC BY 4.0, https://creativecommons.org/licenses/by/4.0/\n"
 ARCHIVE = "figures.zip"
 PAGE = """\
-# Figures for slides
+# Slides and figures
 
-Drawn from the package and the stored results when these pages were made. Each comes as SVG, which stays sharp at any
-size, and as PNG, which every program takes; {{download}}`all of them in one archive <slides/{archive}>`. They are under
-CC BY 4.0: use them with a line such as *the dsn authors, CC BY 4.0*.
+**Three lessons of 45 minutes as PowerPoint files, made from the figures of this book, with the speaker's notes on every
+slide.** {{doc}}`teaching` has their timetable.
+
+{lessons}
+
+Text and figures are under CC BY 4.0: change what you like, and keep a line such as *the dsn authors, CC BY 4.0*.
+
+## Figures
+
+Each figure comes as SVG, which stays sharp at any size, and as PNG, which every program takes.
+{{download}}`All of them are in one archive <slides/{archive}>`.
 """
+LESSON = "- **{title}**: {{download}}`PowerPoint <slides/{name}.pptx>`, {{download}}`Markdown <lessons/{name}.md>`"
 ENTRY = """\
-## {title}
+### {title}
 
 ```{{image}} slides/{name}.svg
 :alt: {alt}
@@ -92,6 +101,11 @@ def _gradient() -> Drawing:
     return gates.gate_gradient(margins, policy.hard_gate(logits).detach(), slopes)
 
 
+def _time() -> Drawing:
+    run = results.benchmark()
+    return bench.time_against_cost(run.systems, run.lines)
+
+
 def _timeline(place: int) -> Drawing:
     """Gates over the default test mixture of the lowest (0) or the highest SNR (-1)."""
     slim, pair = weights.load("mgt-dsn"), test_pairs.mixtures(2)[place]
@@ -113,6 +127,8 @@ FIGURES: dict[str, tuple[str, Callable[[], Drawing]]] = {
     "gates-quiet": ("Gates in a nearly clean sentence", lambda: _timeline(-1)),
     "usage": ("What the policies learnt", _usage),
     "cost": ("Quality against cost", _pareto),
+    "time": ("Operations and time", _time),
+    "board": ("Which frames are worth it", lambda: board.gains(results.table("leaderboard"))),
 }
 """Name of the file, title, and what draws the figure with its text alternative."""
 
@@ -140,15 +156,11 @@ def _save_png(figure: Figure, path: Path) -> None:
     Image.open(buffer).convert("RGB").quantize(256).save(path, optimize=True, dpi=(DPI, DPI))
 
 
-def page(texts: dict[str, str]) -> str:
-    """The page that shows and links the figures in `slides/` beside it."""
+def page(texts: dict[str, str], lessons: Sequence[tuple[str, str]]) -> str:
+    """The page that links the lessons (name, title) and shows the figures, all in `slides/` beside it."""
+    listed = "\n".join(LESSON.format(name=name, title=title) for name, title in lessons)
     entries = [
         ENTRY.format(name=name, title=FIGURES[name][0], alt=json.dumps(text, ensure_ascii=False))
         for name, text in texts.items()
     ]
-    return "\n".join([PAGE.format(archive=ARCHIVE), *entries])
-
-
-def write(book: Path) -> None:
-    """Put the figures and their page into a folder of pages."""
-    (book / "slides.md").write_text(page(draw(book / "slides")), encoding="utf-8")
+    return "\n".join([PAGE.format(archive=ARCHIVE, lessons=listed), *entries])

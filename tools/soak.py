@@ -1,11 +1,12 @@
-"""A long stream, hop by hop as a microphone gives it but as fast as it goes: does it drift, leak or slow down?
+"""A long stream, hop by hop, as fast as it goes or at the pace of a microphone: does it drift, leak or slow down?
 
     python -m tools.soak --minutes 60
-    python -m tools.soak --minutes 60 --streams 16
+    python -m tools.soak --minutes 60 --streams 16 --real-time
 
 A signal of half a minute comes again and again. Prints the largest difference between its last enhanced period and the
 third (when nothing of the start is left), how much memory the process gained after the fourth, and the time of a push
-in the last tenth of the run over that in the first. Exits with 1 for more than the limits.
+in the last tenth of the run over that in the first; in real time also the share of hops that were not done when the
+next one came. Exits with 1 for more than the limits.
 """
 
 from __future__ import annotations
@@ -30,12 +31,13 @@ DRIFT, LEAK, SLOWER = 1e-3, 8.0, 1.5
 
 
 class Report(NamedTuple):
-    """What a long stream showed: difference, MB gained, ratio of times, microseconds of a push."""
+    """What a long stream showed: difference, MB gained, ratio of times, microseconds of a push, share of late hops."""
 
     drift: float
     gained: float
     slower: float
     micros: float
+    late: float
 
     @property
     def is_fault(self) -> bool:
@@ -56,16 +58,35 @@ def noisy(streams: int, hops: int, hop: int) -> np.ndarray:
     return np.stack([np.resize(signal, hops * hop) for signal in signals])
 
 
-def soak(enhancer: StreamingEnhancer, periods: int, period: int = PERIOD) -> Report:
+class Pace:
+    """Waits for each hop until a microphone would have given it, and counts the hops that were not done by then."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds, self.hops, self.late = seconds, 0, 0
+        self.began = time.monotonic()
+
+    def wait(self) -> None:
+        """Wait until the next hop is there."""
+        left = self.began + self.hops * self.seconds - time.monotonic()
+        self.late += left < 0 < self.hops
+        self.hops += 1
+        time.sleep(max(0.0, left))
+
+
+def soak(enhancer: StreamingEnhancer, periods: int, period: int = PERIOD, real_time: bool = False) -> Report:
     """Push so many periods, at least five, hop by hop, and look."""
     hop, streams = enhancer.hop_length, enhancer.streams
     signal = noisy(streams, period, hop)
     chunks = [signal[:, k * hop : (k + 1) * hop] for k in range(period)]
     chunks = chunks if streams > 1 else [chunk[0] for chunk in chunks]
+    pace = Pace(hop / enhancer.sample_rate if real_time else 0.0)
     third, last, times, before = np.empty(0), np.empty(0), [], 0.0
     for number in range(periods):
-        began = time.process_time()
-        pieces = [enhancer.push(chunk) for chunk in chunks]
+        began, pieces = time.process_time(), []
+        for chunk in chunks:
+            if real_time:
+                pace.wait()
+            pieces.append(enhancer.push(chunk))
         times.append(time.process_time() - began)
         last = np.concatenate(pieces, axis=-1)
         if number == 2:
@@ -75,7 +96,7 @@ def soak(enhancer: StreamingEnhancer, periods: int, period: int = PERIOD) -> Rep
     tenth = max(1, periods // 10)
     slower = float(np.mean(times[-tenth:]) / np.mean(times[:tenth]))
     micros = float(np.mean(times)) / period * 1e6
-    return Report(float(np.abs(last - third).max()), memory() - before, slower, micros)
+    return Report(float(np.abs(last - third).max()), memory() - before, slower, micros, pace.late / (periods * period))
 
 
 def main() -> int:
@@ -83,16 +104,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.soak", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--minutes", type=float, default=60.0, help="of sound, at least 2.5; default: %(default)s")
     parser.add_argument("--streams", type=int, default=1, help="side by side; default: %(default)s")
+    parser.add_argument("--real-time", action="store_true", help="at the pace of a microphone")
     parser.add_argument("--model", default="mgt-dsn", help="default: %(default)s")
     parser.add_argument("--backend", default="auto", help="torch, onnx or native; default: the fastest")
     args = parser.parse_args()
     torch.set_num_threads(1)
     enhancer = StreamingEnhancer(args.model, args.backend, args.streams)
-    report = soak(enhancer, max(5, round(2 * args.minutes)))
+    report = soak(enhancer, max(5, round(2 * args.minutes)), real_time=args.real_time)
     print(f"{args.minutes:g} minutes, {args.streams} streams of {args.model}, {enhancer.backend.name}:")
     print(f"{report.drift:12.2e} largest difference of the last period from the third (at most {DRIFT:g})")
     print(f"{report.gained:12.2f} MB gained (at most {LEAK:g})")
     print(f"{report.slower:12.2f} times the time of a push in the last tenth, {report.micros:.0f} microseconds each")
+    if args.real_time:
+        print(f"{100 * report.late:12.2f} % of the hops not done when the next one came")
     return 1 if report.is_fault else 0
 
 

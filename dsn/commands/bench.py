@@ -1,38 +1,41 @@
-"""`dsn bench`: how long every system takes on this machine."""
+"""`dsn bench`: how long the models take on this machine."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .common import add_command, add_overwrite, check_new
+from .common import add_command, add_model, add_overwrite, check_new
 
 if TYPE_CHECKING:
-    import pandas
+    import numpy as np
 
-    from ..inference.bench import Benchmark
-
-ABOUT = """Time FTF-Net and a slim model on every backend that runs here (torch, frame by frame; onnx; native), in turns
-and in one thread, back to back and paced at one hop per 16 ms. Real-time factors are time over length of
-sound, as mean and 95th percentile over hops. `ungated` is the slim model's network without policy and gates. Other
-systems are timed beside them where they are installed (the extra "bench"). Then: what a million MACs take
-behind each gate and in each kind of layer, and time as a line over cost. Close other programs for figures that hold."""
+ABOUT = """Time FTF-Net and a slim model on every backend that runs here, hop by hop, with all gates closed, as trained,
+and all open. The systems take turns in one process, back to back and paced at one hop per 16 ms. Real-time factors are
+time over length of sound, as mean and 95th percentile over hops. The gates follow the sound: give a recording for
+figures that mean something as trained, and close other programs for figures that hold."""
 
 EXAMPLES = """
-bench
+bench noisy.wav
 bench --seconds 20 --json bench.json
 """
+
+PACES = {"back to back": False, "paced": True}
+SETTINGS = {"closed": -math.inf, "trained": 0.0, "open": math.inf}
 
 
 def add(commands: Any) -> None:
     """Describe the command."""
-    parser = add_command(commands, "bench", run, "time all models on all backends", ABOUT, EXAMPLES)
+    parser = add_command(commands, "bench", run, "time the models on all backends", ABOUT, EXAMPLES)
+    parser.add_argument("sound", metavar="FILE", nargs="?", help="noisy speech to run on; default: white noise")
     parser.add_argument(
         "--seconds", metavar="S", type=positive_seconds, default=4.0, help="sound per system and pace; default: 4"
     )
-    parser.add_argument("--model", metavar="NAME", default="mgt-dsn", help="the slim model; default: %(default)s")
+    add_model(parser)
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the same figures to this file")
     add_overwrite(parser)
 
@@ -49,85 +52,62 @@ def positive_seconds(text: str) -> float:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, print the tables and write them, if asked."""
+    """Measure, print the table and write it, if asked."""
     check_new(args.json, args.overwrite)
-    from ..inference.bench import collect
+    from ..inference import backends
+    from ..utils.files import replacing
 
-    benchmark = collect(args.model, args.seconds)
-    print(text(benchmark))
+    reasons = {name: backends.missing(name) for name in backends.NAMES}
+    for name, reason in reasons.items():
+        if reason:
+            print(f"no backend {name}: {reason}")
+    here = [name for name, reason in reasons.items() if not reason]
+    rows = measured(here, ("ftfnet", args.model), hops(args.sound, args.seconds), args.seconds)
+    print(f"{'':7} {'':18} {'':7} {'':>7}  {'back to back':>26}  {'paced':>26}")
+    columns = f"{'us':>8} {'RTF':>8} {'RTF 95 %':>8}"
+    print(f"{'backend':7} {'model':18} {'gates':7} {'MMAC/s':>7}  {columns}  {columns}")
+    for row in rows:
+        times = "  ".join(f"{t['us']:8.1f} {t['rtf']:8.4f} {t['rtf_p95']:8.4f}" for t in map(row.get, PACES) if t)
+        print(f"{row['backend']:7} {row['model']:18} {row['gates']:7} {row['mmacs_per_s']:7.1f}  {times}")
     if args.json:
-        _write(args.json, benchmark)
-        print(f"\nfigures: {args.json}")
+        with replacing(args.json) as temporary:
+            temporary.write_text(json.dumps(rows, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     return 0
 
 
-def text(benchmark: Benchmark) -> str:
-    """The whole benchmark as lines of text."""
-    about = benchmark.hardware
-    versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
-    head = f"{about['processor']} ({about['architecture']}, {about['instructions']})"
-    threads = f"{about['threads']} thread; load of the machine at the start: {about['load']}"
-    absent = [f"no backend {name}: {reason}" for name, reason in about["missing"].items()]
-    return "\n".join(
-        [
-            head,
-            threads,
-            versions,
-            *absent,
-            "",
-            _systems(benchmark.systems),
-            "",
-            _parts(benchmark),
-            "",
-            _lines(benchmark),
-        ]
-    )
+def measured(names: Sequence[str], models: Sequence[str], sound: np.ndarray, seconds: float) -> list[dict[str, Any]]:
+    """A row of plain values for every model on every backend at every setting of its dial."""
+    from .. import weights
+    from ..inference import backends
+    from ..inference.stream import StreamingEnhancer
+    from ..inference.timing import Contestant, measure
+
+    rows, streams = [], []
+    for name in names:
+        for model in dict.fromkeys(models):
+            backend = backends.make(name, weights.read(model))
+            for gates, dial in SETTINGS.items() if backend.gate_names else [("", 0.0)]:
+                rows.append({"backend": name, "model": Path(model).stem, "gates": gates})
+                streams.append(StreamingEnhancer(backend, dial=dial))
+    contestants = [Contestant("", lambda k, stream=stream: stream.push(sound[k % len(sound)])) for stream in streams]
+    for pace, paced in PACES.items():
+        for row, times in zip(rows, measure(contestants, seconds, paced, pace), strict=True):
+            rtf = times.microseconds / 1e6 / times.hop_seconds
+            row[pace] = {"us": times.microseconds, "rtf": rtf, "rtf_p95": times.rtf(0.95)}
+    return [row | {"mmacs_per_s": stream.mmacs_per_s} for row, stream in zip(rows, streams, strict=True)]
 
 
-def _systems(table: pandas.DataFrame) -> str:
-    sides = [table[table["pace"] == pace].itertuples() for pace in ("back-to-back", "paced")]
-    columns = "  ".join([f"{'us':>8} {'RTF':>8} {'RTF 95 %':>8}"] * 2)
-    lines = [
-        f"{'':56} {'back to back':>26}  {'paced':>26}",
-        f"{'backend':7} {'system':27} {'dial':>7} {'% of FTF-Net':>12} {columns}",
-    ]
-    for pair in zip(*sides, strict=True):
-        row: Any = pair[0]
-        timed = "  ".join(f"{r.us_mean:8.1f} {r.rtf_mean:8.4f} {r.rtf_p95:8.4f}" for r in pair)  # type: ignore[attr-defined]
-        lines.append(f"{row.route:7} {row.system:27} {_dial(row.dial):>7} {_number(row.percent_of_ftfnet):>12} {timed}")
-    return "\n".join(lines)
+def hops(file: str | None, seconds: float) -> np.ndarray:
+    """Hops (n, 256) of a recording's first channel, or of noise. Raises as `dsn.utils.audio.read`."""
+    import numpy as np
 
+    from ..utils import audio
+    from ..utils.resampling import resample
 
-def _dial(value: float) -> str:
-    return {math.inf: "open", -math.inf: "closed"}.get(value, _number(value, 2))
-
-
-def _number(value: float, digits: int = 1) -> str:
-    return "-" if math.isnan(value) else f"{value:.{digits}f}"
-
-
-def _parts(benchmark: Benchmark) -> str:
-    lines = [f"{'backend':7} {'by':5} {'name':12} {'MMAC/frame':>10} {'us':>9} {'us/MMAC':>9}"]
-    for row in benchmark.to_dict()["parts"]:
-        lines.append(
-            f"{row['route']:7} {row['by']:5} {row['name']:12} {row['macs'] / 1e6:10.3f} {row['microseconds']:9.1f} "
-            f"{row['us_per_mmac']:9.1f}"
-        )
-    return "\n".join(lines)
-
-
-def _lines(benchmark: Benchmark) -> str:
-    return "\n".join(
-        f"{row['route']}, {row['pace']}: {row['fixed_us']:.1f} us + {row['us_per_mmac']:.1f} us per MMAC "
-        f"(r2 {row['r2']:.3f}); time saved is {100 * row['time_saved_over_macs_saved']:.0f} % of MACs saved"
-        for row in benchmark.to_dict()["lines"]
-    )
-
-
-def _write(path: Path, benchmark: Benchmark) -> None:
-    import json
-
-    from ..utils.files import replacing
-
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(benchmark.to_dict(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    samples = max(256, math.ceil(seconds * audio.SAMPLE_RATE))
+    if file is None:
+        wav = 0.05 * np.random.default_rng(0).standard_normal(samples).astype(np.float32)
+    else:
+        found, sample_rate = audio.read(file)
+        wav = resample(found[0], sample_rate, audio.SAMPLE_RATE)[:samples]
+    return np.pad(wav, (0, -len(wav) % 256)).reshape(-1, 256)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import DEFAULT_MODEL
 from ..utils.extras import needs
 from .suggestions import program
 
@@ -50,7 +51,7 @@ def add_model(parser: argparse.ArgumentParser, extra: str = "") -> None:
     parser.add_argument(
         "--model",
         metavar="NAME",
-        default="mgt-dsn",
+        default=DEFAULT_MODEL,
         help=f"a shipped model ({SHIPPED}) or a .safetensors file{extra}; default: %(default)s",
     )
 
@@ -75,7 +76,7 @@ def add_backend(parser: argparse.ArgumentParser) -> None:
         "--backend",
         choices=BACKENDS,
         default="auto",
-        help="what runs the model: C kernel, ONNX Runtime or PyTorch; auto: native where it is compiled, else torch",
+        help="C kernel, ONNX Runtime or PyTorch; auto: the first that is here of native, torch and onnx",
     )
     parser.add_argument("--route", dest="backend", choices=BACKENDS, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 
@@ -132,13 +133,6 @@ def positive(text: str) -> int:
     """An argument that is a whole number from 1 on. Raises ArgumentTypeError."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least 1")
-    return int(text)
-
-
-def count(text: str) -> int:
-    """An argument that is a whole number from 0 on. Raises ArgumentTypeError."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least 0")
     return int(text)
 
 

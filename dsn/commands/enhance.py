@@ -31,8 +31,8 @@ code 1; the others are done all the same."""
 
 EXAMPLES = """
 enhance noisy.wav -o enhanced.wav
-enhance recordings interview.flac -o enhanced --model dsn
-enhance recordings -o enhanced_more --dial 2 --skip-existing
+enhance recordings interview.flac -o enhanced
+enhance recordings -o enhanced_more --model mgt-dsn --dial 2 --skip-existing
 enhance - -o - < noisy.wav > enhanced.wav
 """
 

@@ -28,7 +28,7 @@ EXAMPLES = """
 evaluate testset
 evaluate testset --model mgt-dsn --out mgt-dsn.csv
 evaluate testset --model noisy --out noisy.csv
-evaluate testset/pairs.csv --dial 2 --metrics pesq_wb si_sdr_db --out dial2.csv
+evaluate testset/pairs.csv --model mgt-dsn --dial 2 --metrics pesq_wb si_sdr_db --out dial2.csv
 """
 
 

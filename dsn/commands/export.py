@@ -14,11 +14,11 @@ One run takes the noisy spectrum of a frame, (1, 2, bins) with real and imaginar
 frame is one window (square root of Hann) of the last 512 samples at 16 kHz, with 256 new ones in each frame; window,
 Fourier transform and overlap-add stay outside. Every state goes in under its name and comes out as NAME.next; all
 start as zeros. The input `dial` has one number per gate, added to the gate's margin: 0 as trained, inf opens, -inf
-closes. A closed gate's part is skipped (`If`). Needs the extras "torch" and "onnx"."""
+closes. A closed gate's part is skipped (`If`). Needs the extra "onnx"."""
 
 EXAMPLES = """
-export mgt-dsn.onnx
-export dsn.onnx --model dsn
+export ftfnet.onnx
+export mgt-dsn.onnx --model mgt-dsn
 """
 
 
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     from .. import weights
     from ..inference.onnx_export import build, save
 
-    proto = build(weights.load(args.model))
+    proto = build(weights.read(args.model))
     save(proto, args.out)
     for title, values in (("in", proto.graph.input), ("out", proto.graph.output)):
         for value in values:

@@ -1,4 +1,4 @@
-"""`dsn train`: train a network, on fresh mixtures of a corpus or on rendered ones."""
+"""`dsn train`: train a network, on fresh mixtures of a corpus."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .common import add_command, positive, read_config, read_settings
+from .common import add_command, open_corpus, positive, read_config, read_settings
 
 if TYPE_CHECKING:
     from ..config import TrainConfig
-    from ..data.rendered import RenderedMixtures
-    from ..training import TrainingSet
-    from ..training.distillation import Distilled
 
 PRESETS = ("ftfnet", "dsn", "mgt-dsn")
 """Names in `dsn.config.presets`, without the time that it takes to load them."""
@@ -21,9 +18,8 @@ ABOUT = """Train a network: ftfnet is static, dsn has gates with one activation 
 gates with metric-guided training.
 
 Mixtures of speech and noise are rendered as they are needed and never repeated: of the small data set in the package,
-or of your own with --corpus. A guide metric is measured as it is needed, too, and kept in labels.csv. --mixtures trains
-on a fixed set that `data pool` has rendered instead. --set changes any setting of the training, and of fresh mixtures
-those that begin with "data."; --print-config prints them all.
+or of your own with --corpus. A guide metric is measured as it is needed, too, and kept in labels.csv. --set
+changes any setting of the training, and of the mixtures those that begin with "data."; --print-config prints them all.
 
 The run leaves checkpoint.pt, log.csv and at the end model.safetensors in its folder. After an interruption the same
 command goes on from the checkpoint, with the same result as an unbroken run."""
@@ -32,10 +28,9 @@ EXAMPLES = """
 train mgt-dsn --out runs/mgt-dsn
 train ftfnet --out runs/quick --set steps=200 loss.snr_weight=0
 train dsn --out runs/dsn --corpus CORPUS --set data.snr_db_min=0 --device cuda
-train mgt-dsn --out runs/tuned --start mgt-dsn --mixtures pools/train
+train mgt-dsn --out runs/tuned --start mgt-dsn
 train mgt-dsn --print-config > config.json
 train --config config.json --out runs/mine
-train --config distilled.json --mixtures pools/train --out runs/distilled --teacher ftfnet
 """
 
 
@@ -53,19 +48,8 @@ def add(commands: Any) -> None:
         help="change settings, such as steps=200 or loss.snr_weight=0",
     )
     parser.add_argument("--config", metavar="JSON", type=Path, help="settings from a file, instead of MODEL")
-    source = parser.add_mutually_exclusive_group()
-    source.add_argument("--corpus", metavar="FOLDER", type=Path, help="speech and noise; default: the default set")
-    source.add_argument(
-        "--mixtures", metavar="FOLDER", type=Path, help="rendered mixtures to train on, instead of fresh ones"
-    )
-    source.add_argument("--pool", dest="mixtures", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--corpus", metavar="FOLDER", type=Path, help="speech and noise; default: the default set")
     parser.add_argument("--start", metavar="WEIGHTS", help="first weights: a shipped model or a .safetensors file")
-    parser.add_argument(
-        "--teacher",
-        metavar="WEIGHTS",
-        help="the model to learn from, if loss.teacher_weight is set: a shipped one or a .safetensors file; what "
-        "it makes of the rendered mixtures is kept in their folder",
-    )
     parser.add_argument("--device", default="cpu", help="cpu, cuda or another device of torch; default: %(default)s")
     parser.add_argument("--threads", metavar="N", type=positive, help="threads on the CPU; default: torch decides")
     parser.add_argument(
@@ -83,8 +67,6 @@ def run(args: argparse.Namespace) -> int:
 
     changes = read_settings(args.set)
     of_data = {key: value for key, value in changes.items() if key.startswith("data.")}
-    if of_data and args.mixtures is not None:
-        raise ValueError(f"{next(iter(of_data))} has no effect on rendered mixtures; leave it out")
     data = DataConfig.wide().changed(of_data, prefix="data.")
     train_config = settings(args, {key: value for key, value in changes.items() if key not in of_data})
     if args.print_config is not None:
@@ -94,7 +76,6 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f"name the model to train, one of {', '.join(PRESETS)}, or give its settings with --config")
     if args.out is None:
         raise ValueError("give --out, the folder to write to")
-    check_teacher(args.teacher, train_config.loss.teacher_weight, args.mixtures)
     _train(train_config, data, args)
     return 0
 
@@ -134,49 +115,18 @@ def _train(train_config: TrainConfig, data: Any, args: argparse.Namespace) -> No
     import torch
 
     from .. import weights
+    from ..data import FreshMixtures
     from ..training.loop import MODEL, train
 
     if args.threads:
         torch.set_num_threads(args.threads)
     check_device(args.device)
     start = weights.load(args.start) if args.start else None
-    log = train(train_config, training_set(train_config, data, args), args.out, start, args.device)
+    mixtures = FreshMixtures(open_corpus(args.corpus), "train", data, table=args.out / "labels.csv")
+    log = train(train_config, mixtures, args.out, start, args.device)
     last = log.tail(100)
     print(f"{len(log)} steps done; mean loss of the last {len(last)}: {last['loss'].mean():.4g}")
     print(f"weights: {args.out / MODEL}, log: {args.out / 'log.csv'}")
-
-
-def training_set(train_config: TrainConfig, data: Any, args: argparse.Namespace) -> TrainingSet:
-    """Fresh mixtures of a corpus, or rendered ones, with the output of a teacher if there is one."""
-    from ..data import FreshMixtures
-    from ..data.rendered import RenderedMixtures
-    from ..training.loop import check_length
-    from .common import open_corpus
-
-    if args.mixtures is None:
-        return FreshMixtures(open_corpus(args.corpus), "train", data, table=args.out / "labels.csv")
-    pool = RenderedMixtures(args.mixtures)
-    check_length(pool, train_config.model.stft)  # before the teacher's hour
-    return distilled(pool, args.teacher) if args.teacher else pool
-
-
-def check_teacher(teacher: str | None, weight: float, mixtures: Path | None) -> None:
-    """Raises ValueError for a teacher without a weight in the loss or rendered mixtures, or a weight without one."""
-    if weight and not teacher:
-        raise ValueError(f"teacher_weight is {weight} in the config; name the model to learn from with --teacher")
-    if teacher and not weight:
-        raise ValueError(f"--teacher {teacher} has no say while teacher_weight is 0; add --set loss.teacher_weight=0.5")
-    if teacher and mixtures is None:
-        raise ValueError("--teacher needs rendered mixtures; make them with `data pool` and give --mixtures")
-
-
-def distilled(pool: RenderedMixtures, teacher: str) -> Distilled:
-    """The pool with the output of a teacher, kept in the pool's folder under the hash of the teacher's weights."""
-    from .. import weights
-    from ..training.distillation import Distilled
-    from ..utils.files import sha256
-
-    return Distilled(pool, teacher, pool.folder / f"distilled-{sha256(weights.locate(teacher))[:12]}")
 
 
 def check_device(name: str) -> None:

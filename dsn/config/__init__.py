@@ -6,6 +6,8 @@ plain dictionary (`to_dict`, `from_dict`) inside every checkpoint and every file
 """
 
 from . import presets as presets
+from .data import DataConfig as DataConfig
+from .data import Variations as Variations
 from .model import BLOCKS as BLOCKS
 from .model import STAGES as STAGES
 from .model import Backbone as Backbone
@@ -18,11 +20,9 @@ from .model import PolicyConfig as PolicyConfig
 from .model import Share as Share
 from .model import Stft as Stft
 from .settings import Settings as Settings
-from .training import DataConfig as DataConfig
 from .training import Guide as Guide
 from .training import GuideMetric as GuideMetric
 from .training import LossConfig as LossConfig
 from .training import Optimiser as Optimiser
 from .training import RatioLoss as RatioLoss
 from .training import TrainConfig as TrainConfig
-from .variations import Variations as Variations

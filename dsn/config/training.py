@@ -1,13 +1,12 @@
-"""Settings of a training run: guide, losses, mixtures and schedule."""
+"""Settings of a training run: guide, losses and schedule."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from .model import ModelConfig
 from .settings import Settings, check, nested, one_of
-from .variations import Variations
 
 RatioLoss = Literal["none", "fixed", "guided", "random", "slimmable", "sandwich", "own"]
 Optimiser = Literal["adamw", "muon"]
@@ -46,15 +45,12 @@ class LossConfig(Settings):
     closed and under random gates in every step (`dsn.training.sandwich`), "own" under the policy that it has, which
     learns nothing (`dsn.training.own_gates`).
     `snr_weight` adds the waveform's error, in units of loss per dB of output SNR (our choice; 0 is the papers' loss).
-    `teacher_weight` is the share of the distance to a teacher's output in the loss, beside that to the clean signal
-    (see `dsn.training.distillation`; our choice).
     """
 
     fft_sizes: tuple[int, ...] = (320, 512, 768)
     compression: float = 0.3
     complex_weight: float = 0.3
     snr_weight: float = 0.0
-    teacher_weight: float = 0.0
     ratio: RatioLoss = "none"
     ratio_weight: float = 0.0
     target_ratio: float = 0.5
@@ -69,70 +65,24 @@ class LossConfig(Settings):
         check(0 <= self.complex_weight <= 1, f"complex_weight is {self.complex_weight}; it must lie in [0, 1]")
         for name in ("snr_weight", "ratio_weight"):
             check(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}; it must not be negative")
-        check(0 <= self.teacher_weight <= 1, f"teacher_weight is {self.teacher_weight}; it must lie in [0, 1]")
         check(0 <= self.target_ratio <= 1, f"target_ratio is {self.target_ratio}; it must lie in [0, 1]")
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The config that `to_dict` described.
+
+        Files from before distillation was dropped have its weight as well, which must be 0. Raises ValueError else.
+        """
+        if isinstance(values, dict) and "teacher_weight" in values:
+            weight = values["teacher_weight"]
+            check(weight == 0, f"teacher_weight is {weight}; there is no distillation any more, leave it out")
+            values = {name: value for name, value in values.items() if name != "teacher_weight"}
+        return super().from_dict(values)
 
     @property
     def has_target(self) -> bool:
         """Whether each signal has a target ratio."""
         return self.ratio in ("fixed", "random", "guided")
-
-
-@dataclass(frozen=True)
-class DataConfig(Settings):
-    """How mixtures are drawn: length, level, SNR and the probability of each variation (our choice).
-
-    With `variations` the mixtures are wide (see `Variations`); without, they are what they were before there were any.
-    """
-
-    samples: int = 72192
-    snr_db_min: float = -5.0
-    snr_db_max: float = 20.0
-    level_db_min: float = -35.0
-    level_db_max: float = -15.0
-    babble: float = 0.1
-    coloured: float = 0.1
-    speech_shaped: float = 0.05
-    second_noise: float = 0.2
-    rumble: float = 0.0
-    tilt: float = 0.3
-    reverberation: float = 0.2
-    variations: Variations | None = nested(Variations, default=None)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check(self.samples > 0, f"samples is {self.samples}; it must be positive")
-        check(self.snr_db_min <= self.snr_db_max, f"snr_db_min {self.snr_db_min} exceeds {self.snr_db_max}")
-        check(self.level_db_min <= self.level_db_max, f"level_db_min {self.level_db_min} exceeds {self.level_db_max}")
-        for name in ("babble", "coloured", "speech_shaped", "second_noise", "rumble", "tilt", "reverberation"):
-            check(0 <= getattr(self, name) <= 1, f"{name} is {getattr(self, name)}; a chance lies in [0, 1]")
-        sources = self.babble + self.coloured + self.speech_shaped
-        check(sources <= 1, f"babble, coloured and speech_shaped add up to {sources}; at most 1")
-        if self.variations is not None:
-            self._check_variations(self.variations)
-
-    def _check_variations(self, varied: Variations) -> None:
-        within = varied.quiet_db_min <= self.level_db_min
-        check(within, f"quiet_db_min {varied.quiet_db_min} exceeds level_db_min {self.level_db_min}; lower it")
-        within = varied.snr_db_low <= self.snr_db_min and varied.snr_db_high >= self.snr_db_max
-        limits = f"snr_db_low {varied.snr_db_low} and snr_db_high {varied.snr_db_high}"
-        check(within, f"{limits} must enclose {self.snr_db_min} to {self.snr_db_max} dB; widen them")
-
-    @classmethod
-    def wide(cls) -> Self:
-        """Mixtures for long trainings, with every variation; of the noises about 55 % are recorded, 20 % computed."""
-        return cls(
-            level_db_min=-45.0,
-            level_db_max=-12.0,
-            babble=0.15,
-            coloured=0.08,
-            speech_shaped=0.06,
-            second_noise=0.3,
-            rumble=0.2,
-            tilt=0.2,
-            reverberation=0.3,
-            variations=Variations(),
-        )
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from .corpus import Corpus as Corpus
 from .dataset import FreshMixtures as FreshMixtures
 from .decoded import DecodedCorpus as DecodedCorpus
 from .default import default_folder as default_folder
-from .drawing import draw as draw
 from .mixing import Mixture as Mixture
 from .recipe import TEST_RECIPES as TEST_RECIPES
 from .recipe import Bump as Bump
@@ -22,5 +21,5 @@ from .recipe import Recipe as Recipe
 from .recipe import Room as Room
 from .recipe import read_recipes as read_recipes
 from .recipe import write_recipes as write_recipes
-from .rendered import RenderedMixtures as RenderedMixtures
 from .rendering import render as render
+from .sampling import draw as draw

@@ -1,4 +1,4 @@
-"""Training mixtures rendered on the fly: mixture number i is always the same, and there is no last one."""
+"""Training mixtures rendered on the fly: mixture number i is always the same, and by default there is no last one."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 
 from .. import config
 from ..utils.audio import Wav
-from ..utils.files import append
-from . import labels
 from .corpus import Corpus
 from .decoded import decoded
-from .drawing import draw
+from .labels import Labels
 from .mixing import Mixture
 from .recipe import Recipe
 from .rendering import render
+from .sampling import draw
 
 Indices = Sequence[int] | NDArray[np.integer]
 
@@ -27,11 +26,12 @@ ENDLESS = 2**31
 
 
 class FreshMixtures:
-    """Unlimited mixtures of a split: number i is `render(draw(corpus, split, first + i, data))`.
+    """Mixtures of a split by number: number i is `render(draw(corpus, split, first + i, data))`.
 
-    The split is decoded once into `cache` (see `dsn.data.decoded.DecodedCorpus`), so that a mixture of 4.5 s costs a
-    few milliseconds. Labels are kept in `table`, a CSV file by recipe id; without one every process measures
-    them again. Raises as `Corpus` and `draw`; ValueError for a negative `first`.
+    There are as many as anybody may ask for, or `size` of them. The split is decoded once into `cache` (see
+    `dsn.data.decoded.DecodedCorpus`), so that a mixture of 4.5 s costs a few milliseconds. Labels are kept in `table`,
+    a CSV file by recipe id; without one every process measures them again. Raises as `Corpus` and `draw`; ValueError
+    for a negative `first`, or a `size` below 1.
 
     >>> mixtures = FreshMixtures(Corpus(folder), "train", config.DataConfig.wide())
     >>> noisy, clean = mixtures.batch(range(4))
@@ -45,16 +45,18 @@ class FreshMixtures:
         first: int = 0,
         cache: str | Path | None = None,
         table: str | Path | None = None,
+        size: int = ENDLESS,
     ) -> None:
         if first < 0:
             raise ValueError(f"first is {first}; recipes are numbered from 0")
+        if size < 1:
+            raise ValueError(f"size is {size}; take at least 1 mixture")
         self.corpus, self.split, self.data, self.first = decoded(corpus, split, cache), split, data, first
-        self.table = Path(table) if table is not None else None
-        self._labels: labels.Labels | None = None
+        self._labels, self._size = Labels(table), size
 
     def __len__(self) -> int:
-        """2 ** 31: there are as many mixtures as anybody may ask for, so never permute them all."""
-        return ENDLESS
+        """Number of mixtures; 2 ** 31 where there is no end, so never permute them all then."""
+        return self._size
 
     def identity(self) -> str:
         """Names the mixtures by what their recipes are drawn from: clips, settings, split and the first number."""
@@ -66,7 +68,9 @@ class FreshMixtures:
         return draw(self.corpus, self.split, self.first + int(index), self.data)
 
     def __getitem__(self, index: int) -> Mixture:
-        """Mixture number `index`: noisy and clean, each (L,) float32."""
+        """Mixture number `index`: noisy and clean, each (L,) float32. Raises IndexError behind the last one."""
+        if index >= self._size:
+            raise IndexError(f"there are {self._size} mixtures, and no number {index}")
         return self.mixture(self.recipe(index))
 
     def mixture(self, recipe: Recipe) -> Mixture:
@@ -81,44 +85,10 @@ class FreshMixtures:
     def labels(self, metric: str, indices: Indices | None = None) -> Wav:
         """The metric of each noisy signal, (B,) float32; what the table lacks is measured and added to it.
 
-        Raises ValueError for an unknown metric, or one that a mixture does not have: PESQ and SI-SDR need speech.
+        Without indices of all, if there is an end. Raises as `dsn.data.labels.Labels.of`, and ValueError for the labels
+        of all where there is none.
         """
-        if indices is None:
+        if indices is None and self._size >= ENDLESS:
             raise ValueError("these mixtures have no end; name those whose labels you want")
-        recipes = [self.recipe(int(index)) for index in indices]
-        labels.check_metric(metric)
-        if metric != "snr_db":
-            for recipe in recipes:
-                self._measure(recipe, metric)
-        values = labels.lookup(self._known(), recipes, metric, str(self.table or "the table of labels"))
-        return np.array([values[recipe.id] for recipe in recipes], dtype=np.float32)
-
-    def _known(self) -> labels.Labels:
-        if self._labels is None:
-            if self.table is not None:
-                _drop_torn_line(self.table)
-            self._labels = labels.read_labels(self.table) if self.table is not None else {}
-        return self._labels
-
-    def _measure(self, recipe: Recipe, metric: str) -> None:
-        values = self._known().setdefault(recipe.id, {})
-        if metric in values:
-            return
-        measured = labels.measure(self.mixture(recipe), metric)
-        values.update({name: float(f"{value:.6g}") for name, value in measured.items()})  # as the table has it
-        if self.table is None:
-            return
-        if not self.table.is_file():
-            labels.write_labels(self.table, {})
-        row = ",".join([recipe.id, *(f"{values[name]:.6g}" if name in values else "" for name in labels.COLUMNS)])
-        with open(self.table, "ab") as stream:
-            append(stream, f"{row}\n".encode())
-
-
-def _drop_torn_line(path: Path) -> None:
-    """Cuts off the half line that a kill may have left at the end of a table."""
-    if not path.is_file():
-        return
-    with open(path, "rb+") as stream:
-        content = stream.read()
-        stream.truncate(content.rfind(b"\n") + 1)
+        chosen = range(self._size) if indices is None else indices
+        return self._labels.of([self.recipe(int(index)) for index in chosen], metric, self.mixture)

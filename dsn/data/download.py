@@ -16,7 +16,6 @@ from typing import Any, BinaryIO
 
 from tqdm.auto import tqdm
 
-from .. import __version__
 from ..utils.files import append, replacing
 
 TRIES = 5
@@ -97,7 +96,7 @@ def _transfer(url: str, part: Path, size: int | None, checked: bool) -> bool:
     """One connection's worth of `url`; True if the file is complete then. `checked`: a hash will be compared."""
     version = _version_of(part)
     have = _size(part) if checked or version else 0
-    headers = {"User-Agent": f"dsn/{__version__}", **({"Range": f"bytes={have}-"} if have else {})}
+    headers = {"User-Agent": "dsn", **({"Range": f"bytes={have}-"} if have else {})}
     headers |= {"If-Range": version} if have and version else {}
     try:
         response = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=_TIMEOUT)

@@ -31,6 +31,12 @@ Track = tuple[Piece, ...]
 """Pieces that follow one another; what they leave open is silence."""
 
 
+COMPUTED = "computed_"
+"""What the kinds of `dsn.data.synthetic_noise` are called by in recipes."""
+
+VOICE = "voice"
+"""Kind of a competing talker."""
+
 NO_NOISE_DB = 100.0
 """`snr_db` of a recipe without noise."""
 
@@ -115,7 +121,7 @@ class Effects:
     """What wide recipes have beside: speed and gain curve of the speech, microphone, and clipping.
 
     The noisy signal is clipped `clip_db` below its peak, not at all at 0. A recipe with effects, even neutral ones, may
-    lack speech or noise, and counts its SNR where the noise is active (see `dsn.data.varied_mixing`).
+    lack speech or noise, and counts its SNR where the noise is active (see `dsn.data.rendering`).
     """
 
     speed: float = 1.0
@@ -226,6 +232,11 @@ def _effects(values: dict[str, Any] | None) -> Effects | None:
     if microphone is not None:
         microphone = Microphone(**{**microphone, "resonances": _bumps(microphone.get("resonances", ()))})
     return Effects(**{**values, "equaliser": _bumps(values.get("equaliser", ())), "microphone": microphone})
+
+
+def key(recipes: Iterable[Recipe]) -> str:
+    """SHA-256 over the ids of recipes: what a set of mixtures is known by."""
+    return hashlib.sha256(" ".join(recipe.id for recipe in recipes).encode()).hexdigest()
 
 
 def write_recipes(path: str | Path, recipes: Iterable[Recipe]) -> None:

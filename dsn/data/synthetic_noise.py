@@ -21,7 +21,7 @@ def noise(kind: str, samples: int, seed: int) -> Wav:
     """Computed noise (samples,) float32 with a root mean square of 1. Raises ValueError for an unknown kind."""
     if kind not in KINDS:
         raise ValueError(f"there is no computed noise {kind!r}; choose one of {', '.join(KINDS)}")
-    return _unit(KINDS[kind](samples, seed))
+    return unit(KINDS[kind](samples, seed))
 
 
 def machinery(samples: int, seed: int) -> Wav:
@@ -31,8 +31,8 @@ def machinery(samples: int, seed: int) -> Wav:
     count = int(min(60, _TOP_HZ / 1.3 / pitch_hz.max()))
     amplitudes = rng.uniform(0.1, 1, count) * np.arange(1, count + 1) ** -rng.uniform(0.2, 1.2)
     throb = 1 + rng.uniform(0, 0.6) * _sine(samples, rng.uniform(2, 15), rng.uniform())
-    hiss = _unit(shaped(samples, rng, _band(samples, 200, rng.uniform(1500, 7000))))
-    return np.asarray(_unit(_wave(pitch_hz, amplitudes, rng)) * throb + _db(rng, -25, -5) * hiss, np.float32)
+    hiss = unit(shaped(samples, rng, _band(samples, 200, rng.uniform(1500, 7000))))
+    return np.asarray(unit(_wave(pitch_hz, amplitudes, rng)) * throb + _db(rng, -25, -5) * hiss, np.float32)
 
 
 def fan(samples: int, seed: int) -> Wav:
@@ -42,7 +42,7 @@ def fan(samples: int, seed: int) -> Wav:
     hum = _wave(mains_hz, rng.uniform(0, 1, 12) * np.arange(1, 13) ** -0.5, rng)
     blades = _wave(rng.uniform(80, 400) * _swell(samples, rng, 1.0, 0.01), rng.uniform(0.1, 1, 6), rng)
     air = shaped(samples, rng, _band(samples, 60, rng.uniform(300, 3000)))
-    return np.asarray(_unit(air) + _db(rng, -25, 5) * _unit(hum) + _db(rng, -25, 0) * _unit(blades), np.float32)
+    return np.asarray(unit(air) + _db(rng, -25, 5) * unit(hum) + _db(rng, -25, 0) * unit(blades), np.float32)
 
 
 def wind(samples: int, seed: int) -> Wav:
@@ -62,7 +62,7 @@ def rain(samples: int, seed: int) -> Wav:
     low_hz = rng.uniform(300, 2500)
     fallen = _filtered(train, _band(samples, low_hz, low_hz * rng.uniform(1.5, 4)))
     hiss = shaped(samples, rng, _band(samples, rng.uniform(300, 2000), 7500))
-    return np.asarray(_unit(fallen) + _db(rng, -12, 6) * _unit(hiss), np.float32)
+    return np.asarray(unit(fallen) + _db(rng, -12, 6) * unit(hiss), np.float32)
 
 
 def keyboard(samples: int, seed: int) -> Wav:
@@ -193,7 +193,8 @@ def _db(rng: np.random.Generator, low: float, high: float) -> float:
     return float(10 ** (rng.uniform(low, high) / 20))
 
 
-def _unit(wav: Wav) -> Wav:
+def unit(wav: Wav) -> Wav:
+    """A signal with a root mean square of 1; silence stays."""
     power = float(np.dot(wav, wav)) / len(wav)
     return wav * np.float32(power**-0.5) if power > 0 else wav
 
@@ -257,7 +258,7 @@ def _burst(rng: np.random.Generator, decay: float, centre_hz: float) -> Wav:
     tone = np.sin(2 * np.pi * centre_hz * time)
     rough = rng.standard_normal(len(time), dtype=np.float32)
     rough = _filtered(rough, _band(len(rough), centre_hz / 2, min(7500.0, centre_hz * 4)))
-    return ((tone + rng.uniform(0.5, 3) * _unit(rough)) * np.exp(-time / decay)).astype(np.float32)
+    return ((tone + rng.uniform(0.5, 3) * unit(rough)) * np.exp(-time / decay)).astype(np.float32)
 
 
 def _add(wav: Wav, event: Wav, start: int) -> None:

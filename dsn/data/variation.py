@@ -1,9 +1,9 @@
-"""Drawing the variations of wide mixtures: speed, gain curves, microphones, envelopes, levels, kinds of clips."""
+"""Drawing the variations of mixtures: speed, gain curves, microphones, envelopes, levels, kinds of clips."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -12,6 +12,7 @@ from .. import config
 from ..utils.audio import SAMPLE_RATE
 from .effects import possible_speed
 from .recipe import Bump, Effects, Envelope, Microphone, Noise, Room
+from .tracks import uniform
 
 STREAMS = ("clip", "speech", "speeds", "curves", "envelopes", "voices", "levels", "rooms")
 """Independent random streams, beside the three of `dsn.data.sampling`: a change to one variation moves no other."""
@@ -23,23 +24,20 @@ ROOM_DB = (-10.0, 0.0)
 """Range of a competing voice's direct-to-reverberant ratio, against that of the speech."""
 
 
-def uniform(rng: np.random.Generator, low: float, high: float) -> float:
-    """A uniform number, rounded so that a recipe stays short."""
-    return round(float(rng.uniform(low, high)), 4)
-
-
 def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
     """A number whose logarithm is uniform, rounded."""
     return round(float(np.exp(rng.uniform(np.log(low), np.log(high)))), 4)
 
 
-@dataclass(frozen=True)
 class Variation:
-    """Draws the variations of one mixture from the random sequences of STREAMS."""
+    """Draws the variations of one mixture from the random sequences of STREAMS; without settings there are none.
 
-    data: config.DataConfig
-    settings: config.Variations
-    sequences: Sequence[np.random.SeedSequence]
+    `wide` tells whether the data have variations. Where they have not, every probability is 0.
+    """
+
+    def __init__(self, data: config.DataConfig, sequences: Sequence[np.random.SeedSequence]) -> None:
+        self.data, self.sequences, self.wide = data, sequences, data.variations is not None
+        self.settings = data.variations or config.Variations.none()
 
     @cached_property
     def rng(self) -> dict[str, np.random.Generator]:
@@ -52,20 +50,16 @@ class Variation:
         point, noise_only = self.rng["clip"].random(), self.settings.noise_only
         return "noise" if point < noise_only else "clean" if point < noise_only + self.settings.clean_only else "both"
 
-    def snr_db(self) -> float:
-        """SNR from the usual range or, at times, from one of its tails."""
+    def levels(self) -> tuple[float, float]:
+        """SNR and level, each from the usual range or, at times, from one of its tails."""
         rng, settings, data = self.rng["levels"], self.settings, self.data
         point, usual = rng.random(), uniform(rng, data.snr_db_min, data.snr_db_max)
         low = uniform(rng, settings.snr_db_low, data.snr_db_min)
         high = uniform(rng, data.snr_db_max, settings.snr_db_high)
-        return low if point < settings.low_snr else high if point < settings.low_snr + settings.high_snr else usual
-
-    def level_db(self) -> float:
-        """Level from the usual range or, at times, below it."""
-        rng, settings, data = self.rng["levels"], self.settings, self.data
+        snr_db = low if point < settings.low_snr else high if point < settings.low_snr + settings.high_snr else usual
         usual = uniform(rng, data.level_db_min, data.level_db_max)
         quiet = uniform(rng, settings.quiet_db_min, data.level_db_min)
-        return quiet if rng.random() < settings.quiet else usual
+        return snr_db, quiet if rng.random() < settings.quiet else usual
 
     def speech_effects(self) -> Effects:
         """Speed and gain curve of the speech, microphone and clipping of the mixture."""

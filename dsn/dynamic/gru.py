@@ -133,7 +133,7 @@ def run_held(gru: Callable[[Tensor, Tensor], Tensor], x: Tensor, state: Tensor, 
     """
     is_open = gate > 0.5
     counts = is_open.sum(dim=1)
-    steps = int(counts.max())
+    steps = x.shape[1] if torch.compiler.is_compiling() else int(counts.max())  # `torch.export` knows no numbers
     states = state[:, None]  # after 0, 1, 2, ... open frames
     if steps:
         first = torch.argsort(~is_open, dim=1, stable=True)[:, :steps, None]

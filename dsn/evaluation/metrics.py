@@ -3,22 +3,21 @@
 PESQ (wide band, package `pesq`), STOI and ESTOI (package `pystoi`), SI-SDR (here), and DNSMOS P.835 and P.808 (in
 `dnsmos.py`). These packages are imported where they are used; the extra "metrics" brings them.
 
-Where a metric is not defined, its function raises ValueError; `score` and `score_table` turn that into NaN and a text
-in `error`. PESQ, STOI, ESTOI and SI-SDR are not defined for silence on either side, nor for signals of different
-lengths. DNSMOS needs no reference and rates silence like any other signal. `summarise` averages finite values only
-and says beside each mean how many files it stands on.
+Where a metric is not defined, its function raises ValueError; `score` turns that into NaN and a text in `error`. PESQ,
+STOI, ESTOI and SI-SDR are not defined for silence on either side, nor for signals of different lengths. DNSMOS needs no
+reference and rates silence like any other signal. `summarise` averages finite values only and says beside each mean how
+many files it stands on.
 """
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Collection, Iterable, Iterator, Sequence, Sized
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
 
 import numpy as np
 import pandas
-from tqdm.auto import tqdm
 
 from ..utils.extras import absent, needs
 from ..utils.parallel import ordered
@@ -32,7 +31,6 @@ __all__ = [
     "pesq_wb",
     "score",
     "score_pairs",
-    "score_table",
     "si_sdr_db",
     "stoi",
     "summarise",
@@ -218,26 +216,6 @@ def _score_pair(metrics: Sequence[str], pair: tuple[np.ndarray, np.ndarray]) -> 
     return score(*pair, metrics)
 
 
-def score_table(
-    pairs: Iterable[tuple[str, Wav, Wav]], processes: int = 2, metrics: Sequence[str] = METRICS
-) -> pandas.DataFrame:
-    """A row for every (name, enhanced, clean): `file`, the metrics, and `error` as in `score`. Shows its progress.
-
-    Raises as `score_pairs`.
-    """
-    names: list[str] = []
-
-    def unnamed() -> Iterator[tuple[Wav, Wav]]:
-        total = len(pairs) if isinstance(pairs, Sized) else None
-        for name, enhanced, clean in tqdm(pairs, desc="Scoring", total=total, unit="file"):
-            names.append(name)
-            yield enhanced, clean
-
-    scores = list(score_pairs(unnamed(), processes, metrics))
-    rows = [{"file": name, **row} for name, row in zip(names, scores, strict=True)]
-    return pandas.DataFrame(rows, columns=["file", *metrics, "error"])
-
-
 def _means(table: pandas.DataFrame, columns: Sequence[str]) -> dict[str, float | int]:
     """Number of files and of errors, and for each column the mean of its finite values and their number."""
     row: dict[str, float | int] = {"files": len(table), "errors": int(np.count_nonzero(table["error"].fillna("")))}
@@ -250,7 +228,7 @@ def _means(table: pandas.DataFrame, columns: Sequence[str]) -> dict[str, float |
 
 
 def summarise(table: pandas.DataFrame, by: str | Sequence[str] = ()) -> pandas.DataFrame:
-    """Means of a table of `score_table` or `evaluate`: one row in all, or one per value of the columns `by`.
+    """Means of a table of `evaluate`: one row in all, or one per value of the columns `by`.
 
     Each file counts the same, whatever its length. Beside each mean, `<metric>_files` says how many files had a finite
     value: NaN (not computed) and infinity (SI-SDR of an exact copy) are left out of the mean. `files` counts all,

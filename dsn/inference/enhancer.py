@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import weights
+from .. import DEFAULT_MODEL, weights
 from ..config import ModelConfig
 from ..macs import MacTable
 from ..utils import audio
@@ -17,9 +17,6 @@ from . import backends
 from .backends import Backend
 from .files import Report, enhance_file, enhance_wav
 from .stream import StreamingEnhancer
-
-DEFAULT = "mgt-dsn"
-"""The model that is taken where none is named."""
 
 
 class Enhancer:
@@ -78,7 +75,7 @@ class Enhancer:
         return StreamingEnhancer(self.backend, streams=streams, dial=dial)
 
 
-def load(model: str | Path = DEFAULT, backend: str = "auto") -> Enhancer:
+def load(model: str | Path = DEFAULT_MODEL, backend: str = "auto") -> Enhancer:
     """A trained model by its name (see `models`) or file, on the fastest backend that is here, or on a named one.
 
     Warns where that is not the C kernel. Raises ValueError for an unknown name, a damaged file, and a backend that is
@@ -92,7 +89,7 @@ def load(model: str | Path = DEFAULT, backend: str = "auto") -> Enhancer:
 
 def enhance(
     source: str | Path | tuple[Any, int],
-    model: str | Path = DEFAULT,
+    model: str | Path = DEFAULT_MODEL,
     dial: float = 0.0,
     mix: float = 1.0,
     backend: str = "auto",

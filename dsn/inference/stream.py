@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import weights
+from .. import DEFAULT_MODEL, weights
 from ..utils.signals import padding, to_numpy
 from ..weights import Weights
 from . import backends
@@ -41,7 +41,7 @@ class StreamingEnhancer:
 
     def __init__(
         self,
-        model: str | Path | DSN | Weights | Backend = "mgt-dsn",
+        model: str | Path | DSN | Weights | Backend = DEFAULT_MODEL,
         backend: str = "auto",
         streams: int = 1,
         dial: float = 0.0,

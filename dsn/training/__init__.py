@@ -1,4 +1,4 @@
-"""Training: the loop, optimisers and learning rate, training of the policy alone, distillation.
+"""Training: the loop, optimisers and learning rate, training of the policy alone.
 
 >>> from dsn.config import presets
 >>> from dsn.training import train

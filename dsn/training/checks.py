@@ -8,7 +8,6 @@ import torch
 from .. import config
 from ..data.dataset import ENDLESS
 from ..model import DSN
-from .distillation import Distilled
 from .optim import TrainingSet
 
 
@@ -24,13 +23,6 @@ def check_length(mixtures: TrainingSet, stft: config.Stft) -> None:
     if samples % stft.hop_length:
         text = f"the mixtures have {samples} samples, no multiple of the hop of {stft.hop_length}"
         raise ValueError(f"{text}; make mixtures with samples {stft.whole_hops(samples)}")
-
-
-def check_teacher(mixtures: TrainingSet, loss: config.LossConfig) -> None:
-    """Raises ValueError for a loss with a teacher and mixtures without its output."""
-    if loss.teacher_weight and not isinstance(mixtures, Distilled):
-        text = "give the mixtures a teacher with dsn.training.distillation.Distilled"
-        raise ValueError(f"teacher_weight is {loss.teacher_weight}; {text}")
 
 
 def check_finite(model: DSN, step: int) -> None:

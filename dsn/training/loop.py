@@ -22,8 +22,7 @@ from ..policy import Decide, activation_ratio, given, hard_gate, sample_gate
 from ..utils.files import replacing
 from . import checkpoint
 from .blind_gates import random_gate, slimmable_gate
-from .checks import check_finite, check_labels, check_length, check_output, check_teacher
-from .distillation import Distilled
+from .checks import check_finite, check_labels, check_length, check_output
 from .optim import TrainingSet, batch_indices, gumbel_noise, optimisers, update
 from .origin import difference, origin
 from .own_gates import own_gates
@@ -44,12 +43,11 @@ def snapshot(step: int) -> str:
 
 
 class Batch(NamedTuple):
-    """What a step sees: signals (B, L); target ratios (B,) with a ratio loss; a teacher's output (B, L)."""
+    """What a step sees: signals (B, L); target ratios (B,) with a ratio loss."""
 
     noisy: Tensor
     clean: Tensor
     target: Tensor | None = None
-    distilled: Tensor | None = None
 
 
 def batch_loss(model: DSN, batch: Batch, step: int, train: config.TrainConfig) -> tuple[Tensor, dict[str, float]]:
@@ -59,13 +57,8 @@ def batch_loss(model: DSN, batch: Batch, step: int, train: config.TrainConfig) -
     hop, target = model.config.stft.hop_length, batch.target
     enhanced, _ = model(batch.noisy, decide=decision(step, train))
     gain = level_gain(batch.noisy)
-    on_time = gain * enhanced.enhanced[:, hop:]
-    quality = quality_loss(on_time, gain * batch.clean[:, :-hop], train.loss)
+    quality = quality_loss(gain * enhanced.enhanced[:, hop:], gain * batch.clean[:, :-hop], train.loss)
     log = {"quality_loss": float(quality.detach())}
-    if batch.distilled is not None:
-        apart = quality_loss(on_time, gain * batch.distilled[:, :-hop], train.loss)
-        quality = torch.lerp(quality, apart, train.loss.teacher_weight)
-        log["teacher_loss"] = float(apart.detach())
     if target is None:
         return quality, log
     ratio = ratio_loss(enhanced.gate, target)
@@ -101,11 +94,7 @@ def drawn(mixtures: TrainingSet, indices: Tensor, loss: config.LossConfig, devic
     """The batch of these mixtures, with what the loss needs beside them."""
     noisy, clean = (torch.as_tensor(part).to(device) for part in mixtures.batch(indices.numpy()))
     target = target_ratios(mixtures, indices, loss)
-    target = None if target is None else target.to(device)
-    if not loss.teacher_weight:
-        return Batch(noisy, clean, target)
-    assert isinstance(mixtures, Distilled)
-    return Batch(noisy, clean, target, torch.as_tensor(mixtures.distilled(indices.numpy())).to(device))
+    return Batch(noisy, clean, None if target is None else target.to(device))
 
 
 def warn_if_slow(device: str) -> None:
@@ -226,7 +215,6 @@ def train(
     """
     warn_if_slow(device)
     check_length(mixtures, train.model.stft)
-    check_teacher(mixtures, train.loss)
     check_labels(mixtures, train.loss)
     folder = Path(folder)
     run = Run(train, mixtures, folder, start, device)

@@ -11,14 +11,13 @@ import numpy as np
 from .. import config
 from ..data.dataset import ENDLESS
 from ..model import DSN
-from .distillation import Distilled
 from .optim import TrainingSet, batch_indices
 
 PROBES = 8
 """Mixtures, spread over a run, that are compared sample by sample."""
 
 DIFFERENT = {
-    "mixtures": "with other mixtures or another teacher",
+    "mixtures": "with other mixtures",
     "source": "with other mixtures, of which the first is the same",
     "labels": "with other labels of the guide's metric",
     "start": "from other first weights",
@@ -57,11 +56,10 @@ def difference(saved: dict[str, str], own: dict[str, str]) -> str | None:
 
 
 def _samples(mixtures: TrainingSet, train: config.TrainConfig) -> tuple[bytes, bytes]:
-    """Content of the first mixture, with a teacher's output, and of several that the run comes to."""
+    """Content of the first mixture, and of several that the run comes to."""
     steps = sorted({int(step) for step in np.linspace(0, train.steps - 1, PROBES)})
     indices = np.array([0, *(int(batch_indices(step, len(mixtures), train)[0]) for step in steps)])
-    parts = [*mixtures.batch(indices), *([mixtures.distilled(indices)] if isinstance(mixtures, Distilled) else [])]
-    arrays = [np.asarray(part, dtype=np.float32) for part in parts]
+    arrays = [np.asarray(part, dtype=np.float32) for part in mixtures.batch(indices)]
     return b"".join(part[:1].tobytes() for part in arrays), b"".join(part[1:].tobytes() for part in arrays)
 
 

@@ -73,4 +73,5 @@ def set_dial_unit(model: DSN, mixtures: TrainingSet) -> None:
     """
     if model.policy is not None:
         noisy = torch.as_tensor(mixtures.batch(np.arange(min(STANDARD, len(mixtures))))[0])
-        standardise(model.policy, magnitude(model, noisy.to(next(model.parameters()).device)))
+        heard = magnitude(model, noisy.to(next(model.parameters()).device))
+        standardise(model.policy, [model.policy.bands(heard)])

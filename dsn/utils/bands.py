@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 
@@ -14,6 +16,14 @@ def band_edges(bins: int, bands: int, sample_rate: int) -> list[int]:
     if edges is None or edges[-2] >= bins:
         raise ValueError(f"{bands} bands do not fit into {bins} bins; ask for fewer")
     return edges
+
+
+def pooling(bins: int, bands: int, sample_rate: int) -> np.ndarray:
+    """The matrix (bins, bands) that takes the mean of each band."""
+    pool = np.zeros((bins, bands), np.float32)
+    for band, (low, high) in enumerate(pairwise(band_edges(bins, bands, sample_rate))):
+        pool[low:high, band] = 1 / (high - low)
+    return pool
 
 
 def _spaced(bins: int, bands: int, sample_rate: int) -> list[int]:

@@ -52,7 +52,8 @@ def test_choices_show_what_their_ablation_gave():
     row = ("gate-shared", "short-mgt-dsn", "test", "pesq_wb", None, None, -0.0123, -0.02, -0.004)
     found = {line[0]: line[4] for line in rows(claims.choices_table(pandas.DataFrame([row], columns=columns)))}
     assert found["Number of gates"] == "gate-shared: −0.012 (−0.020\u00a0to\u00a0−0.004)"
-    assert found["Memory of a closed part"] == "state-running: not measured yet"
+    assert found["What guides the target"] == "guide-snr: not measured yet"
+    assert found["Memory of a closed part"] == "–"
     assert found["The compute dial"] == "–"
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from dsn import config, dynamic, losses
+from dsn.evaluation.gate_diagnostics import log_energy
 from dsn_book import exercises
 from dsn_book.display import ASSETS
 from dsn_book.exercises import Option, Verdict
@@ -39,7 +40,10 @@ def cells() -> dict[str, tuple[dict[str, Any], str]]:
         code = [cell for cell in notebook.cells if cell.cell_type == "code"]
         for cell in filter(source.is_exercise, code):
             names: dict[str, Any] = {}
-            exec(code[2].source.rpartition("torch.set_num_threads")[0], names)  # the cell with the imports
+            imports: list[ast.stmt] = [
+                node for node in ast.parse(code[2].source).body if isinstance(node, ast.Import | ast.ImportFrom)
+            ]
+            exec(compile(ast.Module(imports, []), "imports", "exec"), names)
             check = cell.source.rpartition("exercises.")[2].partition("(")[0]
             found[check] = names, cell.source
     return found
@@ -135,6 +139,10 @@ def unpaired(ours, baseline, resamples, seed):
     return np.quantile(bounds(ours, resamples, seed) - bounds(baseline, resamples, seed + 1), [0.025, 0.975])
 
 
+def _level(noisy):
+    return torch.from_numpy(log_energy(noisy.numpy()))
+
+
 WRONG = {
     "half of the work": ("closed_macs", lambda i, o, si, so: i * o / 2, r"gives 4096; 2048 is expected"),
     "a word": ("closed_macs", lambda *sizes: "many", "a number or a tensor is expected"),
@@ -184,6 +192,15 @@ WRONG = {
     "no pairs": ("interval", unpaired, "times too wide"),
     "the files' spread": ("interval", lambda a, b, n, seed: tuple(np.quantile(a - b, [0.025, 0.975])), "too wide"),
     "a line through the origin": ("time_line", lambda x, y: (0.0, (x * y).sum() / (x * x).sum()), "the fixed part"),
+    "a rule that knows the end": (
+        "rule",
+        lambda noisy: 0 * _level(noisy) + _level(noisy).max() - _level(noisy),
+        "hears the",
+    ),
+    "a rule of another length": ("rule", lambda noisy: noisy[::256], "is expected"),
+    "one score for all": ("rule", lambda noisy: 0 * _level(noisy), "chance decides"),
+    "a rule without a seed": ("rule", lambda noisy: torch.rand(len(_level(noisy))), "a generator with a seed"),
+    "a logarithm of silence": ("rule", lambda noisy: _level(noisy) / 0, "not finite"),
     "a mask without gates": ("slim_mask", NoMask, "pass the gate on"),
     "a mask with holes": ("slim_mask", TooNarrow, "static MACs"),
     "a mask that looks ahead": ("slim_mask", Noncausal, "looks ahead"),
@@ -222,13 +239,31 @@ def test_exercise_without_a_whole_solution_is_refused(text):
         source.template(text)
 
 
-def test_expand_folds_the_solution_and_leaves_other_cells():
+def both() -> nbformat.NotebookNode:
     plain, exercise = nbformat.v4.new_code_cell("y = 1"), nbformat.v4.new_code_cell(CELL)
     exercise.metadata.tags = ["exercise"]
-    first, asked, solved = source.expand(nbformat.v4.new_notebook(cells=[plain, exercise])).cells
-    assert first.source == "y = 1" and "2 * x" not in asked.source and "2 * x" in solved.source
-    assert solved.metadata.tags == ["solution", "hide-cell"] and solved.metadata.jupyter == {"source_hidden": True}
+    return nbformat.v4.new_notebook(cells=[plain, exercise])
+
+
+def test_students_get_the_exercise_alone_and_instructors_the_solution_after_it():
+    first, asked = source.expand(both()).cells
+    assert first.source == "y = 1" and "2 * x" not in asked.source
+    first, asked, solved = source.expand(both(), solutions=True).cells
+    assert "2 * x" not in asked.source and "2 * x" in solved.source and solved.metadata.tags == [source.SOLUTION]
     assert len({cell["id"] for cell in (first, asked, solved)}) == 3
+
+
+def test_no_notebook_of_the_book_has_a_solution_and_every_instructors_notebook_does(tmp_path):
+    assert not [p for p in notebooks.chapters() if "# solution" in p.with_suffix(".ipynb").read_text(encoding="utf-8")]
+    written = notebooks.write_instructor(tmp_path)
+    assert {path.stem for path in written} == {path.stem for path in notebooks.chapters() if has_exercise(path)}
+    for path in written:
+        tags = [cell.metadata.get("tags", []) for cell in nbformat.read(path, as_version=4).cells]
+        assert tags.count([source.SOLUTION]) == sum("exercise" in of_cell for of_cell in tags) > 0
+
+
+def has_exercise(path):
+    return "exercise]" in path.read_text(encoding="utf-8")
 
 
 def test_expand_hides_the_code_of_a_question():

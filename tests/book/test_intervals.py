@@ -115,9 +115,33 @@ def test_seeds_are_paired_with_their_own_baseline_and_their_spread_is_told() -> 
     ours = seeds({0: [1.1, 2.1, 3.1, 4.1, 5.1, 6.1], 1: [2.3] * 6, 2: [9.0] * 6})
     pooled = pooled_difference(ours, base, "pesq_wb")
     assert pooled.interval.mean == pytest.approx(0.2) and pooled.interval.files == 6
-    assert pooled.interval.low == pytest.approx(0.2) and pooled.interval.high == pytest.approx(0.2)
+    assert pooled.interval.low == pytest.approx(0.1) and pooled.interval.high == pytest.approx(0.3)
     assert pooled.seeds == 2
     assert pooled.spread == pytest.approx(0.2 / math.sqrt(2))
+
+
+def test_two_way_interval_is_that_of_seeds_and_groups_together() -> None:
+    """Effects of seeds and of groups that add up: the variance of the mean is the sum of both."""
+    rng = np.random.default_rng(0)
+    of_seed, of_group = rng.normal(0, 0.3, 8), rng.normal(0, 1.0, 60)
+    rows = [
+        {"seed": seed, "file": f"f{k}", "group": f"g{k}", "pesq_wb": of_seed[seed] + of_group[k]}
+        for seed in range(8)
+        for k in range(60)
+    ]
+    ours = pandas.DataFrame(rows)
+    pooled = pooled_difference(ours, ours.assign(pesq_wb=0.0), "pesq_wb", resamples=4000)
+    error = math.sqrt(of_seed.var() / 8 + of_group.var() / 60)
+    assert pooled.interval.high - pooled.interval.low == pytest.approx(2 * 1.96 * error, rel=0.08)
+    one = ours[ours["seed"] == 0]
+    alone = pooled_difference(one, one.assign(pesq_wb=0.0), "pesq_wb", resamples=4000).interval
+    assert alone.high - alone.low == pytest.approx(2 * 1.96 * of_group.std() / math.sqrt(60), rel=0.08)
+
+
+def test_values_that_are_missing_are_left_out_of_every_seed() -> None:
+    base = seeds({0: [0.0] * 6, 1: [0.0] * 6})
+    ours = seeds({0: [1.0, math.nan, 1.0, 1.0, 1.0, 1.0], 1: [1.0] * 6})
+    assert pooled_difference(ours, base, "pesq_wb").interval == pytest.approx((1, 1, 1, 6))
 
 
 def test_one_seed_has_no_spread_and_none_in_common_is_refused() -> None:

@@ -7,8 +7,8 @@ import pandas
 import pytest
 from matplotlib.patches import Rectangle
 
-from dsn.inference import bench
-from dsn.inference.bench.parts import Part
+from dsn_book import bench
+from dsn_book.bench.parts import Part
 from dsn_book.plots import bench as figures
 from dsn_book.study import results
 

@@ -151,6 +151,15 @@ def test_workflows_and_forms_can_be_read_and_call_what_there_is(path):
         assert set([job["needs"]] if isinstance(job.get("needs"), str) else job.get("needs", [])) <= read["jobs"].keys()
 
 
+@pytest.mark.parametrize(("limit", "splits"), [(25e6, ["test", "train"]), (6e6, ["test"])])
+def test_training_sounds_come_where_there_is_room(tmp_path, monkeypatch, limit, splits):
+    (tmp_path / site.SOURCES).mkdir(parents=True)
+    monkeypatch.setattr(site.html_check, "SITE_LIMIT", limit)
+    monkeypatch.setattr(wheels, "universal", lambda folder: None)
+    site.add_files(tmp_path)
+    assert sorted(path.name for path in (tmp_path / site.FILES / "data").iterdir()) == splits
+
+
 @pytest.mark.slow
 @pytest.mark.chapters
 def test_a_notebook_installs_from_the_served_site_and_runs(tmp_path):

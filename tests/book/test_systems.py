@@ -20,7 +20,7 @@ NEW = System(
     "MGT-DSN, newly added",
     "metric-guided",
     "mgt-dsn",
-    table="further",
+    main=True,
     target=70.0,
     question="What does the new row ask?",
     against=("ftfnet-narrow",),
@@ -62,7 +62,7 @@ def test_a_new_row_is_in_every_table(added: pandas.DataFrame) -> None:
         NEW.name,
         "mgt-dsn-60",
     ]
-    assert NEW.label in str(tables.systems(means, systems.in_table("further")).data)
+    assert NEW.label in str(tables.systems(means, systems.in_main_table()).data)
     assert f"| {NEW.label} |" in readme.table(added, "test")
     page = str(ablations.ablation_tables(means, results.table("differences")).data)
     assert NEW.question in page and NEW.label in page
@@ -72,7 +72,7 @@ def test_a_new_row_is_in_the_figures(added: pandas.DataFrame) -> None:
     means, dial = results.overall(added, "test"), results.table("dial")
     _, text = ablations.landscape(means, dial[dial["set"] == "test"], "pesq_wb")
     assert NEW.label in text
-    points = results.points(added, dial, [*systems.in_table("main"), *systems.in_table("further")], "test")
+    points = results.points(added, dial, systems.in_main_table(), "test")
     assert NEW.label in figures.pareto(points)[1]
 
 

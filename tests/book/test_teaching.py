@@ -2,12 +2,16 @@
 
 import re
 import zipfile
+from itertools import pairwise
 
 import numpy as np
+import pptx
+import pytest
 from PIL import Image
+from pptx.enum.shapes import MSO_SHAPE_TYPE
 
 from dsn_book.plots import conditional
-from tools import exercises, notebooks, slides
+from tools import exercises, lessons, notebooks, slides
 
 BOOK = notebooks.ROOT / "book"
 GENERATED = {"status", "slides"}
@@ -18,32 +22,27 @@ def page(name: str) -> str:
     return (BOOK / f"{name}.md").read_text(encoding="utf-8")
 
 
-def headings(name: str) -> dict[int, str]:
-    """Titles of the numbered exercises of a page."""
-    return {int(number): title for number, title in re.findall(r"^## (\d+)\. (.+)$", page(name), re.MULTILINE)}
+def test_every_section_of_the_exercises_has_one():
+    sections = re.split(r"^### ", page("exercises"), flags=re.MULTILINE)[1:]
+    assert sections and all(f"[{exercises.TAG}]" in text or "exercises.choice(" in text for text in sections)
 
 
-def minutes(name: str) -> dict[int, str]:
-    """What each numbered exercise says of its length, in words."""
-    sections = re.split(r"^## (\d+)\. .+$", page(name), flags=re.MULTILINE)[1:]
-    found = zip(sections[::2], sections[1::2], strict=True)
-    return {int(number): text.strip().split("*")[1].split()[0] for number, text in found}
+@pytest.mark.parametrize("lesson", [1, 2, 3])
+def test_timetable_of_a_lesson_fills_its_45_minutes_and_its_slides_keep_it(lesson):
+    section = page("teaching").split(f"## Lesson {lesson}: ")[1].split("\n## ")[0]
+    spans = [tuple(map(int, span)) for span in re.findall(r"^\| (\d+)–(\d+) \|", section, re.MULTILINE)]
+    assert spans[0][0] == 0 and spans[-1][1] == 45
+    assert all(one[1] == other[0] for one, other in pairwise(spans))
+    told = [slide.notes for slide in lessons.lessons()[lesson - 1].slides]
+    ends = [int(end) for notes in told for end in re.findall(r"^Minutes \d+ to (\d+)", notes)]
+    assert ends == sorted(ends) and ends[-1] == 45
 
 
-def test_teachers_table_has_every_exercise_under_its_title_with_its_length():
-    words = {5: "Five", 10: "Ten", 15: "Fifteen", 20: "Twenty", 40: "Forty"}
-    rows = re.findall(r"^\| (\d+) \| (.+?) \| .+? \| (\d+) \|$", page("teaching"), re.MULTILINE)
-    titles = headings("exercises-read") | headings("exercises-write")
-    lengths = minutes("exercises-read") | minutes("exercises-write")
-    assert {int(number): title for number, title, _ in rows} == titles
-    assert {int(number): words[int(length)] for number, _, length in rows} == lengths
-    assert sorted(titles) == list(range(1, len(titles) + 1)) and len(titles) >= 12
-
-
-def test_every_numbered_section_has_an_exercise_or_a_question():
-    for name in ("exercises-read", "exercises-write"):
-        sections = re.split(r"^## \d+\. ", page(name), flags=re.MULTILINE)[1:]
-        assert all(f"[{exercises.TAG}]" in text or "exercises.choice(" in text for text in sections)
+def test_guide_and_lessons_name_exercises_that_exist():
+    named = re.findall(r"\*([A-Z][\w -]+)\*", page("teaching").split("## Lesson 2")[1].split("## Lesson 3")[0])
+    known = "".join(path.read_text(encoding="utf-8") for path in BOOK.glob("*.md") if path.stem != "teaching")
+    wanted = {name for name in named if name not in ("Homework",)}
+    assert wanted and all(f"# {name}" in known or f"**{name}**" in known for name in wanted)
 
 
 def test_glossary_terms_are_unique_explained_and_refer_to_terms():
@@ -61,8 +60,8 @@ def test_pages_link_only_to_pages_that_exist():
         "teaching",
         "conditional-computation",
         "glossary",
-        "exercises-read",
-        "exercises-write",
+        "exercises",
+        "project",
         "listening-quiz",
     ):
         for _, link in re.findall(r"\{doc\}`(.*?<)?([\w-]+)>?`", page(name)):
@@ -90,11 +89,46 @@ def test_slides_come_as_vector_and_pixels_with_a_licence(tmp_path):
         assert "CC BY 4.0" in archive.read("LICENCE.txt").decode()
 
 
-def test_page_of_slides_shows_and_links_each_figure():
-    text = slides.page({"macs": 'Bars: a "largest" one.', "cost": "Points."})
+def test_page_of_slides_shows_and_links_each_figure_and_lesson():
+    text = slides.page({"macs": 'Bars: a "largest" one.', "cost": "Points."}, [("lesson-1", "Why?")])
     assert text.count("```{image}") == 2 and r':alt: "Bars: a \"largest\" one."' in text
-    for file in ("macs.svg", "macs.png", "cost.svg", "cost.png", slides.ARCHIVE):
+    for file in ("macs.svg", "macs.png", "cost.svg", "cost.png", slides.ARCHIVE, "lesson-1.pptx"):
         assert f"slides/{file}>`" in text
+    assert "**Why?**" in text and "<lessons/lesson-1.md>`" in text
+
+
+LESSON = (
+    "# Why?\n\nOne of one\n\nNotes:\nBegin.\n\n## A figure\n\n- one\n- two\n\n![](macs)\n\nNotes:\nLook.\nAnd say.\n"
+)
+
+
+def test_lesson_becomes_slides_that_can_be_edited(tmp_path):
+    (tmp_path / "lesson-1.md").write_text(LESSON)
+    Image.new("RGB", (1600, 800)).save(tmp_path / "macs.png")
+    written = lessons.write(lessons.read(tmp_path / "lesson-1.md"), tmp_path, tmp_path, {"macs": "Bars."})
+    first, slide = pptx.Presentation(str(written)).slides
+    assert first.shapes.title.text == "Why?" and first.notes_slide.notes_text_frame.text == "Begin."
+    assert slide.shapes.title.text == "A figure" and slide.placeholders[1].text_frame.text == "one\ntwo"
+    assert slide.notes_slide.notes_text_frame.text == "Look.\nAnd say.\nThe picture: Bars."
+    (picture,) = (shape for shape in slide.shapes if shape.shape_type == MSO_SHAPE_TYPE.PICTURE)
+    assert picture._element.nvPicPr.cNvPr.get("descr") == "Bars."
+    deck = pptx.Presentation(str(written))
+    assert picture.left > 0 and picture.left + picture.width < deck.slide_width
+    assert picture.top + picture.height < deck.slide_height
+
+
+def test_lesson_with_a_figure_that_is_not_drawn_or_a_slide_without_notes_is_refused(tmp_path):
+    (tmp_path / "lesson-1.md").write_text(LESSON)
+    with pytest.raises(ValueError, match="there are \\['cost'\\]"):
+        lessons.write(lessons.read(tmp_path / "lesson-1.md"), tmp_path, tmp_path, {"cost": "Points."})
+    (tmp_path / "lesson-1.md").write_text(LESSON + "\n## Silent\n\n- point\n")
+    with pytest.raises(ValueError, match="'Silent' needs notes"):
+        lessons.read(tmp_path / "lesson-1.md")
+
+
+def test_lessons_show_figures_of_the_book():
+    shown = {slide.figure for lesson in lessons.lessons() for slide in lesson.slides} - {""}
+    assert len(lessons.lessons()) == 3 and shown <= set(slides.FIGURES)
 
 
 def test_stored_results_have_what_the_slides_draw():

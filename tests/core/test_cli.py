@@ -19,7 +19,7 @@ import torch
 from dsn import __main__ as cli
 from dsn import config, weights
 from dsn.commands.common import SHIPPED, reason
-from dsn.data import Corpus, RenderedMixtures, draw, render, write_recipes
+from dsn.data import Corpus, draw, render, write_recipes
 from dsn.data import voicebank as download
 from dsn.evaluation import metrics
 from dsn.inference import backends
@@ -29,7 +29,7 @@ from tests.conftest import ROOT
 from tests.core.test_parallel import Deadly
 from tests.corpora import speechlike
 
-COMMANDS = ("train", "evaluate", "enhance", "models", "export", "bench", "macs", "data", "data default", "data pool")
+COMMANDS = ("train", "evaluate", "enhance", "models", "export", "bench", "macs", "data", "data default")
 COMMANDS += ("data export",)
 QUICK = config.DataConfig(samples=31 * 256)
 
@@ -82,9 +82,10 @@ def pairs(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def pool(tmp_path: Path, corpus: Corpus) -> Path:
-    RenderedMixtures.make(tmp_path / "pool", corpus, [draw(corpus, "train", seed, QUICK) for seed in range(3)])
-    return tmp_path / "pool"
+def short(tmp_path: Path, corpus_folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[object, ...]:
+    """Arguments that make training read short mixtures of the small corpus."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return ("--corpus", corpus_folder, "--set", f"data.samples={QUICK.samples}")
 
 
 def test_help_of_every_command(capsys: pytest.CaptureFixture[str]) -> None:
@@ -168,8 +169,7 @@ def test_wrong_arguments(capsys: pytest.CaptureFixture[str]) -> None:
     assert "PART" in refused(capsys, "data")
     assert "'loud' is no number" in refused(capsys, "enhance", "a.wav", "out", "--dial", "loud")
     assert "'nan' is no number" in refused(capsys, "enhance", "a.wav", "out", "--dial", "nan")
-    assert "at least 1" in refused(capsys, "data", "pool", "out", "--mixtures", "0")
-    assert "at least 0" in refused(capsys, "data", "pool", "out", "--seed=-1")
+    assert "at least 1" in refused(capsys, "train", "dsn", "--threads", "0")
     assert "unrecognized arguments: --loud" in refused(capsys, "macs", "--loud")
 
 
@@ -621,14 +621,14 @@ def put_json(path: Path, values: object) -> Path:
     return path
 
 
-def test_train(pool: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_train(short: tuple[object, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     settings = put_json(tmp_path / "config.json", small_train())
     out = tmp_path / "run"
-    assert call("train", "--config", settings, "--pool", pool, "--out", out, "--threads", torch.get_num_threads()) == 0
+    assert call("train", "--config", settings, *short, "--out", out, "--threads", torch.get_num_threads()) == 0
     assert "2 steps done" in capsys.readouterr().out
     assert len(pandas.read_csv(out / "log.csv")) == 2 and weights.load(out / "model.safetensors").params > 0
     start = ("--start", out / "model.safetensors")
-    assert call("train", "--config", settings, "--pool", pool, "--out", tmp_path / "next", *start) == 0
+    assert call("train", "--config", settings, *short, "--out", tmp_path / "next", *start) == 0
 
 
 def test_train_a_preset_on_fresh_mixtures(
@@ -642,14 +642,6 @@ def test_train_a_preset_on_fresh_mixtures(
     assert list(pandas.read_csv(tmp_path / "run" / "log.csv")["step"]) == [0, 1]
     trained = weights.notes(tmp_path / "run" / "model.safetensors")["train"]
     assert trained["steps"] == 2 and trained["ema"] == 0 and trained["loss"]["guide"]["metric"] == "snr_db"
-
-
-def test_train_guided_needs_labels(pool: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for metric, code in (("snr_db", 0), ("dnsmos_ovrl", 2)):
-        loss = {"ratio": "guided", "ratio_weight": 1.0, "guide": {"metric": metric, "low": 0, "high": 5}}
-        settings = put_json(tmp_path / f"{metric}.json", small_train(loss=loss))
-        assert call("train", "--config", settings, "--pool", pool, "--out", tmp_path / metric) == code
-    assert "lacks dnsmos_ovrl of 3 of 3 mixtures" in capsys.readouterr().err
 
 
 def test_train_print_config(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -667,20 +659,19 @@ def test_train_print_config(model: Path, tmp_path: Path, capsys: pytest.CaptureF
     assert "do not say" in refused(capsys, "train", "--print-config", silent)
 
 
-def test_train_refuses(pool: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_train_refuses(short: tuple[object, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "name the model to train, one of ftfnet, dsn, mgt-dsn" in refused(capsys, "train")
     assert "give --out" in refused(capsys, "train", "dsn")
     assert "the nearest is 'steps'" in refused(capsys, "train", "dsn", "--out", tmp_path / "run", "--set", "step=3")
     wrong = ("train", "dsn", "--out", tmp_path / "run", "--set")
     assert "the nearest is 'data.snr_db_max'" in refused(capsys, *wrong, "data.snr_max=3")
     assert "KEY=VALUE" in refused(capsys, *wrong, "steps")
-    assert "no effect on rendered mixtures" in refused(capsys, *wrong, "data.rumble=0", "--mixtures", pool)
     both = put_json(tmp_path / "both.json", {})
     assert "give one of them" in refused(capsys, "train", "dsn", "--config", both, "--out", tmp_path / "run")
 
     def why(values: object, *more: object) -> str:
         settings = put_json(tmp_path / "config.json", values)
-        return refused(capsys, "train", "--config", settings, "--mixtures", pool, "--out", tmp_path / "run", *more)
+        return refused(capsys, "train", "--config", settings, *short, "--out", tmp_path / "run", *more)
 
     assert "config.json: unknown TrainConfig setting ['epochs']" in why({"epochs": 3})
     assert "config.json: unknown Stft setting" in why({"model": {"stft": {"hop": 3}}})
@@ -689,44 +680,25 @@ def test_train_refuses(pool: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     (tmp_path / "broken.json").write_text("{")
     assert "no JSON file" in refused(capsys, "train", "--config", tmp_path / "broken.json")
     assert "absent.json" in refused(capsys, "train", "--config", tmp_path / "absent.json")
-    assert "holds no pool" in refused(capsys, "train", "dsn", "--mixtures", tmp_path, "--out", tmp_path / "run")
     assert "device 'abacus' cannot be used" in why(small_train(), "--device", "abacus")
     assert "no model 'none'" in why(small_train(), "--start", "none")
     assert not (tmp_path / "run").exists()
 
 
-def test_train_with_a_teacher(pool: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    settings = put_json(tmp_path / "distilled.json", small_train(loss={"teacher_weight": 0.5}))
-    plain = put_json(tmp_path / "plain.json", small_train())
-    for run in ("a", "b"):
-        arguments = ("--config", settings, "--pool", pool, "--out", tmp_path / run, "--teacher", "ftfnet")
-        assert call("train", *arguments) == 0
-        assert "teacher_loss" in pandas.read_csv(tmp_path / run / "log.csv")
-        assert ("teacher:" in capsys.readouterr().err) == (run == "a")  # the bar of its rendering, once
-    arguments = ("--pool", pool, "--out", tmp_path / "c")
-    text = refused(capsys, "train", "--config", settings, *arguments)
-    assert "teacher_weight is 0.5 in the config; name the model to learn from with --teacher" in text
-    text = refused(capsys, "train", "--config", plain, *arguments, "--teacher", "ftfnet")
-    assert "--teacher ftfnet has no say while teacher_weight is 0" in text
-    assert "no model 'none'" in refused(capsys, "train", "--config", settings, *arguments, "--teacher", "none")
-    assert not (tmp_path / "c").exists()
-
-
-def test_mixtures_of_broken_hops_are_told_when_made_and_refused_by_train(
-    corpus_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_train_refuses_mixtures_of_broken_hops(
+    short: tuple[object, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    odd = ("--corpus", corpus_folder, "--config", put_json(tmp_path / "data.json", {"samples": 4000}))
-    assert call("data", "pool", tmp_path / "pool", *odd, "--mixtures", 1) == 0
-    assert "note: samples is 4000, no multiple of the hop of 256 that training" in capsys.readouterr().err
-    settings = put_json(tmp_path / "config.json", small_train(loss={"teacher_weight": 0.5}))
-    arguments = ("--config", settings, "--pool", tmp_path / "pool", "--out", tmp_path / "run", "--teacher", "ftfnet")
+    settings = put_json(tmp_path / "config.json", small_train())
+    arguments = ("--config", settings, *short, "data.samples=4000", "--out", tmp_path / "run")
     text = refused(capsys, "train", *arguments)
     assert "the mixtures have 4000 samples, no multiple of the hop of 256; make mixtures with samples 4096" in text
-    assert not (tmp_path / "run").exists() and not list((tmp_path / "pool").glob("distilled*"))
+    assert not (tmp_path / "run").exists()
 
 
-def test_train_refuses_a_run_of_another_config(pool: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ("--pool", pool, "--out", tmp_path / "run")
+def test_train_refuses_a_run_of_another_config(
+    short: tuple[object, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = (*short, "--out", tmp_path / "run")
     assert call("train", "--config", put_json(tmp_path / "a.json", small_train()), *arguments) == 0
     other = put_json(tmp_path / "b.json", small_train(seed=1))
     assert "another config" in refused(capsys, "train", "--config", other, *arguments)
@@ -750,31 +722,6 @@ def test_data_default_without_one(capsys: pytest.CaptureFixture[str], monkeypatc
 
     monkeypatch.setattr("dsn.data.default_folder", missing)
     assert "has no data" in refused(capsys, "data", "default")
-
-
-def test_data_pool(corpus_folder: Path, corpus: Corpus, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    settings = put_json(tmp_path / "data.json", {"samples": 31 * 256})
-    arguments = ("data", "pool", tmp_path / "pool", "--corpus", corpus_folder, "--config", settings, "--seed", 5)
-    assert call(*arguments, "--mixtures", 2) == 0
-    pool = RenderedMixtures(tmp_path / "pool")
-    assert pool.recipes == [draw(corpus, "train", seed, QUICK) for seed in (5, 6)]
-    assert call(*arguments, "--mixtures", 2, "--label", "si_sdr_db", "--label", "snr_db") == 0
-    assert np.isfinite(pool.labels("si_sdr_db")).all()
-    assert "2 mixtures" in capsys.readouterr().out
-    assert "pool of other recipes" in refused(capsys, *arguments, "--mixtures", 3)
-
-
-def test_data_pool_refuses(corpus_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ("data", "pool", tmp_path / "pool", "--corpus", corpus_folder)
-    assert "give OUT" in refused(capsys, "data", "pool")
-    assert "metric is 'loudness'" in refused(capsys, *arguments, "--label", "loudness")
-    assert "split is 'exam'" in refused(capsys, *arguments, "--split", "exam")
-    assert "no corpus" in refused(capsys, *arguments[:3], "--corpus", tmp_path)
-    unknown = put_json(tmp_path / "data.json", {"snr": 3})
-    assert "unknown DataConfig setting ['snr']" in refused(capsys, *arguments, "--config", unknown)
-    assert not (tmp_path / "pool").exists()
-    assert call("data", "pool", "--print-config") == 0
-    assert config.DataConfig.from_dict(json.loads(capsys.readouterr().out)) == config.DataConfig()
 
 
 def test_data_export_and_evaluate(

@@ -23,10 +23,10 @@ from dsn.data import (
     mixing,
     read_recipes,
     render,
-    rendered,
-    sampling,
+    tracks,
     write_recipes,
 )
+from dsn.data.recipe import key
 from dsn.utils import audio, files
 from tests.corpora import make_corpus, speechlike, write_manifest
 
@@ -148,7 +148,7 @@ def test_a_fixed_snr_changes_nothing_else(corpus: Corpus) -> None:
 def test_recipes_of_the_first_edition_stay_what_they_were(corpus: Corpus) -> None:
     data = config.DataConfig(samples=24000, rumble=0.4, reverberation=0.5)
     recipes = [draw(corpus, "train", seed, data) for seed in range(40)]
-    assert rendered.key(recipes) == "4a83e4f7556435e1a6cddcc555f9f16a7f08f05dc14312881f3fd9f1a5e4ea6b"
+    assert key(recipes) == "4a83e4f7556435e1a6cddcc555f9f16a7f08f05dc14312881f3fd9f1a5e4ea6b"
     expected = [-0.005317540839314461, 0.000732883985619992, -0.014110011048614979, -0.00835832953453064]
     np.testing.assert_allclose(render(corpus, recipes[3]).noisy[::6000], expected, atol=1e-7)
     lines = (ROOT / "results" / "test_recipes.jsonl").read_text().splitlines()
@@ -238,7 +238,7 @@ def test_tracks_are_filled(corpus: Corpus) -> None:
         assert 0 <= speech[0].at <= DATA.samples // 4
         for first, second in itertools.pairwise(speech):
             pause = second.at - (first.at + first.stop - first.start)
-            assert sampling.PAUSE[0] * 16000 - 1 <= pause <= sampling.PAUSE[1] * 16000
+            assert tracks.PAUSE[0] * 16000 - 1 <= pause <= tracks.PAUSE[1] * 16000
         for noise in recipe.noises:
             if noise.kind in ("hiss", "hum"):
                 lengths = [piece.stop - piece.start for piece in noise.tracks[0]]

@@ -27,25 +27,21 @@ from dsn.data import (
     Recipe,
     Room,
     decoded,
+    default_folder,
     draw,
     effects,
     labels,
     mixing,
     read_recipes,
     render,
-    varied_mixing,
+    rendering,
     write_recipes,
 )
-from dsn.data.recipe import NO_NOISE_DB, NO_SPEECH_DB
+from dsn.data.recipe import NO_NOISE_DB, NO_SPEECH_DB, key
 from dsn.evaluation import metrics
 
 WIDE = dataclasses.replace(config.DataConfig.wide(), samples=24000)
-ONE = WIDE.variations
-assert ONE is not None
-NEUTRAL = dataclasses.replace(
-    ONE,
-    **dict.fromkeys(config.variations.PROBABILITIES, 0.0),
-)
+NEUTRAL = config.Variations.none()
 PLAIN = dataclasses.replace(
     WIDE, second_noise=0.0, rumble=0.0, tilt=0.0, reverberation=0.0, level_db_max=-25.0, variations=NEUTRAL
 )
@@ -63,6 +59,16 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def mixtures(corpus: Corpus, cache: Path) -> FreshMixtures:
     return FreshMixtures(corpus, "train", WIDE, cache=cache)
+
+
+def test_wide_mixtures_of_the_default_data_stay_what_they_were() -> None:
+    """Runs that are under way see mixtures by number, and a stored run is resumed with the same."""
+    corpus = Corpus(default_folder())
+    numbers = [*range(24), 10_000_000, 29_000_123]
+    wide = [draw(corpus, split, k, config.DataConfig.wide()) for split in ("train", "valid") for k in numbers]
+    assert key(wide)[:16] == "f5ac38486afa6549"
+    levels = [float(np.abs(render(corpus, recipe).noisy).mean()) for recipe in wide[:4]]
+    assert levels == pytest.approx([0.01581594, 0.02222149, 0.07563907, 0.05229104], rel=1e-4)
 
 
 def digest(wavs: Any) -> str:
@@ -104,6 +110,18 @@ def test_many_wide_mixtures_are_sound(mixtures: FreshMixtures) -> None:
 def test_a_negative_first_recipe_is_refused(corpus: Corpus, cache: Path) -> None:
     with pytest.raises(ValueError, match="first is -1; recipes are numbered from 0"):
         FreshMixtures(corpus, "train", WIDE, first=-1, cache=cache)
+
+
+def test_a_set_may_have_an_end(mixtures: FreshMixtures, corpus: Corpus, cache: Path) -> None:
+    few = FreshMixtures(corpus, "train", WIDE, first=3, cache=cache, size=2)
+    assert len(few) == 2
+    np.testing.assert_allclose(few.labels("snr_db"), [mixtures.recipe(k).snr_db for k in (3, 4)], rtol=1e-6)
+    with pytest.raises(IndexError, match="there are 2 mixtures, and no number 2"):
+        few[2]
+    with pytest.raises(ValueError, match="size is 0; take at least 1"):
+        FreshMixtures(corpus, "train", WIDE, cache=cache, size=0)
+    with pytest.raises(ValueError, match="have no end"):
+        mixtures.labels("snr_db")
 
 
 def test_the_cache_is_made_once_and_holds_the_corpus(
@@ -269,7 +287,7 @@ def test_active_power_is_that_of_mixing() -> None:
     rng = np.random.default_rng(0)
     for samples in (320, 1000, 72192):
         wav = (rng.standard_normal(samples) * np.linspace(0, 1, samples) ** 6).astype(np.float32)
-        assert varied_mixing.active_power(wav) == pytest.approx(mixing.active_power(wav), rel=1e-5)
+        assert rendering.active_power(wav) == pytest.approx(mixing.active_power(wav), rel=1e-5)
 
 
 def test_an_envelope_silences_steps_and_swells() -> None:

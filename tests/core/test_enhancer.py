@@ -71,10 +71,10 @@ def test_files_pairs_and_streams(model: Enhancer, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", wav.T, 44100, "FLOAT")
     report = model.enhance_file(tmp_path / "a.wav", tmp_path / "b.wav", dial=2.0)
     assert report.channels == 2
-    enhanced, sample_rate = dsn.enhance(tmp_path / "a.wav", dial=2.0, backend="torch")
+    enhanced, sample_rate = dsn.enhance(tmp_path / "a.wav", "mgt-dsn", dial=2.0, backend="torch")
     assert sample_rate == 44100
     np.testing.assert_allclose(soundfile.read(tmp_path / "b.wav")[0].T, enhanced, atol=1e-6)
-    np.testing.assert_array_equal(dsn.enhance((wav, 44100), dial=2.0, backend="torch")[0], enhanced)
+    np.testing.assert_array_equal(dsn.enhance((wav, 44100), "mgt-dsn", dial=2.0, backend="torch")[0], enhanced)
     assert model.stream(streams=2, dial=1.0).push(noise(2, 600)).shape == (2, 512)
 
 

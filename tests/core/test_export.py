@@ -148,6 +148,25 @@ def test_refused_models() -> None:
         build(DSN(config.ModelConfig(**TINY, closed_state="running")))
 
 
+@pytest.mark.filterwarnings("ignore:The tensor attributes:UserWarning")  # of nn.GRU, whenever it is exported
+def test_torch_export_of_a_hop() -> None:
+    torch.manual_seed(0)
+    model = DSN(CONFIGS["blocks"]).eval()
+    assert model.policy is not None
+    with torch.no_grad():
+        model.policy.out.weight.mul_(20)
+        hops = torch.randn(30, 1, 256) * torch.logspace(-4, 0, 30)[torch.randperm(30)][:, None, None]
+        _, state = model(torch.zeros(1, 256))
+        program = torch.export.export(model, (hops[0], state)).module()
+        expected, gates = state, []
+        for hop in hops:
+            result, state = program(hop, state)
+            wanted, expected = model(hop, expected)
+            torch.testing.assert_close(result, wanted)
+            gates.append(wanted.gate)
+    assert 0.05 < torch.stack(gates).mean() < 0.95
+
+
 def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "dsn.onnx"
     assert cli.main(["export", str(path), "--model", "dsn"]) == 0

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 
 import pytest
 
@@ -49,7 +50,18 @@ def test_a_long_stream_neither_drifts_nor_leaks():
 
 
 def test_a_stream_that_drifts_leaks_or_slows_down_is_a_fault():
-    good = soak.Report(1e-5, 0.1, 1.0, 100.0)
+    good = soak.Report(1e-5, 0.1, 1.0, 100.0, 0.0)
     assert not good.is_fault
     assert all(good._replace(**{name: 9.0}).is_fault for name in ("drift", "gained", "slower"))
     assert good._replace(drift=float("nan")).is_fault
+
+
+def test_a_paced_stream_waits_for_its_hops_and_counts_those_that_come_late():
+    pace, began = soak.Pace(0.05), time.monotonic()
+    for _ in range(3):
+        pace.wait()
+    assert time.monotonic() - began >= 0.1
+    time.sleep(0.12)
+    pace.wait()
+    pace.wait()
+    assert pace.late >= 2

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from dsn import config
-from dsn.data import Corpus, Mixture, Recipe, RenderedMixtures, draw, labels, render
+from dsn.data import Corpus, Mixture, Recipe, draw, labels, render
+from dsn.data.labels import Labels
 from dsn.evaluation import metrics
 from dsn.evaluation.metrics import Dnsmos
 
 DATA = config.DataConfig(samples=16000)
+HEADER = "recipe,dnsmos_sig,dnsmos_bak,dnsmos_ovrl,pesq_wb,si_sdr_db"
 
 
 @pytest.fixture(scope="module")
@@ -35,86 +37,59 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return calls
 
 
-def test_snr_labels_are_free(corpus: Corpus, recipes: list[Recipe], tmp_path: Path) -> None:
-    found = labels.label(corpus, recipes, "snr_db", tmp_path / "labels.csv")
-    assert found == {recipe.id: recipe.snr_db for recipe in recipes}
+def test_snr_labels_are_free(recipes: list[Recipe], tmp_path: Path) -> None:
+    found = Labels(tmp_path / "labels.csv").of(recipes, "snr_db", refuse)
+    np.testing.assert_allclose(found, [recipe.snr_db for recipe in recipes], rtol=1e-6)
     assert not (tmp_path / "labels.csv").exists()
 
 
+def refuse(recipe: Recipe) -> Mixture:
+    raise AssertionError(f"{recipe.id} is rendered for nothing")
+
+
 def test_labels_are_measured_once(corpus: Corpus, recipes: list[Recipe], tmp_path: Path, counted: list[float]) -> None:
-    cache = tmp_path / "labels.csv"
-    first = labels.label(corpus, recipes, "dnsmos_ovrl", cache)
+    path, mixture = tmp_path / "labels.csv", partial(render, corpus)
+    first = Labels(path).of(recipes, "dnsmos_ovrl", mixture)
     assert len(counted) == 4
-    expected = [3 + float(np.abs(render(corpus, recipe).noisy).mean()) for recipe in recipes]
-    assert [first[recipe.id] for recipe in recipes] == pytest.approx(expected, rel=1e-5)
-    sig = labels.label(corpus, recipes, "dnsmos_sig", cache)
-    assert [first[key] - sig[key] for key in sig] == pytest.approx([2] * 4, abs=1e-5)
-    assert labels.label(corpus, recipes, "dnsmos_ovrl", cache).keys() == first.keys()
-    assert len(counted) == 4
-    assert cache.read_text().splitlines()[0] == "recipe,dnsmos_sig,dnsmos_bak,dnsmos_ovrl,pesq_wb,si_sdr_db"
+    expected = [3 + float(np.abs(mixture(recipe).noisy).mean()) for recipe in recipes]
+    assert first.tolist() == pytest.approx(expected, rel=1e-5)
+    again = Labels(path)
+    assert (first - again.of(recipes, "dnsmos_sig", refuse)).tolist() == pytest.approx([2] * 4, abs=1e-5)
+    np.testing.assert_array_equal(again.of(recipes[::-1], "dnsmos_ovrl", refuse), first[::-1])
+    assert path.read_text().splitlines()[0] == HEADER
 
 
 def test_labelling_goes_on_where_it_stopped(
-    corpus: Corpus, recipes: list[Recipe], tmp_path: Path, counted: list[float], monkeypatch: pytest.MonkeyPatch
+    corpus: Corpus, recipes: list[Recipe], tmp_path: Path, counted: list[float]
 ) -> None:
-    monkeypatch.setattr(labels, "_SAVE_SECONDS", 0.0)
-    measure = labels.measure
-
-    def until_killed(mixture: Mixture, metric: str) -> dict[str, float]:
+    def until_killed(recipe: Recipe) -> Mixture:
         if len(counted) == 2:
             raise KeyboardInterrupt
-        return measure(mixture, metric)
+        return render(corpus, recipe)
 
-    monkeypatch.setattr(labels, "measure", until_killed)
     with pytest.raises(KeyboardInterrupt):
-        labels.label(corpus, recipes, "dnsmos_bak", tmp_path / "labels.csv")
+        Labels(tmp_path / "labels.csv").of(recipes, "dnsmos_bak", until_killed)
     assert len(labels.read_labels(tmp_path / "labels.csv")) == 2
-    monkeypatch.setattr(labels, "measure", measure)
-    assert len(labels.label(corpus, recipes, "dnsmos_bak", tmp_path / "labels.csv")) == 4
+    Labels(tmp_path / "labels.csv").of(recipes, "dnsmos_bak", partial(render, corpus))
     assert len(counted) == 4
 
 
 def test_other_metrics_join_the_same_table(corpus: Corpus, recipes: list[Recipe], tmp_path: Path) -> None:
-    cache = tmp_path / "labels.csv"
-    labels.write_labels(cache, {recipe.id: {"dnsmos_ovrl": 2.5} for recipe in recipes[:2]})
-    found = labels.label(corpus, recipes, "si_sdr_db", cache)
-    noisy, clean = render(corpus, recipes[0])
-    assert found[recipes[0].id] == pytest.approx(metrics.si_sdr_db(noisy, clean), rel=1e-5)
-    table = labels.read_labels(cache)
-    assert table[recipes[0].id].keys() == {"dnsmos_ovrl", "si_sdr_db"}
-    assert table[recipes[3].id].keys() == {"si_sdr_db"}
+    path, mixture = tmp_path / "labels.csv", partial(render, corpus)
+    path.write_text(f"{HEADER}\n{recipes[0].id},,,2.5,,\n")
+    (found,) = Labels(path).of(recipes[:1], "si_sdr_db", mixture)
+    assert found == pytest.approx(metrics.si_sdr_db(*mixture(recipes[0])), rel=1e-5)
+    table = labels.read_labels(path)
+    assert table == {recipes[0].id: {"dnsmos_ovrl": 2.5, "si_sdr_db": pytest.approx(found)}}
 
 
 @pytest.mark.slow
-def test_a_pool_and_processes_give_the_same_labels(corpus: Corpus, recipes: list[Recipe], tmp_path: Path) -> None:
-    one = labels.label(corpus, recipes, "si_sdr_db", tmp_path / "one.csv")
-    pool = RenderedMixtures.make(tmp_path / "pool", corpus, recipes)
-    two = labels.label(pool, recipes, "si_sdr_db", tmp_path / "two.csv", processes=2)
-    assert two == pytest.approx(one, abs=2e-2)  # the pool holds 16-bit samples
-    assert list(two) == list(one)
-
-
-class DeadlyMixtures(RenderedMixtures):
-    """Ends the process that it is sent to."""
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return os._exit, (1,)
-
-
-@pytest.mark.slow
-def test_a_dead_process_is_an_error(corpus: Corpus, recipes: list[Recipe], tmp_path: Path) -> None:
-    RenderedMixtures.make(tmp_path / "pool", corpus, recipes)
-    with pytest.raises(ChildProcessError, match="--processes 1"):
-        labels.label(DeadlyMixtures(tmp_path / "pool"), recipes, "si_sdr_db", tmp_path / "labels.csv", processes=2)
-
-
-@pytest.mark.slow
-def test_dnsmos_labels_are_those_of_the_metric(corpus: Corpus, tmp_path: Path) -> None:
+def test_dnsmos_labels_are_those_of_the_metric(corpus: Corpus) -> None:
     pytest.importorskip("speechmos")
     recipe = draw(corpus, "train", 0, DATA)
-    found = labels.label(corpus, [recipe], "dnsmos_ovrl", tmp_path / "labels.csv")
+    (found,) = Labels().of([recipe], "dnsmos_ovrl", partial(render, corpus))
     expected = metrics.dnsmos(render(corpus, recipe).noisy, p808=False).ovrl
-    assert found[recipe.id] == pytest.approx(expected, abs=1e-5)
+    assert found == pytest.approx(expected, abs=1e-5)
 
 
 def test_what_cannot_be_measured_is_kept_and_named(
@@ -131,15 +106,15 @@ def test_what_cannot_be_measured_is_kept_and_named(
     monkeypatch.setattr(metrics, "pesq_wb", pesq_wb)
     for _ in range(2):
         with pytest.raises(ValueError, match=f"pesq_wb could not be measured for 1 mixtures: .*{recipes[1].id}"):
-            labels.label(corpus, recipes, "pesq_wb", tmp_path / "labels.csv")
+            Labels(tmp_path / "labels.csv").of(recipes, "pesq_wb", partial(render, corpus))
     assert len(calls) == 4
     others = [recipe for recipe in recipes if recipe is not recipes[1]]
-    assert set(labels.label(corpus, others, "pesq_wb", tmp_path / "labels.csv").values()) == {2.0}
+    assert Labels(tmp_path / "labels.csv").of(others, "pesq_wb", refuse).tolist() == [2.0] * 3
 
 
-def test_an_unknown_metric_is_refused(corpus: Corpus, recipes: list[Recipe], tmp_path: Path) -> None:
+def test_an_unknown_metric_is_refused(recipes: list[Recipe]) -> None:
     with pytest.raises(ValueError, match=r"'loudness'; choose one of .*'?dnsmos_ovrl"):
-        labels.label(corpus, recipes, "loudness", tmp_path / "labels.csv")
+        Labels().of(recipes, "loudness", refuse)
 
 
 @pytest.mark.parametrize(
@@ -148,21 +123,11 @@ def test_an_unknown_metric_is_refused(corpus: Corpus, recipes: list[Recipe], tmp
         ("", "no table of labels"),
         ("name,dnsmos_ovrl\na,1\n", "no table of labels"),
         ("recipe,loudness\na,1\n", "no table of labels"),
-        ("recipe,dnsmos_ovrl\na,1\nb,two\n", "line 3 is damaged"),
-        ("recipe,dnsmos_ovrl,dnsmos_sig\na,1\n", "line 2 is damaged"),
+        (f"{HEADER}\na,1,,,,\nb,two,,,,\n", "line 3 is damaged"),
+        (f"{HEADER}\na,1\n", "line 2 is damaged"),
     ],
 )
 def test_damaged_tables_are_named(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "labels.csv").write_text(text)
     with pytest.raises(ValueError, match=message):
         labels.read_labels(tmp_path / "labels.csv")
-
-
-def test_tables_survive_writing(tmp_path: Path) -> None:
-    table = {"a": {"dnsmos_ovrl": 1.25, "pesq_wb": math.nan}, "b": {"si_sdr_db": -3.5}}
-    labels.write_labels(tmp_path / "labels.csv", table)
-    back = labels.read_labels(tmp_path / "labels.csv")
-    assert back["b"] == table["b"]
-    assert back["a"]["dnsmos_ovrl"] == 1.25
-    assert math.isnan(back["a"]["pesq_wb"])
-    assert labels.read_labels(tmp_path / "none.csv") == {}

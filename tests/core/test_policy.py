@@ -7,7 +7,6 @@ import torch
 from dsn.policy import (
     Policy,
     activation_ratio,
-    band_edges,
     gate_prob,
     hard_gate,
     sample_gate,
@@ -21,6 +20,7 @@ from dsn.training.blind_gates import (
     segments_like,
     slimmable_gate,
 )
+from dsn.utils.bands import band_edges
 
 
 def test_bands_cover_every_bin_once():
@@ -94,11 +94,19 @@ def test_standardising_sets_the_dial_unit_and_keeps_the_gates():
     policy = Policy(257, 16, 8, 3, 16000).double()
     magnitude = torch.rand(4, 257, 50, dtype=torch.float64)
     before, _ = policy(magnitude)
-    standardise(policy, magnitude)
+    standardise(policy, [policy.bands(magnitude)])
     after, _ = policy(magnitude)
     assert torch.equal(hard_gate(after), hard_gate(before))
     margin = after[..., 1] - after[..., 0]
-    assert margin.flatten(0, 1).std(dim=0).tolist() == pytest.approx([1, 1, 1], rel=1e-9)
+    spread = margin.flatten(0, 1).std(dim=0)
+    assert spread.tolist() == pytest.approx([1, 1, 1], rel=1e-9)
+    with torch.no_grad():
+        policy.out.weight.mul_(torch.tensor([1.0, 1, 2, 2, 3, 3], dtype=torch.float64)[:, None])
+    standardise(policy, [policy.bands(magnitude[:1]), policy.bands(magnitude[1:])], jointly=True)
+    jointly, _ = policy(magnitude)
+    spread = (jointly[..., 1] - jointly[..., 0]).detach().flatten(0, 1).std(dim=0)
+    assert float(spread.square().mean()) == pytest.approx(1, rel=1e-9)
+    assert (spread / spread[0]).tolist() == pytest.approx([1, 2, 3], rel=1e-9)
 
 
 def test_random_gates_are_independent_with_the_ratio_of_each_gate():

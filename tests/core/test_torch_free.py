@@ -13,30 +13,38 @@ import soundfile
 
 from dsn import kernels, weights
 from dsn.inference import backends
-from dsn.inference.files import enhance_file
+from dsn.inference.files import enhance_file, enhance_wav
+from dsn.utils import audio
 from tests.conftest import ROOT
 
 ABSENT = ("torch", "torchaudio", "scipy", "pandas", "onnx", "onnxruntime", "matplotlib")
 
-HOOK = f"""
+HOOK = """
 import sys
 
 class Absent:
     def find_spec(name, path=None, target=None):
-        if name.partition(".")[0] in {ABSENT}:
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+        if name.partition(".")[0] in %s:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
-for name in {ABSENT}:
+for name in %s:
     sys.modules[name] = None
 sys.meta_path.insert(0, Absent)
 """
 
+NO_KERNEL = """
+from dsn import kernels
+kernels.available, kernels.problem = lambda: False, lambda: "no compiler"
+"""
+
+MAIN = "\nfrom dsn.__main__ import main\nsys.exit(main(sys.argv[1:]))"
+
 needs_kernel = pytest.mark.skipif(not kernels.available(), reason=kernels.problem())
 
 
-def run(script: str, *arguments: object, code: int = 0) -> str:
+def run(script: str, *arguments: object, code: int = 0, absent: tuple[str, ...] = ABSENT) -> str:
     """What a script prints where nothing but the core is installed."""
-    command = [sys.executable, "-c", HOOK + script, *map(str, arguments)]
+    command = [sys.executable, "-c", HOOK % (absent, absent) + script, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == code and "Traceback" not in done.stderr, done.stderr
     return done.stdout + done.stderr
@@ -44,7 +52,7 @@ def run(script: str, *arguments: object, code: int = 0) -> str:
 
 def command(*arguments: object, code: int = 0) -> str:
     """What the command line prints."""
-    return run("from dsn.__main__ import main\nsys.exit(main(sys.argv[1:]))", *arguments, code=code)
+    return run(MAIN, *arguments, code=code)
 
 
 @pytest.fixture
@@ -56,7 +64,7 @@ def noisy(tmp_path: Path) -> Path:
 
 @needs_kernel
 def test_files(noisy: Path, tmp_path: Path) -> None:
-    text = command("enhance", noisy, "-o", tmp_path / "free.wav", "--dial", "0.5")
+    text = command("enhance", noisy, "-o", tmp_path / "free.wav", "--model", "mgt-dsn", "--dial", "0.5")
     assert "1 of 1 files enhanced" in text and "running on" not in text
     enhance_file(backends.make("native", weights.load("mgt-dsn")), noisy, tmp_path / "same.wav", dial=0.5)
     assert (tmp_path / "free.wav").read_bytes() == (tmp_path / "same.wav").read_bytes()
@@ -115,11 +123,17 @@ def test_what_is_missing_is_said_with_a_remedy(noisy: Path, tmp_path: Path) -> N
 
 
 def test_without_any_backend_every_reason_is_said(noisy: Path, tmp_path: Path) -> None:
-    script = """
-from dsn import kernels
-kernels.available, kernels.problem = lambda: False, lambda: "no compiler"
-from dsn.__main__ import main
-sys.exit(main(sys.argv[1:]))
-"""
-    text = run(script, "enhance", noisy, "-o", tmp_path / "a.wav", code=2)
+    text = run(NO_KERNEL + MAIN, "enhance", noisy, "-o", tmp_path / "a.wav", code=2)
     assert "no backend runs this model: native is missing: no compiler; torch is missing: it needs torch" in text
+    assert "onnx is missing: it needs onnx and onnxruntime" in text
+
+
+def test_without_kernel_and_torch_onnx_runtime_serves(noisy: Path, tmp_path: Path) -> None:
+    absent = tuple(name for name in ABSENT if not name.startswith("onnx"))
+    text = run(NO_KERNEL + MAIN, "enhance", noisy, "-o", tmp_path / "free.wav", absent=absent)
+    assert "note: running on onnx, because native is missing: no compiler; torch is missing" in text
+    wav = audio.read(noisy)[0]
+    expected, _ = enhance_wav(backends.make("torch", weights.load("mgt-dsn")), wav, 44100)
+    np.testing.assert_allclose(audio.read(tmp_path / "free.wav")[0], expected, atol=1e-4)
+    run(MAIN, "export", tmp_path / "a.onnx", absent=absent)
+    assert (tmp_path / "a.onnx").stat().st_size > 500_000

@@ -8,8 +8,7 @@ import hard_set
 import pytest
 
 from dsn.data import Recipe, read_recipes
-from dsn.data.recipe import NO_NOISE_DB, NO_SPEECH_DB
-from dsn.data.varied_mixing import VOICE
+from dsn.data.recipe import NO_NOISE_DB, NO_SPEECH_DB, VOICE
 
 FOLDER = Path(hard_set.__file__).parent
 

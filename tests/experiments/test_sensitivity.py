@@ -10,7 +10,7 @@ import sensitivity
 import torch
 
 from dsn import config
-from dsn.data import Corpus, RenderedMixtures, draw
+from dsn.data import Corpus, FreshMixtures
 from dsn.model import DSN
 from tests.corpora import make_corpus
 
@@ -33,22 +33,21 @@ def test_a_stage_closes_alone() -> None:
 
 
 @pytest.fixture
-def pool(tmp_path: Path) -> RenderedMixtures:
+def mixtures(tmp_path: Path) -> FreshMixtures:
     """Two mixtures of 1.5 seconds."""
     corpus = Corpus(make_corpus(tmp_path / "corpus"))
-    return RenderedMixtures.make(
-        tmp_path / "pool", corpus, [draw(corpus, "train", k, config.DataConfig(samples=24064)) for k in (0, 1)]
-    )
+    data = config.DataConfig(samples=24064)
+    return FreshMixtures(corpus, "train", data, cache=tmp_path / "cache", size=2)
 
 
-def test_one_line_of_the_table(pool: RenderedMixtures, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_line_of_the_table(mixtures: FreshMixtures, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("STEPS", 1), ("FILES", 2), ("BATCH", 2)):
         monkeypatch.setattr(sensitivity, name, value)
     monkeypatch.setattr(sensitivity, "BRANCH", replace(sensitivity.BRANCH, optimiser="adamw"))
     torch.manual_seed(0)
     start = DSN(config.ModelConfig.ftfnet())
     before = {name: value.clone() for name, value in start.state_dict().items()}
-    line = sensitivity.measure(start, config.Share.only("conv"), "decoder", pool, pool)
+    line = sensitivity.measure(start, config.Share.only("conv"), "decoder", mixtures, mixtures)
     assert set(line) == {"mmacs_per_s", "quality_loss", "pesq_wb"} and 1 <= line["pesq_wb"] <= 4.7
     assert all(torch.equal(value, before[name]) for name, value in start.state_dict().items())
-    assert line == sensitivity.measure(start, config.Share.only("conv"), "decoder", pool, pool)
+    assert line == sensitivity.measure(start, config.Share.only("conv"), "decoder", mixtures, mixtures)

@@ -19,7 +19,7 @@ import torch
 
 from dsn import config, weights
 from dsn.data import Corpus, default_folder, draw, voicebank
-from dsn.data.labels import read_labels, write_labels
+from dsn.data.labels import COLUMNS, read_labels
 from dsn.data.recipe import read_recipes, write_recipes
 from dsn.training import checkpoint
 from dsn.training.loop import Run
@@ -67,7 +67,8 @@ def originals(seed: int) -> dict[str, bytes]:
         run = Run(TRAIN, Silence(), folder, small(), "cpu")
         run.save()
         weights.save(run.model, folder / "model.safetensors", {"seed": seed})
-        write_labels(folder / "labels.csv", {f"{k:016x}": {"dnsmos_ovrl": float(rng.normal())} for k in range(20)})
+        lines = [f"{k:016x},,,{rng.normal():.6g},," for k in range(20)]
+        (folder / "labels.csv").write_text("\n".join([",".join(("recipe", *COLUMNS)), *lines, ""]))
         (folder / "train_clean.csv").write_text("file,start,stop,speaker\n" + "a.flac,0,16000,s1\n" * 20)
         with zipfile.ZipFile(folder / "pairs.zip", "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr(f"testset/{MEMBER}", rng.bytes(3000) + bytes(3000))

@@ -1,4 +1,4 @@
-"""The exercises of the book: a check for every answer, questions with choices, and the listening quiz.
+"""The exercises of the book: a check for every answer, questions that the page checks, and the listening quiz.
 
 A check takes the reader's answer, mostly a function, and returns a `Verdict`; it raises nothing.
 """
@@ -11,6 +11,7 @@ from .layers import check_slim_mask as check_slim_mask
 from .layers import check_visible as check_visible
 from .measuring import check_interval as check_interval
 from .measuring import check_random_gates as check_random_gates
+from .measuring import check_rule as check_rule
 from .measuring import check_time_line as check_time_line
 from .quantity import quantity as quantity
 from .quiz import excerpts as excerpts

@@ -1,4 +1,4 @@
-"""Checks of the exercises on measuring: a control, an interval, and time against MACs."""
+"""Checks of the exercises on measuring: a control, an interval, time against MACs, and a rule for gates."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..leaderboard import HOP, frames
 from ..study.intervals import bootstrap_interval
 from .verdict import checked, expect, number, require
 
@@ -59,3 +60,21 @@ def check_time_line(answer: Any) -> None:
     bent = 0.004 + 0.0011 * mmacs + torch.tensor([1, -2, 0, 2, -1], dtype=torch.float64) * 1e-4
     right = np.polyfit(mmacs.numpy(), bent.numpy(), 1)[::-1].copy()
     expect("the line through points that scatter", answer(mmacs, bent), right, tolerance=1e-7)
+
+
+@checked("finite scores, one for every frame, and none of them knows what comes later.")
+def check_rule(answer: Any) -> None:
+    """`answer(noisy)`: scores (T,) or (T, n_gates) of a noisy signal (L,); frame t ends with sample 256 (t + 1)."""
+    noisy = torch.randn(40_000, generator=torch.Generator().manual_seed(0)) * torch.linspace(0.02, 0.2, 40_000)
+    score, count = number("rule(noisy)", answer(noisy)), frames(noisy)
+    shape = tuple(score.shape)
+    require(score.dim() in (1, 2) and shape[0] == count, f"rule(noisy) has shape {shape}; ({count},) is expected")
+    require(bool(score.isfinite().all()), "a score is not finite; keep logarithms away from zero")
+    require(bool(score.std(dim=0).max() > 0), "all frames score alike, so chance decides; let the rule hear something")
+    again = number("rule(noisy)", answer(noisy))
+    require(torch.equal(score, again), "the rule scores the same signal differently; draw from a generator with a seed")
+    middle, other = count // 2, noisy.clone()
+    other[HOP * (middle + 1) :] *= -3
+    early, late = number("rule(noisy)", answer(other))[: middle + 1], score[: middle + 1]
+    same = torch.allclose(early, late, rtol=1e-5, atol=1e-6 * float(score.abs().max()))
+    require(same, "the rule hears the future: a score changes with later samples")

@@ -104,7 +104,7 @@ CHOICES = (
         "two of four GRU groups and one of four heads; convolutions and FC outputs whole",
         "D",
         "where a MAC saved costs least quality; the paper gives no split",
-        ("mgt-dsn-wide", "mgt-dsn-attention", "all-halved", "only-gru", "only-attention", "only-conv", "only-fc"),
+        ("all-halved", "only-gru", "only-attention", "only-conv", "only-fc"),
     ),
     Choice("Outputs of a closed part", "zero", "D", "residual paths carry the frame on unchanged"),
     Choice(
@@ -112,7 +112,6 @@ CHOICES = (
         "the state is held; no key and no value are left",
         "D",
         "a running state would cost what the gate should save",
-        ("state-running",),
     ),
     Choice(
         "Number of gates",
@@ -147,14 +146,13 @@ CHOICES = (
         "a straight line between two ends, moved until its mean is DSN's ratio",
         "D",
         "fewest things to choose, and equal cost",
-        ("map-steep", "map-narrow", "map-rising"),
     ),
     Choice(
         "What guides the target",
         "DNSMOS OVRL of the noisy input",
         "S",
         "the paper's own choice, compared with others",
-        ("guide-snr", "guide-si-sdr", "guide-pesq"),
+        ("guide-snr",),
     ),
     Choice(
         "Start of the training",
@@ -166,8 +164,7 @@ CHOICES = (
         "Target of the training",
         "the clean signal alone, for static and slim rows alike",
         "D",
-        "the abstract names no teacher; distilled rows share the target with a trained FTF-Net's output",
-        ("ftfnet-taught", "mgt-dsn-taught"),
+        "the abstract names no teacher",
     ),
     Choice("What counts as a MAC", "one product and its sum; no biases, norms, activations, STFT", "D", "exact"),
 )  # fmt: skip

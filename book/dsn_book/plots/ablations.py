@@ -21,7 +21,6 @@ FAMILIES: dict[Family, tuple[str, str]] = {
     "static": ("D", INK),
     "metric-guided": ("o", SERIES[0]),
     "fixed ratio": ("s", SERIES[1]),
-    "distilled": ("*", SERIES[4]),
     "control": ("x", SERIES[3]),
     "short schedule": ("^", SERIES[2]),
     "other backbones": ("v", SERIES[4]),

@@ -64,8 +64,7 @@ def families() -> tuple[Figure, str]:
 
 def families_text(drawn: dict[str, Pattern]) -> str:
     """What `families` shows."""
-    parts = ", ".join(f"{name} {np.mean(pattern > 0):.0%}" for name, pattern in drawn.items())
+    shares = ", ".join(f"{name} {np.mean(pattern > 0):.0%}" for name, pattern in drawn.items())
     return (
-        f"Schematic patterns of {BLOCKS} blocks in two halves over {FRAMES} frames, with the share that runs: {parts}. "
-        "Only in dynamic slimming does every block keep one half in every frame while the other follows its own gate."
+        f"{BLOCKS} blocks over {FRAMES} frames; what runs: {shares}. Only in dynamic slimming each block keeps a half."
     )

@@ -16,7 +16,6 @@ MODEL_COLOURS = {"noisy": GREY, "ftfnet": INK, "dsn": SERIES[1], "mgt-dsn": SERI
     "dsn-closed": SERIES[1],
     "dsn-open": SERIES[1],
     "mgt-dsn-60": SERIES[3],
-    "mgt-dsn-50": SERIES[4],
 }
 METRIC_NAMES = {
     "pesq_wb": "PESQ-WB",

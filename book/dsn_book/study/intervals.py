@@ -67,7 +67,7 @@ def bootstrap_interval(
 
 
 class Pooled(NamedTuple):
-    """A paired difference over several seeds: interval over files, and how far the seeds' means lie apart."""
+    """A paired difference over several seeds: its interval, and how far the seeds' means lie apart."""
 
     interval: Interval
     seeds: int
@@ -77,19 +77,31 @@ class Pooled(NamedTuple):
 def pooled_difference(table: Table, baseline: Table, column: str, resamples: int = 2000, seed: int = 0) -> Pooled:
     """Mean of `column` in `table` minus `baseline` of the same seed, file by file, over the seeds that both have.
 
-    Both tables have the columns seed, file, group and `column`; files of one group are drawn together. A file's
-    difference is its mean over the seeds; `spread` is the standard deviation of the seeds' mean differences, NaN for
-    one seed. Raises ValueError if they have no seed and file in common.
+    Both tables have the columns seed, file, group and `column`. The interval is that of a two-way bootstrap: seeds and
+    groups are drawn with replacement, independently, so it covers what another training might have given as far as
+    two or three seeds can tell; with one seed it covers other files alone. `spread` is the standard deviation of the
+    seeds' mean differences, NaN for one seed. Values that are not finite are left out; below three groups the bounds
+    are NaN. Raises ValueError if the tables have no seed and file in common.
     """
     keys = ["seed", "file"]
     joined: Table = table[[*keys, "group", column]].merge(baseline[[*keys, column]], on=keys, suffixes=("", "_base"))
     if joined.empty:
         raise ValueError(f"the tables share no seed and file with {column}; evaluate the same seeds on one set")
     joined["difference"] = joined[column] - joined[f"{column}_base"]
-    files = joined.groupby(["group", "file"], sort=False)["difference"].mean().reset_index()
-    interval = bootstrap_interval(files["difference"], resamples=resamples, seed=seed, groups=list(files["group"]))
-    means = joined.groupby("seed")["difference"].mean()
-    return Pooled(interval, len(means), float(means.std()) if len(means) > 1 else math.nan)
+    joined = joined[np.isfinite(joined["difference"])]
+    sums, counts = (
+        joined.pivot_table("difference", "seed", "group", how, fill_value=0).to_numpy(float) for how in ("sum", "count")
+    )
+    by_seed = joined.groupby("seed")["difference"].mean()
+    spread = float(by_seed.std()) if len(by_seed) > 1 else math.nan
+    files, mean = int(joined["file"].nunique()), float(joined["difference"].mean())
+    if sums.shape[1] < FEWEST:
+        return Pooled(Interval(mean, math.nan, math.nan, files), len(by_seed), spread)
+    rng = np.random.default_rng(seed)
+    weights = [rng.multinomial(n, np.full(n, 1 / n), size=resamples) for n in sums.shape]
+    means = [np.einsum("rs,sg,rg->r", weights[0], part, weights[1]) for part in (sums, counts)]
+    low, high = np.quantile(means[0] / means[1], [0.025, 0.975])
+    return Pooled(Interval(mean, float(low), float(high), files), len(by_seed), spread)
 
 
 def spearman(first: Values, second: Values) -> float:

@@ -31,7 +31,7 @@ from .intervals import Row, Table
 from .systems import place_of
 
 if TYPE_CHECKING:
-    from dsn.inference.bench import Benchmark
+    from ..bench import Benchmark
 
 PACKAGE = Path(__file__).resolve().parents[1]
 CLONE = PACKAGE.parents[1]
@@ -70,11 +70,8 @@ def manifest(place: str | Path | None = None) -> dict[str, Any]:
 
 
 def benchmark() -> Benchmark:
-    """The stored run of `python -m dsn bench`. Raises FileNotFoundError if this copy has none."""
-    from dsn.inference.bench import (
-        FILES,
-        Benchmark,  # it loads torch, which no other table needs
-    )
+    """The stored run of `experiments/bench.py`. Raises FileNotFoundError if this copy has none."""
+    from ..bench import FILES, Benchmark  # it loads torch, which no other table needs
 
     about = json.loads((folder() / "bench.json").read_text(encoding="utf-8"))
     return Benchmark(**{name: table(file) for name, file in FILES.items()}, hardware=about)

@@ -9,9 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Family = Literal[
-    "", "static", "metric-guided", "fixed ratio", "distilled", "control", "short schedule", "other backbones"
-]
+Family = Literal["", "static", "metric-guided", "fixed ratio", "control", "short schedule", "other backbones"]
 Control = Literal["", "closed", "open", "random", "frozen", "periodic", "shuffled"]
 
 NOISY = "noisy"
@@ -25,28 +23,10 @@ NARROW = "ftfnet-narrow"
 SHORT = ("short-ftfnet", "short-mgt-dsn")
 """What rows of the short schedule are compared with."""
 
-AGAIN = "short-mgt-dsn-again"
-"""MGT-DSN from a second training of the same trunk."""
-
 GUIDANCE = "Is guidance worth it?"
 GUIDE = "What guides the policy?"
-TARGET = "How does the target fall?"
-TEACHER = "Does a teacher help?"
 KINDS = "Which layers are dynamic?"
-WIDTH = "Width first, then gates on attention alone?"
-QUESTIONS = (
-    GUIDANCE,
-    "What does training it all again change?",
-    GUIDE,
-    TARGET,
-    "One gate, or one per block?",
-    "Gates drawn while the network trains?",
-    "What does a closed gate leave behind?",
-    "How much is always on?",
-    WIDTH,
-    TEACHER,
-    KINDS,
-)
+QUESTIONS = (GUIDANCE, GUIDE, "One gate, or one per block?", "Gates drawn while the network trains?", KINDS)
 """What the ablations ask, in the order of their chapter; a question that is not listed comes after these."""
 
 
@@ -55,16 +35,16 @@ class System:
     """A row of the tables.
 
     `baseline` is the system that differs from it in one thing alone; differences are given to it, to FTF-Net, to
-    `rivals`, which the row must beat, and to those in `against`. `table` places it in the main table or the one below;
-    `target` is its largest cost in per cent of FTF-Net's MACs. A control runs the trained `network` with other gates,
-    some of them as often open as the policy of `ratios` opens its own.
+    `rivals`, which the row must beat, and to those in `against`. `main` places it in the main table; `target` is its
+    largest cost in per cent of FTF-Net's MACs. A control runs the trained `network` with other gates, some of them as
+    often open as the policy of `ratios` opens its own.
     """
 
     name: str
     label: str
     family: Family
     baseline: str = BASELINE
-    table: Literal["", "main", "further"] = ""
+    main: bool = False
     target: float | None = None
     question: str = ""
     shipped: bool = False
@@ -90,25 +70,19 @@ def _backbone(name: str, label: str, baseline: str = BASELINE) -> System:
 
 
 RIVALS = (NARROW, "dsn", "random-gate", "random-gate-trained", "mgt-dsn-frozen", "mgt-dsn-periodic")
-ATTENTION = "mgt-dsn-attention"
-CONTROLS_OF_ATTENTION = (f"{ATTENTION}-closed", f"{ATTENTION}-random")
 
 SYSTEMS = (
-    System(NOISY, "noisy", "", table="main"),
-    System(BASELINE, "FTF-Net", "static", table="main", shipped=True),
-    System("ftfnet-taught", "FTF-Net, distilled", "distilled", table="further", question=TEACHER),
-    System(NARROW, "FTF-Net, narrow (73\u00a0%)", "static", table="main", shipped=True),
-    System("ftfnet-narrow-82", "FTF-Net, narrow (82\u00a0%)", "static", table="further"),
-    System("ftfnet-narrow-60", "FTF-Net, narrow (60\u00a0%)", "static"),
-    System("ftfnet-narrow-50", "FTF-Net, narrow (51\u00a0%)", "static"),
-    System("dsn", "DSN", "fixed ratio", table="main", shipped=True),
+    System(NOISY, "noisy", "", main=True),
+    System(BASELINE, "FTF-Net", "static", main=True, shipped=True),
+    System(NARROW, "FTF-Net, narrow (73\u00a0%)", "static", main=True),
+    System("dsn", "DSN", "fixed ratio", main=True, shipped=True),
     _control("dsn-closed", "DSN, all gates closed", "dsn", "closed"),
     _control("dsn-open", "DSN, all gates open", "dsn", "open"),
     System(
         "mgt-dsn",
         "MGT-DSN",
         "metric-guided",
-        table="main",
+        main=True,
         target=73.0,
         shipped=True,
         rivals=RIVALS,
@@ -118,84 +92,21 @@ SYSTEMS = (
         "mgt-dsn-60",
         "MGT-DSN (60\u00a0%)",
         "metric-guided",
-        table="main",
+        main=True,
         target=60.0,
         shipped=True,
-        against=("ftfnet-narrow-60",),
-    ),
-    System("mgt-dsn-50", "MGT-DSN (51\u00a0%)", "metric-guided", table="main", against=("ftfnet-narrow-50",)),
-    System(
-        "mgt-dsn-wide",
-        "MGT-DSN, wider static part",
-        "metric-guided",
-        "mgt-dsn",
-        table="further",
-        target=73.0,
-        question="How much is always on?",
-        against=(NARROW,),
-    ),
-    System(
-        ATTENTION,
-        "MGT-DSN, narrow, attention alone",
-        "metric-guided",
-        "mgt-dsn",
-        table="further",
-        target=73.0,
-        question=WIDTH,
-        shipped=True,
-        against=(NARROW, *CONTROLS_OF_ATTENTION, "ftfnet-narrow-82"),
-    ),
-    System(
-        f"{ATTENTION}-60",
-        "MGT-DSN, narrow, attention alone (60\u00a0%)",
-        "metric-guided",
-        "mgt-dsn-60",
-        table="further",
-        target=60.0,
-        question=WIDTH,
-    ),
-    System(
-        "mgt-dsn-taught",
-        "MGT-DSN, distilled",
-        "distilled",
-        "mgt-dsn",
-        table="further",
-        target=73.0,
-        question=TEACHER,
-        against=("ftfnet-taught",),
     ),
     _control("random-gate", "MGT-DSN, random gates", "mgt-dsn", "random"),
     _control("random-gate-trained", "random gates, trained so", "random-gate-trained", "random", "mgt-dsn"),
     _control("mgt-dsn-frozen", "MGT-DSN, gates at rounded means", "mgt-dsn", "frozen"),
     _control("mgt-dsn-periodic", "MGT-DSN, periodic gates", "mgt-dsn", "periodic"),
     _control("mgt-dsn-shuffled", "MGT-DSN, gates shuffled in time", "mgt-dsn", "shuffled"),
-    _control(
-        CONTROLS_OF_ATTENTION[0],
-        "MGT-DSN, narrow, attention alone, all gates closed",
-        ATTENTION,
-        "closed",
-        ratios=ATTENTION,
-    ),
-    _control(
-        CONTROLS_OF_ATTENTION[1],
-        "MGT-DSN, narrow, attention alone, random gates",
-        ATTENTION,
-        "random",
-        ratios=ATTENTION,
-    ),
     _short("short-ftfnet", "FTF-Net, short", KINDS),
     _short("short-dsn", "DSN, short", GUIDANCE),
     _short("short-mgt-dsn", "MGT-DSN, short", GUIDANCE),
-    _short(AGAIN, "MGT-DSN, short, trained again", "What does training it all again change?"),
     _short("guide-snr", "guided by SNR", GUIDE),
-    _short("guide-si-sdr", "guided by SI-SDR", GUIDE, AGAIN),
-    _short("guide-pesq", "guided by PESQ", GUIDE, AGAIN),
-    _short("map-steep", "target: a step", TARGET, AGAIN),
-    _short("map-narrow", "target: half the range", TARGET, AGAIN),
-    _short("map-rising", "target: more for good inputs", TARGET, AGAIN),
     _short("gate-shared", "one shared gate", "One gate, or one per block?"),
     _short("gate-drawn", "gates drawn in training", "Gates drawn while the network trains?"),
-    _short("state-running", "states run on, outputs masked", "What does a closed gate leave behind?", AGAIN),
     _short("all-halved", "every kind halved", KINDS, SHORT[0]),
     _short("only-gru", "only GRUs dynamic", KINDS, SHORT[0]),
     _short("only-attention", "only attention dynamic", KINDS, SHORT[0]),
@@ -246,9 +157,9 @@ def baseline_of(name: str) -> str:
     return system.baseline if system else BASELINE
 
 
-def in_table(table: Literal["main", "further"]) -> list[str]:
-    """The rows of the main table, or of the one below it."""
-    return [system.name for system in SYSTEMS if system.table == table]
+def in_main_table() -> list[str]:
+    """The rows of the main table."""
+    return [system.name for system in SYSTEMS if system.main]
 
 
 def shipped() -> list[str]:
@@ -301,8 +212,3 @@ def by_question() -> dict[str, list[str]]:
 def backbones() -> list[str]:
     """The static networks of the other backbones."""
     return [s.name for s in SYSTEMS if s.family == "other backbones" and s.baseline == BASELINE]
-
-
-def from_second_trunk() -> list[str]:
-    """Ablations that start where `AGAIN` does, from a second training of the same trunk."""
-    return [system.name for system in SYSTEMS if system.baseline == AGAIN]

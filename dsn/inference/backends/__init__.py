@@ -1,7 +1,7 @@
 """Three ways to run one model: the PyTorch module, the exported graph in ONNX Runtime, and the C kernel.
 
     torch     the reference; slow frame by frame, fast on whole signals
-    onnx      needs the packages onnx and onnxruntime, and torch to write the graph
+    onnx      needs the packages onnx and onnxruntime
     native    needs the kernel and NumPy alone; fastest
 
 All give the same signal within rounding. Where a gate's margin is nearly 0, rounding may open it in one and not in
@@ -29,7 +29,7 @@ NAMES = ("native", "onnx", "torch")
 def missing(name: str) -> str:
     """Why a backend cannot run here and what to do about it; empty if it can. Raises ValueError for an unknown name."""
     if name in ("onnx", "torch"):
-        packages = absent("torch") if name == "torch" else absent("onnx", "onnxruntime", "torch")
+        packages = absent("torch") if name == "torch" else absent("onnx", "onnxruntime")
         return f"it needs {' and '.join(packages)}; {remedy(name)}" if packages else ""
     if name == "native":
         from ... import kernels
@@ -80,5 +80,5 @@ def choose(name: str, model: DSN | Weights, order: Sequence[str] = NAMES) -> tup
 
 
 def for_files(name: str, model: DSN | Weights) -> tuple[Backend, str]:
-    """As `choose`, for whole signals: "auto" is native, or else torch, which there is faster than frame by frame."""
-    return choose(name, model, ("native", "torch"))
+    """As `choose`, for whole signals, on which torch is faster than ONNX Runtime, which goes frame by frame."""
+    return choose(name, model, ("native", "torch", "onnx"))

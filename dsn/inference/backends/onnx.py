@@ -6,16 +6,17 @@ each, in one array, as the graph writes one place and reads only what it has wri
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnxruntime
 
-from ...model import DSN
 from ...weights import Weights
-from ...weights import build as build_module
 from ..onnx_export import build
 from .base import Array, Backend, Forced, check_forced, step_by_step
+
+if TYPE_CHECKING:
+    from ...model import DSN
 
 KINDS = {"tensor(float)": np.float32, "tensor(int64)": np.int64}
 
@@ -128,8 +129,7 @@ class OnnxBackend(Backend):
 
     def __init__(self, model: DSN | Weights, threads: int = 1) -> None:
         super().__init__(model)
-        module = build_module(model) if isinstance(model, Weights) else model
-        self._session = make_session(build(module).SerializeToString(), threads)
+        self._session = make_session(build(model).SerializeToString(), threads)
 
     def open(self, streams: int = 1) -> OnnxSession:
         """A session; all share the runtime's weights."""

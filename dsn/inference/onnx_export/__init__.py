@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
 from onnx import helper
 
 from ... import __version__
-from ...model import DSN
 from ...utils.files import replacing
+from ...weights import Weights, of
 from .builder import IR_VERSION, OPSET, value_info
 from .network import Frame
+
+if TYPE_CHECKING:
+    from ...model import DSN
 
 
 def state_type(name: str) -> type[np.generic]:
@@ -26,7 +30,7 @@ def state_type(name: str) -> type[np.generic]:
     return np.int64 if name == "time.place" else np.float32
 
 
-def build(model: DSN) -> onnx.ModelProto:
+def build(model: DSN | Weights) -> onnx.ModelProto:
     """The network of one frame, checked.
 
     Inputs: spectrum (1, 2, F), real and imaginary part of the windowed frame; dial (n_gates,), added to each gate's
@@ -36,7 +40,7 @@ def build(model: DSN) -> onnx.ModelProto:
     The metadata `dsn` holds the model's config and the gates' names in JSON.
     Raises: ValueError for another backbone than FTF-Net, or closed gates that let states run on.
     """
-    frame = Frame(model)
+    frame = Frame(of(model))
     enhanced, decisions = frame.build()
     shape, gates = (1, 2, model.config.stft.bins), (model.config.n_gates,)
     names = ["gate", "margin"][: len(decisions)]
@@ -63,6 +67,6 @@ def save(proto: onnx.ModelProto, path: str | Path) -> None:
         temporary.write_bytes(proto.SerializeToString())
 
 
-def export(model: DSN, path: str | Path) -> None:
+def export(model: DSN | Weights, path: str | Path) -> None:
     """Write the network of one frame to an ONNX file. Raises ValueError for a model that is not exported."""
     save(build(model), path)

@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ... import config, weights
-from ...data import TEST_RECIPES, Corpus, default_folder, read_recipes, render, test_pairs
-from ...dial import open_margin
-from ...model import DSN
-from .. import backends
-from ..backends import Backend, Forced
-from .timing import Contestant
+from dsn import config, weights
+from dsn.data import TEST_RECIPES, Corpus, default_folder, read_recipes, render, test_pairs
+from dsn.dial import open_margin
+from dsn.inference import backends
+from dsn.inference.backends import Backend, Forced
+from dsn.inference.timing import Contestant
+from dsn.model import DSN
 
 Array = np.ndarray
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .timing import Contestant
+from dsn.inference.timing import Contestant
 
 Array = np.ndarray
 

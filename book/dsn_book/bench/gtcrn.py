@@ -15,10 +15,10 @@ import torch
 from onnx import helper
 from torch import nn
 
-from ... import macs
-from ..backends.onnx import Network, OnnxSession, make_session
-from ..onnx_export.builder import IR_VERSION, OPSET, Builder, value_info
-from ..onnx_export.layers import dense, gru
+from dsn import macs
+from dsn.inference.backends.onnx import Network, OnnxSession, make_session
+from dsn.inference.onnx_export.builder import IR_VERSION, OPSET, Builder, value_info
+from dsn.inference.onnx_export.layers import dense, gru
 
 Array = np.ndarray
 
@@ -26,6 +26,11 @@ BINS, LOW, BANDS = 257, 65, 64
 WIDTHS = (129, 65, 33)
 DILATIONS = (1, 2, 5)
 FRAME_RATE = 62.5
+
+
+def arrays(module: nn.Module) -> dict[str, Array]:
+    """Weights by name."""
+    return {name: weight.detach().numpy() for name, weight in module.named_parameters()}
 
 
 class Gtcrn:
@@ -83,7 +88,7 @@ class Gtcrn:
         """Weights for 8 channels from a GRU along time on their power."""
         b = self.b
         power = b.op("ReduceMean", b.op("Mul", x, x), axes=[3], keepdims=0)
-        hidden = gru(b, [nn.GRU(8, 16)], b.reshape(power, 1, 1, 8), self.state(f"{name}.gru", 1, 1, 16))
+        hidden = gru(b, [arrays(nn.GRU(8, 16))], b.reshape(power, 1, 1, 8), self.state(f"{name}.gru", 1, 1, 16))
         self.results[f"{name}.gru"] = b.reshape(hidden, 1, 1, 16)
         scale = b.op("Sigmoid", dense(b, b.reshape(hidden, 1, 16), self.weight(8, 16), np.zeros(8, np.float32)))
         self.macs += macs.gru(8, 16) + macs.linear(16, 8)
@@ -92,9 +97,9 @@ class Gtcrn:
     def dual_path(self, name: str, x: str) -> str:
         """Grouped GRUs along frequency, then along time, each with a residual path; x (F, 16)."""
         b, bins = self.b, WIDTHS[-1]
-        y = gru(b, [nn.GRU(8, 4, bidirectional=True) for _ in range(2)], b.reshape(x, bins, 1, 16))
+        y = gru(b, [arrays(nn.GRU(8, 4, bidirectional=True)) for _ in range(2)], b.reshape(x, bins, 1, 16))
         x = self.mixed(x, b.reshape(y, bins, 16))
-        y = gru(b, [nn.GRU(8, 8) for _ in range(2)], b.reshape(x, 1, bins, 16), self.state(name, 1, bins, 16))
+        y = gru(b, [arrays(nn.GRU(8, 8)) for _ in range(2)], b.reshape(x, 1, bins, 16), self.state(name, 1, bins, 16))
         self.results[name] = b.reshape(y, 1, bins, 16)
         self.macs += 4 * macs.gru(8, 4, bins) + 2 * macs.gru(8, 8, bins)
         return self.mixed(x, b.reshape(y, bins, 16))

@@ -1,4 +1,4 @@
-"""`dsn bench`: real-time factors of every system on every backend, measured side by side in one run.
+"""Real-time factors of every system on every backend, measured side by side in one run.
 
 Everything runs in one thread. A row is a system on a backend at a setting of the dial; a hop is timed from samples to
 samples, Fourier transforms included, as one call of `dsn.inference.backends.Session.step`, Python's part of it too.
@@ -15,12 +15,13 @@ import numpy as np
 import pandas
 import torch
 
-from ... import config, weights
+from dsn import config, weights
+from dsn.inference.timing import Contestant, Times, measure
+
 from .hardware import describe
 from .parts import Part, by_gate, by_kind
 from .peers import installed
 from .systems import BASELINE, Row, open_backends, rows, sound
-from .timing import Contestant, Times, measure
 
 COLUMNS = [
     "route",

@@ -14,11 +14,12 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ... import config
-from ...model import DSN
-from .. import backends
+from dsn import config
+from dsn.inference import backends
+from dsn.inference.timing import Contestant, measure
+from dsn.model import DSN
+
 from .systems import stepper
-from .timing import Contestant, measure
 
 Array = np.ndarray
 

@@ -1,0 +1,48 @@
+"""The plan of the study, and what a row starts from."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from plan import ARMS, BATCH, COOL_DOWN, HOURS, SLIM, TUNED_FROM, plan, steps
+from train import fitted, folder, weights_at
+
+from dsn import weights
+from dsn.model import DSN
+from dsn.training.loop import snapshot
+
+
+def test_every_row_ends_after_the_same_hours_and_slows_down_at_the_same_one() -> None:
+    for row in plan().values():
+        ended = steps(row.start_hours) + row.train.steps
+        assert ended == steps(HOURS), row.name
+        constant = steps(row.start_hours) + row.train.decay_from * row.train.steps
+        assert constant == pytest.approx(max(steps(COOL_DOWN), steps(row.start_hours)), abs=1), row.name
+        assert row.first == (ended - row.train.steps) * BATCH
+
+
+def test_what_a_row_starts_from_is_kept_by_the_row_before() -> None:
+    rows = plan()
+    for row in rows.values():
+        if row.start is not None:
+            other = rows[row.start]
+            assert steps(row.start_hours) - steps(other.start_hours) in other.train.snapshots, row.name
+            assert row.seeds <= other.seeds
+        assert not row.policy or row.policy in ARMS
+
+
+def test_a_tuned_network_has_the_weights_of_its_hour_and_the_policy_fitted_to_the_last(tmp_path: Path) -> None:
+    early, late = DSN(SLIM), DSN(SLIM)
+    rows = plan()
+    step = steps(TUNED_FROM) - steps(rows["slim"].start_hours)
+    for model, path in ((early, folder(tmp_path, "slim", 0) / snapshot(step)), (late, fitted(tmp_path, "dsn", 0))):
+        path.parent.mkdir(parents=True)
+        weights.save(model, path)
+    found = weights_at(rows["dsn"], 0, tmp_path)
+    assert found is not None and found.policy is not None and late.policy is not None
+    for name, value in found.network.state_dict().items():
+        assert torch.equal(value, early.network.state_dict()[name]), name
+    for name, value in found.policy.state_dict().items():
+        assert torch.equal(value, late.policy.state_dict()[name]), name
+    assert weights_at(replace(rows["dsn"], start=None), 0, tmp_path) is None
