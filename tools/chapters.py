@@ -209,7 +209,7 @@ def _without_bars(text: str) -> str:
 
 
 def _as_shown(cell: nbformat.NotebookNode) -> None:
-    """Hide what only a run needs, in every chapter alike; drop progress bars, as widgets too, and what asks for a kernel."""
+    """Hide what only a run needs, in every chapter alike; drop progress bars and what asks for a kernel."""
     tags = cell.metadata.setdefault("tags", [])
     if {"injected-parameters", "setup", *SET_UP} & set(tags):
         cell.metadata.tags = [*tags, "remove-cell"]
