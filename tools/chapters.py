@@ -209,12 +209,13 @@ def _without_bars(text: str) -> str:
 
 
 def _as_shown(cell: nbformat.NotebookNode) -> None:
-    """Hide what only a run needs, in every chapter alike, and drop progress bars and what asks for a kernel."""
+    """Hide what only a run needs, in every chapter alike; drop progress bars and what asks for a kernel."""
     tags = cell.metadata.setdefault("tags", [])
     if {"injected-parameters", "setup", *SET_UP} & set(tags):
         cell.metadata.tags = [*tags, "remove-cell"]
     elif {"figure", "question"} & set(tags):
         cell.metadata.tags = [*tags, "remove-input"]
+    cell.outputs = [output for output in cell.outputs if set(output.get("data", {})) != {WIDGET, "text/plain"}]
     for output in cell.outputs:
         output.get("data", {}).pop(WIDGET, None)
         if output.get("name") == "stderr":

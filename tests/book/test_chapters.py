@@ -258,7 +258,8 @@ def test_presentable_drops_widgets_and_keeps_what_stands_for_them(tmp_path):
     notebook = nbformat.read(written(tmp_path / "a.ipynb", "x"), as_version=4)
     notebook.metadata["widgets"] = {chapters.WIDGET: {}}
     both = {chapters.WIDGET: {"model_id": "0"}, "text/html": "<p>page</p>"}
-    notebook.cells[1].outputs = [nbformat.v4.new_output("display_data", data=both)]
+    bar = {chapters.WIDGET: {"model_id": "1"}, "text/plain": "steps:   0%|          | 0/6"}
+    notebook.cells[1].outputs = [nbformat.v4.new_output("display_data", data=data) for data in (bar, both)]
     shown = chapters.presentable(notebook, "")
     assert shown.cells[1].outputs[0].data == {"text/html": "<p>page</p>"} and "widgets" not in shown.metadata
 

@@ -141,9 +141,10 @@ def ratios_by_rating(
     axes[-1].plot(*_curve(guide, *axes[-1].get_xlim()), color=GREY, linestyle=":", label="target")
     axes[0].set_ylabel("share of open gates")
     axes[-1].legend(fontsize=8)
+    ranks = "; ".join(told)
     return (
         figure,
-        f"Share of open gates over the rating of {len(x)} mixtures. Outside the fit {'; '.join(told)}.",
+        f"Share of open gates over the rating of {len(x)} mixtures. Rank correlation outside the fit: {ranks}.",
     )
 
 
