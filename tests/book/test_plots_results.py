@@ -137,7 +137,7 @@ def test_ratios_by_rating_keep_the_fitted_apart() -> None:
     values, falling = torch.tensor([1.0, 2.0, 3.0] * 2), torch.tensor([0.9, 0.5, 0.1] * 2)
     figure, text = training.ratios_by_rating(values, {"DSN": falling, "MGT-DSN": falling}, 3, config.Guide(), 0.5)
     assert [len(np.asarray(points.get_offsets())) for points in figure.axes[0].collections] == [3, 3]
-    assert "Outside the fit DSN −1.00; MGT-DSN −1.00" in text
+    assert "outside the fit: DSN −1.00; MGT-DSN −1.00" in text
 
 
 def test_a_policy_lies_between_chance_and_the_oracle() -> None:
