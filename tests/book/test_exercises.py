@@ -16,7 +16,7 @@ from dsn.evaluation.gate_diagnostics import log_energy
 from dsn_book import exercises
 from dsn_book.display import ASSETS
 from dsn_book.exercises import Option, Verdict
-from tests import node
+from tests.helpers import node
 from tools import exercises as source
 from tools import notebooks
 

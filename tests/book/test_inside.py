@@ -10,7 +10,7 @@ from dsn.dynamic import DynamicAttention, DynamicGRU, DynamicLinear
 from dsn.model import DSN
 from dsn_book.display import ASSETS
 from dsn_book.plots import inside
-from tests import node
+from tests.helpers import node
 
 FRAMES = 40
 

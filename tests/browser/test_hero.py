@@ -17,7 +17,7 @@ from dsn_book.display import ASSETS
 from dsn_book.plots import enhanced, hero, unprocessed
 from dsn_book.plots.hero import STEP, frame_time, hero_state, stops
 from dsn_book.plots.listening import speech_gain
-from tests import node
+from tests.helpers import node
 from tests.helpers.corpora import speechlike
 from tests.helpers.page import shown
 

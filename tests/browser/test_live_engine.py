@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from dsn_book.plots.spectrograms import levels_db
-from tests import node
+from tests.helpers import node
 
 pytestmark = node.needs_node
 

@@ -18,7 +18,7 @@ from dsn.model import DSN
 from dsn_book import display, exercises
 from dsn_book.display import ASSETS
 from dsn_book.exercises import Option, quiz
-from tests import node
+from tests.helpers import node
 from tests.helpers.page import shown
 
 SECONDS = 1.0

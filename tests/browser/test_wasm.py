@@ -8,7 +8,7 @@ import torch
 from dsn import config, weights
 from dsn.kernels.packing import pack
 from dsn.model import DSN
-from tests import node
+from tests.helpers import node
 from tests.helpers.corpora import speechlike
 from tools import wasm
 
