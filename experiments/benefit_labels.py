@@ -29,12 +29,11 @@ from dsn import config, weights
 from dsn.data import Corpus, FreshMixtures
 from dsn.kernels.streaming import Kernel
 from dsn.model import DSN
-from dsn.stft import to_hops
 from dsn.training.benefit import benefit
 from dsn.training.loop import MODEL
 from dsn.training.optim import OF_A_SEED
 from dsn.training.policy_fitting import Labelled
-from dsn.training.policy_training import magnitude
+from dsn.training.policy_training import bands
 from dsn.utils.files import replacing, sha256
 
 PER_PART = 250
@@ -45,13 +44,6 @@ FIRST = 9_000_000
 def enhance(kernel: Kernel, noisy: Tensor, gate: Tensor) -> Tensor:
     """The network under given gates, closed parts skipped."""
     return kernel.enhance(noisy, gate=gate).enhanced
-
-
-@torch.no_grad()
-def bands(model: DSN, noisy: Tensor) -> Tensor:
-    """What the policy hears of signals (L,) or (B, L): (B, T, bands)."""
-    assert model.policy is not None
-    return model.policy.bands(magnitude(model, to_hops(noisy, model.config.stft.hop_length)))
 
 
 def measure(model: DSN, mixtures: FreshMixtures, numbers: range) -> dict[str, Any]:

@@ -44,9 +44,6 @@ SLIM = config.ModelConfig(
 PARTS = {"train": 24, "valid": 2}
 """Benefit labels of each split, in parts of 250 mixtures."""
 
-SMOOTH = 9
-"""Frames over which policies see benefit labels averaged, so that their gates open and close in runs."""
-
 PERCENT = 72.0
 """Mean cost on the validation mixtures at which policies are compared, % of FTF-Net's MACs."""
 

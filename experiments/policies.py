@@ -13,20 +13,22 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import torch
-from benefit_labels import bands, labelled, rated, read
+from benefit_labels import labelled, rated, read
 from controls import METRICS, Heard, hear, measure
 from learning import VALIDATION, items
-from plan import ARMS, GUIDED_FROM, GUIDED_TO, SMOOTH, Arm
+from plan import ARMS, GUIDED_FROM, GUIDED_TO, Arm
+from tables import full_cost
 from torch import Tensor
 from train import fitted, folder
 
 from dsn import config, weights
-from dsn.data import Corpus, FreshMixtures, read_recipes
+from dsn.data import Corpus, read_recipes
 from dsn.data.labels import measure as measure_label
 from dsn.data.mixing import Mixture
 from dsn.dial import gates
@@ -36,10 +38,14 @@ from dsn.kernels.streaming import Kernel
 from dsn.losses import fit_guide, target_ratio
 from dsn.model import DSN
 from dsn.policy import Policy, standardise
-from dsn.training.benefit import smoothed
+from dsn.training.benefit import SMOOTH, smoothed
 from dsn.training.loop import MODEL
 from dsn.training.policy_fitting import FitConfig, Labelled, fit_price, fit_shares, set_margin
+from dsn.training.policy_training import bands
 from dsn_book.study.intervals import Table
+
+Rate = Callable[[str], Tensor]
+"""A metric of each noisy signal, (N,); measured once."""
 
 
 def with_policy(slim: DSN, settings: config.PolicyConfig, seed: int) -> DSN:
@@ -74,9 +80,7 @@ def rating(heard: Heard, metric: str) -> float:
     return measure_label(Mixture(heard.noisy.numpy(), heard.clean.numpy()), metric)[metric]
 
 
-def fit(
-    arm: Arm, model: DSN, data: Labelled, mixtures: FreshMixtures, share: float, schedule: FitConfig
-) -> config.Guide | None:
+def fit(arm: Arm, model: DSN, data: Labelled, rate: Rate, share: float, schedule: FitConfig) -> config.Guide | None:
     """Train the policy of an arm, in place, to open about this share of all frames; its target map, if it has one."""
     assert isinstance(model.policy, Policy)
     if arm.kind == "price":
@@ -86,7 +90,7 @@ def fit(
     if arm.kind == "fixed":
         fit_shares(model.policy, data, torch.full((len(data.bands),), share), schedule)
         return None
-    values = rated(mixtures, arm.metric, range(len(data.bands)))
+    values = rate(arm.metric)
     known = values.isfinite()
     guide = guide_of(arm, values[known], share)
     fit_shares(model.policy, Labelled(*(part[known] for part in data)), target_ratio(values[known], guide), schedule)
@@ -102,12 +106,10 @@ def calibrate(arm: Arm, model: DSN, heard: list[Heard], wanted: float) -> float:
     return shift
 
 
-def controls(model: DSN, heard: list[Heard], guide: config.Guide | None, share: float) -> Table:
-    """The policy and its controls on these files."""
-    metric = "dnsmos_ovrl" if guide is None else guide.metric
-    asked = [share if guide is None else float(target_ratio(torch.tensor(rating(h, metric)), guide)) for h in heard]
-    files = [replace(h, gate=gates(model, h.noisy)[None], asked=a) for h, a in zip(heard, asked, strict=True)]
-    return measure(model, Kernel(model), files)
+def controls(model: DSN, kernel: Kernel, heard: list[Heard], asked: Tensor) -> Table:
+    """The policy and its controls on these files, of which each has a ratio that its rating asks for."""
+    files = [replace(h, gate=gates(model, h.noisy)[None], asked=a) for h, a in zip(heard, asked.tolist(), strict=True)]
+    return measure(model, kernel, files)
 
 
 def summary(table: Table) -> Table:
@@ -142,15 +144,17 @@ def main() -> None:
     data = read(arguments.runs, arguments.row, arguments.seed, "train")
     data = data._replace(benefit=smoothed(data.benefit, arguments.smooth))
     mixtures = labelled(arguments, "train")
-    full = float(DSN(config.ModelConfig.ftfnet()).macs().mmacs_per_s())
     kernel = Kernel(slim)
     heard = [hear(slim, kernel, pair) for pair in items(Corpus(arguments.corpus), read_recipes(VALIDATION))]
+    rate: Rate = cache(lambda metric: rated(mixtures, metric, range(len(data.bands))))
+    rate_heard: Rate = cache(lambda metric: torch.tensor([rating(h, metric) for h in heard]))
     for name in arguments.arms:
-        arm, wanted = ARMS[name], ARMS[name].percent / 100 * full
+        arm, wanted = ARMS[name], ARMS[name].percent / 100 * full_cost()
         model = with_policy(slim, config.PolicyConfig(hidden=arguments.hidden), arguments.seed)
         share = share_at(model, wanted)
         schedule = FitConfig(steps=arguments.steps, seed=arguments.seed)
-        guide = fit(arm, model, data, mixtures, share, schedule)
+        guide = fit(arm, model, data, rate, share, schedule)
+        asked = target_ratio(rate_heard(guide.metric), guide) if guide else torch.full((len(heard),), share)
         shift = calibrate(arm, model, heard, wanted)
         diagnostics = diagnose(model, [h.noisy.numpy() for h in heard])
         check_not_oscillating(diagnostics)
@@ -158,7 +162,7 @@ def main() -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         weights.save(model, path, {"row": arguments.row, "guide": guide and guide.to_dict()})
         write_csv(diagnostics.round(4), path.with_name("gates.csv"))
-        table = controls(model, heard, guide, share)
+        table = controls(model, kernel, heard, asked)
         write_csv(table, path.with_name("controls.csv"))
         print(f"{name}: margins shifted by {shift:.2f}")
         print(diagnostics.round(2).to_string(index=False))

@@ -30,9 +30,9 @@ from dsn.kernels.streaming import Kernel
 from dsn.model import DSN
 from dsn.policy import Policy, given
 from dsn.stft import to_hops
-from dsn.training.benefit import benefit, smoothed
+from dsn.training.benefit import SMOOTH, benefit, smoothed
 from dsn.training.policy_fitting import FitConfig, Labelled, fit_price, margins
-from dsn.training.policy_training import magnitude
+from dsn.training.policy_training import bands
 from dsn.utils.files import sha256
 
 from .formatting import interval, number
@@ -49,8 +49,6 @@ METRICS = {"pesq_wb": ("PESQ-WB", 3), "estoi": ("ESTOI", 4), "si_sdr_db": ("SI-S
 HOP = config.Stft().hop_length
 LONGEST = 64
 """Longest random segment, in frames."""
-SMOOTH = 9
-"""Frames over which a benefit label is averaged."""
 REFERENCE, DRAWS = "random segments", 4
 """What every entry is compared with: its mean over so many draws, since one alone may be lucky."""
 STORED = "leaderboard"
@@ -88,12 +86,6 @@ def periodic(noisy: Tensor) -> Tensor:
 def energy(noisy: Tensor) -> Tensor:
     """The level of every frame in dBFS, so that the loudest frames open."""
     return torch.from_numpy(log_energy(noisy.numpy()))
-
-
-def bands(model: DSN, noisy: Tensor) -> Tensor:
-    """What the policy of a network hears of a signal (L,): magnitudes (T, bands)."""
-    assert isinstance(model.policy, Policy)
-    return model.policy.bands(magnitude(model, to_hops(noisy, HOP)))[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,7 +182,7 @@ def labelled(held: Contest, count: int) -> Labelled:
     mixtures, found = FreshMixtures(Corpus(default_folder()), "train", config.DataConfig()), []
     for index in tqdm(range(count), "labels"):
         noisy, clean = map(torch.from_numpy, mixtures[index])
-        found.append((bands(held.model, noisy), saved(held, noisy, clean)))
+        found.append((bands(held.model, noisy)[0], saved(held, noisy, clean)))
     return Labelled(*map(torch.stack, zip(*found, strict=True)))
 
 
@@ -203,7 +195,7 @@ def learnt(held: Contest, data: Labelled, fit: FitConfig) -> Rule:
 
     @torch.no_grad()
     def rule(noisy: Tensor) -> Tensor:
-        return margins(policy, bands(held.model, noisy)[None])[0]
+        return margins(policy, bands(held.model, noisy))[0]
 
     return rule
 

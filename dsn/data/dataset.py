@@ -60,7 +60,11 @@ class FreshMixtures:
 
     def identity(self) -> str:
         """Names the mixtures by what their recipes are drawn from: clips, settings, split and the first number."""
-        settings = json.dumps(self.data.to_dict(), sort_keys=True)
+        return self.named(self.data)
+
+    def named(self, data: config.DataConfig) -> str:
+        """The identity that these mixtures would have with other settings."""
+        settings = json.dumps(data.to_dict(), sort_keys=True)
         return f"{self.corpus.identity(self.split)} {settings} {self.split} {self.first}"
 
     def recipe(self, index: int) -> Recipe:

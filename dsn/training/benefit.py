@@ -16,6 +16,9 @@ from ..config import LossConfig, Stft
 from ..losses import level_gain
 from ..stft import analyse, compress, to_hops
 
+SMOOTH = 9
+"""Frames over which policies see benefits averaged, so that their gates open and close in runs (our choice)."""
+
 Run = Callable[[Tensor, Tensor], Tensor]
 """A network under given gates: noisy (B, L), gate (B, T, n_gates) -> enhanced (B, L)."""
 

@@ -17,7 +17,7 @@ from .. import config
 from ..losses import ratio_loss, target_ratio
 from ..model import DSN
 from ..policy import sample_gate, standardise
-from ..stft import analyse, compress
+from ..stft import analyse, compress, to_hops
 from .optim import TrainingSet, batch_indices, gumbel_noise, optimisers, update
 
 BATCH = 16
@@ -64,6 +64,13 @@ def magnitude(model: DSN, noisy: Tensor) -> Tensor:
     """What the policy sees (B, F, T) of whole signals (B, L)."""
     spec, _ = analyse(noisy, model.config.stft.n_fft)
     return compress(spec, model.config.stft.compression).abs()
+
+
+@torch.no_grad()
+def bands(model: DSN, noisy: Tensor) -> Tensor:
+    """What the policy hears of whole signals (L,) or (B, L), in the frames of `DSN.enhance`: (B, T, bands)."""
+    assert model.policy is not None
+    return model.policy.bands(magnitude(model, to_hops(noisy, model.config.stft.hop_length)))
 
 
 def set_dial_unit(model: DSN, mixtures: TrainingSet) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 import mixtures
 import numpy as np
 import pytest
-from mixtures import TrainingMixtures
+from mixtures import PLAIN, TrainingMixtures
 
-from dsn.data import Corpus
+from dsn.data import Corpus, FreshMixtures
 from dsn.training.optim import OF_A_SEED
 from tests.helpers.corpora import make_corpus
 
@@ -18,11 +18,12 @@ def test_odd_mixtures_are_plain_from_the_cool_down_on_whatever_the_row_and_the_s
     monkeypatch.setattr(mixtures, "PLAIN_FROM", 10)
     corpus = Corpus(make_corpus(tmp_path / "corpus"))
     whole, later = (TrainingMixtures(corpus, first, tmp_path / "cache") for first in (0, 8))
-    plain = [index for index in range(14) if whole.source(index) is whole.plain]
-    assert plain == [11, 13]
-    assert [index for index in range(6) if later.source(index) is later.plain] == [3, 5]
-    assert whole.source(OF_A_SEED + 11) is whole.plain and whole.source(OF_A_SEED + 3) is whole.wide
+    assert [index for index in range(14) if whole.settings(index) is PLAIN] == [11, 13]
+    assert [index for index in range(6) if later.settings(index) is PLAIN] == [3, 5]
+    assert whole.settings(OF_A_SEED + 11) is PLAIN and whole.settings(OF_A_SEED + 3) is whole.data
     indices = np.arange(2, 6)
     assert all(np.array_equal(a, b) for a, b in zip(whole.batch(8 + indices), later.batch(indices), strict=True))
-    assert whole.identity() != later.identity() and whole.identity() != whole.wide.identity()
-    assert float(later.labels("snr_db", indices)[1]) == pytest.approx(later.plain.recipe(3).snr_db)
+    wide, plain = (FreshMixtures(corpus, "train", data, 8, tmp_path / "cache") for data in (whole.data, PLAIN))
+    assert whole.identity() != later.identity() and later.identity() != wide.identity()
+    assert [later.recipe(k) for k in (2, 3)] == [wide.recipe(2), plain.recipe(3)]
+    assert float(later.labels("snr_db", indices)[1]) == pytest.approx(plain.recipe(3).snr_db)

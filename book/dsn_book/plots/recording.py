@@ -20,7 +20,7 @@ from dsn.inference.enhancer import Enhancer
 from dsn.utils.audio import SAMPLE_RATE, read
 from dsn.utils.resampling import resample
 
-from ..display import audio_data_uri
+from ..display import audio
 from ..slider import WIDGET, Explorer
 from .dial import strip
 from .spectrograms import image_data_uri, levels_db
@@ -43,8 +43,7 @@ def _sound(wav: Wav, name: str, top_db: float) -> str:
     """A player and a spectrogram, in plain HTML."""
     image, style = image_data_uri(levels_db(wav), top_db), "width: 100%; height: 9rem"
     picture = f'<img src="{image}" style="{style}" alt="Spectrogram, {name}"/>'
-    source = audio_data_uri(wav, SAMPLE_RATE, "mp3")
-    return f'<p>{name}</p><audio controls preload="none" aria-label="{name}" src="{source}"></audio>{picture}'
+    return audio(wav, SAMPLE_RATE, name, "mp3").data + picture
 
 
 class Recording:
