@@ -43,7 +43,7 @@ def _sound(wav: Wav, name: str, top_db: float) -> str:
     """A player and a spectrogram, in plain HTML."""
     image, style = image_data_uri(levels_db(wav), top_db), "width: 100%; height: 9rem"
     picture = f'<img src="{image}" style="{style}" alt="Spectrogram, {name}"/>'
-    return audio(wav, SAMPLE_RATE, name, "mp3").data + picture
+    return f"{audio(wav, SAMPLE_RATE, name, 'mp3').data}{picture}"
 
 
 class Recording:
