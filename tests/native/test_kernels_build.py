@@ -107,7 +107,7 @@ def sanitized(folder: Path, compiler: list[str], flags: tuple[str, ...]) -> Path
     """The driver and the kernel with address and undefined-behaviour sanitizers."""
     (folder / "driver.c").write_text(DRIVER)
     target = folder / "driver"
-    options = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g", "-O1"]
+    options = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g", "-O0"]
     files = [*map(str, build.sources()), str(folder / "driver.c"), f"-I{build.FOLDER}", "-o", str(target)]
     try:
         build.run([*compiler, *build.FLAGS, *options, *flags, *files])
