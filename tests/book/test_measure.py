@@ -17,7 +17,7 @@ def test_gate_table_agrees_with_the_gates() -> None:
     gate = gates(model, mixtures[1].noisy).numpy()
     row = table.iloc[1]
     for index, name in enumerate(model.gate_names):
-        assert row[f"ratio_{name}"] == pytest.approx(gate[:, index].mean(), abs=1e-12)
+        assert row[f"ratio_{name}"] == pytest.approx(gate[:, index].mean(dtype=float), abs=1e-12)
         assert row[f"std_{name}"] == pytest.approx(gate[:, index].std(dtype=float), abs=1e-12)
     assert row["activation_ratio"] == pytest.approx(gate.mean(dtype=float), abs=1e-12)
     assert table["snr_db"].tolist() == [0.0, 5.0, 10.0]
