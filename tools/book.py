@@ -167,8 +167,14 @@ def render(source: Path) -> None:
     if subprocess.run([*map(str, command)], env=os.environ | chapters.ENVIRONMENT, cwd=ROOT).returncode:
         sys.exit("Jupyter Book found something wrong: see the warnings above")
     (HTML / ".nojekyll").touch()
+    mend_references(HTML / "book" / "references.html")
     site.trim(HTML)
     site.add_files(HTML)
+
+
+def mend_references(page: Path) -> None:
+    """Take the role of a list from the bibliography: docutils gives its entries one that no list may have."""
+    page.write_text(page.read_text().replace('<div role="list" class="citation-list">', '<div class="citation-list">'))
 
 
 def check() -> None:
