@@ -145,7 +145,7 @@ def test_overfits_one_batch(tmp_path):
 @pytest.mark.slow
 def test_ratio_loss_pulls_the_deterministic_gates_to_the_target(tmp_path):
     loss = config.LossConfig(ratio="fixed", target_ratio=0.25, ratio_weight=20.0)
-    settings = config.TrainConfig(steps=60, batch=2, warmup=5, learning_rate=1e-2, loss=loss)
+    settings = config.TrainConfig(model=SMALL, steps=60, batch=2, warmup=5, learning_rate=1e-2, loss=loss)
     log = train(settings, FakePool(), tmp_path, progress=False)
     assert log.activation_ratio.iloc[-10:].mean() == pytest.approx(0.25, abs=0.15)
     assert log.sampled_ratio.iloc[-1] == pytest.approx(log.activation_ratio.iloc[-1], abs=1e-6)
