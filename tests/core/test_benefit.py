@@ -92,6 +92,7 @@ def policy() -> Policy:
     return Policy(257, 8, 16, 2, 16000)
 
 
+@pytest.mark.slow
 def test_a_policy_learns_the_best_frames_at_the_share_of_each_signal(labelled: Labelled) -> None:
     share = torch.linspace(0.2, 0.8, 64)
     heard = Labelled(torch.cat([labelled.bands[..., :7], share[:, None, None].expand(64, 24, 1)], -1), labelled.benefit)
@@ -103,6 +104,7 @@ def test_a_policy_learns_the_best_frames_at_the_share_of_each_signal(labelled: L
     assert float((gate.mean(dim=(1, 2)) - share).abs().mean()) < 0.05
 
 
+@pytest.mark.slow
 def test_a_price_is_the_margin_per_mac(labelled: Labelled) -> None:
     found, macs = policy(), torch.tensor([1.0, 4.0])
     fit_price(found, labelled, macs, FIT, progress=False)

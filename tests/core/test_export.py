@@ -148,6 +148,7 @@ def test_refused_models() -> None:
         build(DSN(config.ModelConfig(**TINY, closed_state="running")))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The tensor attributes:UserWarning")  # of nn.GRU, whenever it is exported
 def test_torch_export_of_a_hop() -> None:
     torch.manual_seed(0)

@@ -16,7 +16,7 @@ from dsn.policy import given
 from tests.core.test_dynamic import LAYERS, inputs, is_conv, make, run
 from tests.helpers import models
 
-BATCH, FRAMES, BINS = 2, 7, 33
+BATCH, FRAMES, BINS = 2, 6, 33
 MODEL = config.ModelConfig(channels=(4, 6, 8), past_frames=3)
 RUNNING = config.ModelConfig(channels=(4, 6, 8), past_frames=3, closed_state="running")
 
@@ -158,16 +158,16 @@ def test_outputs_are_the_same_with_and_without_a_gradient(name):
 
 @pytest.mark.parametrize("changes", [{}, {"closed_state": "running"}, {"backbone": "hystnet"}, {"backbone": "crn"}])
 def test_network_is_the_same_with_a_gradient_in_chunks_and_causal(changes):
-    model, wav = models.make(replace(models.SMALL, **changes)).double(), noise(1, 8 * 256)
+    model, wav = models.make(replace(models.QUARTERS, **changes)).double(), noise(1, 8 * 64)
     gate = torch.randint(0, 2, (1, 8, model.config.n_gates), generator=torch.Generator().manual_seed(2)).double()
     with torch.no_grad():
         expected, _ = model(wav, decide=given(gate))
     gate.requires_grad_()
     state, pieces = None, []
-    for part, g in zip(wav.split(3 * 256, dim=1), gate.split(3, dim=1), strict=True):
+    for part, g in zip(wav.split(3 * 64, dim=1), gate.split(3, dim=1), strict=True):
         enhanced, state = model(part, state, decide=given(g))
         pieces.append(enhanced.enhanced)
     y = torch.cat(pieces, dim=1)
     assert torch.allclose(y.detach(), expected.enhanced, atol=1e-11, rtol=0)
-    (by_gate,) = torch.autograd.grad(y[:, 4 * 256 : 5 * 256].square().sum(), gate)
+    (by_gate,) = torch.autograd.grad(y[:, 4 * 64 : 5 * 64].square().sum(), gate)
     assert by_gate[:, 5:].abs().max() == 0 and by_gate[:, 4].abs().min() > 0

@@ -45,7 +45,7 @@ def test_damage_and_endings_are_seen(tmp_path):
 
 @pytest.mark.slow
 def test_a_long_stream_neither_drifts_nor_leaks():
-    report = soak.soak(StreamingEnhancer(small(), "torch", 2), periods=6, period=200)
+    report = soak.soak(StreamingEnhancer(small(), "torch", 2), periods=5, period=100)
     assert report.drift < soak.DRIFT and report.gained < soak.LEAK and report.slower < 3
 
 

@@ -85,7 +85,6 @@ def test_other_metrics_join_the_same_table(corpus: Corpus, recipes: list[Recipe]
 
 @pytest.mark.slow
 def test_dnsmos_labels_are_those_of_the_metric(corpus: Corpus) -> None:
-    pytest.importorskip("speechmos")
     recipe = draw(corpus, "train", 0, DATA)
     (found,) = Labels().of([recipe], "dnsmos_ovrl", partial(render, corpus))
     expected = metrics.dnsmos(render(corpus, recipe).noisy, p808=False).ovrl

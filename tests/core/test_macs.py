@@ -50,16 +50,8 @@ def count(model: DSN, gate: torch.Tensor) -> float:
     return counter.get_total_flops() / 2
 
 
-@pytest.mark.parametrize(
-    "form, gates", [("complex", "none"), ("complex", "shared"), ("complex", "block"), ("magnitude", "block")]
-)
-def test_table_equals_counted_operations_of_an_executed_gate_pattern(form, gates):
-    static = gates == "none"
-    counted_equals_table(
-        config.ModelConfig.ftfnet(form=form)
-        if static
-        else config.ModelConfig(form=form, policy=config.PolicyConfig(gates=gates))
-    )
+def test_table_equals_counted_operations_of_an_executed_gate_pattern():
+    counted_equals_table(config.ModelConfig())
 
 
 @pytest.mark.parametrize("backbone,params,mmacs", [("hystnet", 114_370, 253.1), ("crn", 2_393_666, 265.4)])
@@ -74,13 +66,15 @@ MIXED = config.Share(gru=0.25, attention=0.5, conv=0.75, fc=0.375)
 SHARES = [*(ONLY(kind) for kind in ("gru", "attention", "conv", "fc")), ONLY("attention", "fc"), MIXED]
 SHARES.append(config.Share(gru=0.5, attention=0.25, conv=1, fc=1))
 VARIANTS: list[dict[str, Any]] = [{"static_share": share} for share in SHARES]
+VARIANTS += [{"policy": None, "static_share": config.Share.all(1)}, {"policy": config.PolicyConfig(gates="shared")}]
+VARIANTS += [{"form": "magnitude"}, {"form": "magnitude", "policy": None, "static_share": config.Share.all(1)}]
 VARIANTS += [{"closed_state": "running", "static_share": share} for share in (config.Share(), ONLY("gru"), MIXED)]
 VARIANTS += [{"backbone": "hystnet"}, {"backbone": "hystnet", "closed_state": "running"}]
 VARIANTS += [{"backbone": "crn", "static_share": share} for share in (ONLY("gru", "conv", "fc"), ONLY("fc"), MIXED)]
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=str)
-def test_table_of_an_ablation_equals_counted_operations(variant):
+def test_table_of_a_variant_equals_counted_operations(variant):
     counted_equals_table(config.ModelConfig(**variant, stft=config.Stft(n_fft=128)))
 
 

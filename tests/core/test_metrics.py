@@ -12,7 +12,6 @@ import torch
 from pandas.testing import assert_frame_equal
 
 from dsn.evaluation import dnsmos, metrics
-from tests.helpers.processes import Deadly
 
 RATE = 16000
 
@@ -36,7 +35,7 @@ PAIR_METRICS = (metrics.pesq_wb, metrics.stoi, metrics.estoi, metrics.si_sdr_db)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seconds", [0.15, 4.512, 9.01, 17.3])
+@pytest.mark.parametrize("seconds", [0.15, 10.6])
 def test_dnsmos_equals_speechmos(seconds: float) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -245,42 +244,18 @@ def test_parallel_equals_serial() -> None:
         (NOISY, 0 * CLEAN),
         (NOISY[:2400], CLEAN[:2400]),
         (np.where(np.arange(len(CLEAN)) == 7, math.nan, CLEAN), CLEAN),
-        (torch.from_numpy(NOISY[:-9]), CLEAN),
+        (NOISY[:-9], CLEAN),
         (0.5 * NOISY, CLEAN),
     ]
-    before = dict(os.environ)
-    parallel = pandas.DataFrame(list(metrics.score_pairs(iter(pairs), processes=2)))
+    before, chosen = dict(os.environ), ("pesq_wb", "estoi", "si_sdr_db", "dnsmos_ovrl")
+    parallel = pandas.DataFrame(list(metrics.score_pairs(iter(pairs), 2, chosen)))
     assert dict(os.environ) == before
-    serial = pandas.DataFrame(list(metrics.score_pairs(pairs, processes=1)))
+    serial = pandas.DataFrame(list(metrics.score_pairs(pairs, 1, chosen)))
     assert_frame_equal(parallel, serial, check_exact=True)
-    assert list(parallel.columns) == [*metrics.METRICS, "error"]
+    assert list(parallel.columns) == [*chosen, "error"]
     assert parallel["error"].ne("").tolist() == [False, True, True, True, True, False]
-    assert parallel.loc[3, list(metrics.METRICS)].isna().all()
+    assert parallel.loc[3, list(chosen)].isna().all()
     assert parallel.loc[0, "si_sdr_db"] == pytest.approx(parallel.loc[5, "si_sdr_db"], abs=1e-4)
-
-
-@pytest.mark.slow
-def test_a_dead_process_is_reported() -> None:
-    with pytest.raises(ChildProcessError, match=r"a process .* died.*processes=1"):
-        list(metrics.score_pairs([(np.array(Deadly(), dtype=object), CLEAN)]))
-
-
-@pytest.mark.slow
-def test_pairs_are_taken_only_as_fast_as_they_are_scored() -> None:
-    taken = []
-
-    def pairs():
-        for number in range(50):
-            taken.append(number)
-            yield CLEAN, CLEAN
-
-    scores = metrics.score_pairs(pairs(), processes=1, metrics=("si_sdr_db",))
-    assert next(scores) == {"si_sdr_db": math.inf, "error": ""}
-    assert taken == [0]
-    scores = metrics.score_pairs(pairs(), processes=2, metrics=("si_sdr_db",))
-    next(scores)
-    assert taken == [0, *range(5)]
-    scores.close()  # type: ignore[attr-defined]
 
 
 def test_no_process_and_no_pair() -> None:

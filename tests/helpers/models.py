@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
 from dsn import config
@@ -15,8 +13,10 @@ SMALL = config.ModelConfig(
 SHARED = config.PolicyConfig(bands=8, hidden=4, gates="shared")
 STATIC = config.ModelConfig.ftfnet(channels=(4, 4, 8), groups=2, heads=2, past_frames=5)
 
-QUARTERS: dict[str, Any] = {"channels": (4, 8, 16), "groups": 4, "heads": 4, "past_frames": 6, "policy": SMALL.policy}
-"""Sizes that can be cut in quarters."""
+QUARTERS = config.ModelConfig(
+    channels=(4, 8, 16), groups=4, heads=4, past_frames=6, policy=SMALL.policy, stft=config.Stft(n_fft=128)
+)
+"""Sizes that can be cut in quarters, and few bins; no kernel takes its STFT."""
 
 
 def make(settings: config.ModelConfig = SMALL, seed: int = 0) -> DSN:
