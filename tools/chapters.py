@@ -1,6 +1,6 @@
 """Run chapters with papermill, the only runner: for the book as they stand, for the tests in their quick size.
 
-    python -m tools.chapters 06-results --size quick
+    python -m tools.chapters results --size quick
 
 runs one chapter in another size; the book then tells what that took.
 """
@@ -264,7 +264,7 @@ def presentable(notebook: nbformat.NotebookNode, banner: str, chapter: int | Non
 def main() -> None:
     """Run one chapter in one size."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("name", help="name of the chapter, such as 06-results")
+    parser.add_argument("name", help="name of the chapter, such as results")
     parser.add_argument("--size", default="", help="quick or full; without it, as in the book")
     parser.add_argument("--timeout", type=float, default=1e6, help="seconds; default: none to speak of")
     arguments = parser.parse_args()

@@ -16,7 +16,7 @@ from tools import chapters, contents, dependencies, notebooks
 ROOT = chapters.ROOT
 NOTEBOOKS = [path.with_suffix(".ipynb") for path in notebooks.chapters(ROOT)]
 TIMEOUT_S = 900
-STORED = {"05-metric-guided-training"}
+STORED = {"metric-guided-training"}
 """Chapters whose quick size is a training of minutes, and whose stored size runs the same cells."""
 
 
@@ -318,4 +318,4 @@ def test_presentable_numbers_figures_with_captions(tmp_path):
 def test_chapters_are_numbered_through_the_parts():
     numbers = contents.chapter_numbers()
     assert list(numbers.values()) == list(range(1, len(numbers) + 1))
-    assert numbers["method"] < numbers["02-backbone"] and "teaching" not in numbers
+    assert numbers["method"] < numbers["backbone"] and "teaching" not in numbers

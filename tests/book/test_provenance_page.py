@@ -11,7 +11,7 @@ from dsn.utils.files import sha256
 from tools import pages, provenance
 from tools.chapters import ROOT
 
-READERS = {"results/systems.csv": [("06-results", "Results & more")]}
+READERS = {"results/systems.csv": [("results", "Results & more")]}
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_the_page_has_every_file_of_results_with_its_hash_and_readers():
     assert set(rows) == {path.name for path in files}
     assert all(sha256(path).startswith(rows[path.name]["SHA-256"]) for path in files)
     assert rows["systems.csv"]["read by"] == "Results & more" and rows["claims.csv"]["read by"] == "–"
-    assert 'href="06-results.html"' in page
+    assert 'href="results.html"' in page
 
 
 def test_the_page_has_every_model_of_the_package_and_every_licence():

@@ -176,6 +176,6 @@ def test_a_notebook_installs_from_the_served_site_and_runs(tmp_path):
         subprocess.run([*pip, f"dsn @ {address}{notebooks.wheel_name()}"], check=True)
         variables = {"PYTHONPATH": str(target), "DSN_SITE": address, "XDG_CACHE_HOME": str(tmp_path / "cache")}
         variables |= {"no_proxy": "127.0.0.1"}
-        took = chapters.run(html / site.SOURCES / "02-backbone.ipynb", tmp_path / "run.ipynb", environment=variables)
+        took = chapters.run(html / site.SOURCES / "backbone.ipynb", tmp_path / "run.ipynb", environment=variables)
         server.shutdown()
     assert took.seconds > 0 and len(list((tmp_path / "cache").rglob("*.flac"))) == 2

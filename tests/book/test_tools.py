@@ -150,7 +150,7 @@ def test_pair_refuses_broken_code():
 
 
 def test_colab_address_follows_from_the_repository():
-    address = notebooks.colab_url(CONFIG, Path("book/02-backbone.ipynb"))
-    assert address == "https://colab.research.google.com/github/someone/dsn/blob/v1/book/02-backbone.ipynb"
+    address = notebooks.colab_url(CONFIG, Path("book/backbone.ipynb"))
+    assert address == "https://colab.research.google.com/github/someone/dsn/blob/v1/book/backbone.ipynb"
     with pytest.raises(ValueError, match="GitHub"):
         notebooks.colab_url({"repository": {"url": "https://git.example/x", "branch": "main"}}, Path("x"))

@@ -19,7 +19,7 @@ globalThis.fetch = async () => ({ text: async () => NOTEBOOK });
 URL.createObjectURL = (blob) => { saved = blob; return "blob:1"; };
 globalThis.setTimeout = () => {};
 SCRIPT
-const link = { href: "https://a.example/dsn/_sources/book/02-backbone.ipynb" };
+const link = { href: "https://a.example/dsn/_sources/book/backbone.ipynb" };
 let prevented = false;
 await click({ target: { closest: () => link }, preventDefault: () => { prevented = true; } });
 process.stdout.write(JSON.stringify([prevented, await saved.text()]));
@@ -29,7 +29,7 @@ process.stdout.write(JSON.stringify([prevented, await saved.text()]));
 @needs_node
 def test_a_downloaded_notebook_knows_the_site_that_it_came_from():
     assert NODE is not None
-    notebook = (ROOT / "book" / "02-backbone.ipynb").read_text(encoding="utf-8")
+    notebook = (ROOT / "book" / "backbone.ipynb").read_text(encoding="utf-8")
     script = (ROOT / "book" / "assets" / "notebook.js").read_text(encoding="utf-8")
     program = PAGE.replace("SCRIPT", script).replace("NOTEBOOK", json.dumps(notebook))
     done = subprocess.run([NODE, "--input-type=module"], input=program, capture_output=True, text=True, timeout=60)

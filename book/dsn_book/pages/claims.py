@@ -48,7 +48,7 @@ STATEMENTS = (
     Statement(
         "Distinct dynamic structures for grouped GRUs, attention, convolutions and fully connected layers",
         "A",
-        "03-dynamic-layers",
+        "dynamic-layers",
     ),
     Statement(
         "The dynamic structures apply whatever the architecture",
@@ -59,17 +59,17 @@ STATEMENTS = (
     Statement(
         "A policy governs the dynamic parts frame by frame, from the input",
         "A",
-        "04-policy",
+        "policy",
         "difference to .*(?:random|periodic) gates",
     ),
-    Statement("The gates come from a Gumbel-Softmax", "S", "04-policy"),
+    Statement("The gates come from a Gumbel-Softmax", "S", "policy"),
     Statement(
         "Metric-guided training: the target ratio is a function of the input's DNSMOS OVRL",
         "S",
-        "05-metric-guided-training",
+        "metric-guided-training",
     ),
-    Statement("Quality comparable to the static FTF-Net's", "A", "06-results", "difference to FTF-Net$"),
-    Statement("73 % of its load on average", "A", "06-results", "^MACs, % of FTF-Net$"),
+    Statement("Quality comparable to the static FTF-Net's", "A", "results", "difference to FTF-Net$"),
+    Statement("73 % of its load on average", "A", "results", "^MACs, % of FTF-Net$"),
     Statement("The use of the dynamic parts follows the severity of the distortion", "A", "usage", "ratio"),
 )
 """What the paper claims."""
