@@ -9,7 +9,7 @@ periodic         evenly spread frames at the policy's mean ratio over all files
 energy           the loudest frames of the noisy signal
 speech           the loudest frames of the clean signal, which no policy hears
 rating           random segments, at the ratio that the DNSMOS of the file asks of a guided policy
-oracle           the frames in which the gate saves most (`dsn.training.benefit`)
+oracle           the frames in which the gate saves most (`dsn_book.policies.benefit`)
 oracle-files     the same over all files together, so that some get more than others
 anti-oracle      the frames in which it saves least
 """
@@ -28,13 +28,14 @@ from tqdm.auto import tqdm
 
 from dsn import config
 from dsn.evaluation.evaluate import Item
-from dsn.evaluation.gate_diagnostics import log_energy
 from dsn.evaluation.metrics import score_pairs
 from dsn.kernels.streaming import Kernel
 from dsn.model import DSN
-from dsn.training.benefit import benefit
-from dsn.training.blind_gates import periodic_gate, random_gate, run_length_gate, segments_like
-from dsn.training.policy_fitting import best_frames
+from dsn.training.blind_gates import random_gate, run_length_gate
+from dsn_book.policies.benefit import benefit
+from dsn_book.policies.control_gates import periodic_gate, segments_like
+from dsn_book.policies.gate_diagnostics import log_energy
+from dsn_book.policies.policy_fitting import best_frames
 
 METRICS = ("pesq_wb", "stoi", "estoi", "si_sdr_db")
 

@@ -24,8 +24,9 @@ from dsn.dial import gates
 from dsn.macs import MacTable
 from dsn.model import DSN, Enhanced
 from dsn.policy import given
-from dsn.training.blind_gates import constant_gate, periodic_gate, random_gate
+from dsn.training.blind_gates import random_gate
 from dsn.training.loop import MODEL
+from dsn_book.policies.control_gates import constant_gate, periodic_gate
 from dsn_book.study.systems import BASELINE, DIALLED, NOISY, place_of
 from dsn_book.study.systems import controls as registered_controls
 
