@@ -31,7 +31,7 @@ from dsn.evaluation.evaluate import Item
 from dsn.evaluation.metrics import score_pairs
 from dsn.kernels.streaming import Kernel
 from dsn.model import DSN
-from dsn.training.blind_gates import random_gate, run_length_gate
+from dsn.training.gates import random_gate, run_length_gate
 from dsn_book.policies.benefit import benefit
 from dsn_book.policies.control_gates import periodic_gate, segments_like
 from dsn_book.policies.gate_diagnostics import log_energy

@@ -24,7 +24,7 @@ from dsn.dial import gates
 from dsn.macs import MacTable
 from dsn.model import DSN, Enhanced
 from dsn.policy import given
-from dsn.training.blind_gates import random_gate
+from dsn.training.gates import random_gate
 from dsn.training.loop import MODEL
 from dsn_book.policies.control_gates import constant_gate, periodic_gate
 from dsn_book.study.systems import BASELINE, DIALLED, NOISY, place_of

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from dsn.training.blind_gates import run_length_gate
+from dsn.training.gates import run_length_gate
 from dsn_book.policies.control_gates import constant_gate, periodic_gate, segments_like
 
 

@@ -7,7 +7,7 @@ import torch
 from dsn import config
 from dsn.model import DSN
 from dsn.policy import given, sample_gate
-from dsn.training.blind_gates import random_gate as drawn_gate
+from dsn.training.gates import random_gate as drawn_gate
 from tests.helpers import models
 from tests.helpers.models import QUARTERS, SHARED
 

@@ -12,7 +12,7 @@ from dsn.policy import (
     sample_gate,
     standardise,
 )
-from dsn.training.blind_gates import random_gate, run_length_gate, slimmable_gate
+from dsn.training.gates import random_gate, run_length_gate, slimmable_gate
 from dsn.utils.bands import band_edges
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from dsn.training.blind_gates import Ratio, as_ratio
+from dsn.training.gates import Ratio, as_ratio
 
 
 def segments_like(gate: Tensor, generator: torch.Generator | None = None) -> Tensor:

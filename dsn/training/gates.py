@@ -1,4 +1,4 @@
-"""Gates that do not depend on the input, for slim training."""
+"""Who decides the gates in slim training: chance, or the policy that the network has."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+
+from ..policy import hard_gate
 
 Ratio = float | Sequence[float] | Tensor
 """An activation ratio in [0, 1] for all gates, or one per gate, or anything that broadcasts to (B, T, n_gates)."""
@@ -57,3 +59,28 @@ def run_length_gate(shape: Sequence[int], generator: torch.Generator | None = No
     now = torch.arange(frames, dtype=torch.float64).expand(batch, n_gates, frames)
     segment = torch.searchsorted(lengths.cumsum(dim=-1), now.contiguous(), right=True)
     return is_open.gather(-1, segment).transpose(1, 2).float()
+
+
+def closed_or_random(shape: tuple[int, ...]) -> Tensor:
+    """Gates (B, T, n_gates): closed in the first half of the batch, random in the others."""
+    gate = run_length_gate(shape)
+    gate[: shape[0] // 2] = 0
+    return gate
+
+
+JITTER = 0.5
+"""Standard deviation of the dial in `own_gates`, in units of the margins' own (`dsn.policy.standardise`)."""
+
+
+def own_gates(logits: Tensor) -> Tensor:
+    """Gates (B, T, n_gates) of a policy that no longer learns, from its logits (B, T, n_gates, 2).
+
+    Dynamic parts are then learnt for the frames in which their gates open, static ones for the others. A quarter of the
+    batch has every gate open and a quarter closed, and for the rest the dial is turned a little, so that it still
+    trades quality for computation (our choice).
+    """
+    dial = JITTER * torch.randn(len(logits), 1, 1).to(logits)
+    gate = hard_gate(logits.detach(), dial)
+    quarter = len(gate) // 4
+    gate[:quarter], gate[quarter : 2 * quarter] = 1, 0
+    return gate
