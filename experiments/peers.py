@@ -42,7 +42,7 @@ import numpy as np
 import pandas
 import torch
 from draw_test_set import voicebank_items
-from hard_set import hard_kind
+from hard_set import hard_kind, hard_mixture
 from record import made, write
 from robustness import gain_db, residual_db
 from tables import rounded
@@ -191,7 +191,7 @@ def cases(folder: Path, each: int) -> list[Case]:
         taken[kind] = taken.get(kind, 0) + 1
         name = {"clean": "clean", "noise_only": "noise"}.get(kind, "hard")
         if taken[kind] <= few:
-            hard.append(Case(name, recipe.id, partial(render, corpus, recipe)))
+            hard.append(Case(name, recipe.id, partial(hard_mixture, corpus, recipe)))
     found.append(hard)
     plain = read_recipes(HERE / "validation_recipes.jsonl")
     for name, level in (("level", 0.0), ("level-40", -40.0)):

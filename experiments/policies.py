@@ -21,7 +21,8 @@ from pathlib import Path
 import torch
 from benefit_labels import labelled, rated, read
 from controls import METRICS, Heard, hear, measure
-from learning import VALIDATION, items
+from draw_test_set import mixture_items
+from learning import VALIDATION
 from plan import ARMS, GUIDED_FROM, GUIDED_TO, Arm
 from tables import full_cost
 from torch import Tensor
@@ -145,7 +146,7 @@ def main() -> None:
     data = data._replace(benefit=smoothed(data.benefit, arguments.smooth))
     mixtures = labelled(arguments, "train")
     kernel = Kernel(slim)
-    heard = [hear(slim, kernel, pair) for pair in items(Corpus(arguments.corpus), read_recipes(VALIDATION))]
+    heard = [hear(slim, kernel, pair) for pair in mixture_items(Corpus(arguments.corpus), read_recipes(VALIDATION))]
     rate: Rate = cache(lambda metric: rated(mixtures, metric, range(len(data.bands))))
     rate_heard: Rate = cache(lambda metric: torch.tensor([rating(h, metric) for h in heard]))
     for name in arguments.arms:

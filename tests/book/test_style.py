@@ -17,19 +17,18 @@ TOGGLES = 5
 NUMBERS = 2
 NOT_YET = {
     "hear-and-see",
-    "results",
     "real-time",
     "live",
-    "ablations",
     "any-architecture",
-    "claims",
     "exercises",
     "intro",
     "listening-quiz",
-    "usage",
     "which-denoiser",
 }
 """Chapters still to be converted. Take a name out when its page holds."""
+
+RECORD = {"claims", "tables"}
+"""Pages to look things up in, which ask nothing of their readers."""
 
 BOX = "the box of every chapter that tells what a run takes"
 SET_UP = "the set-up at the end of every chapter"
@@ -52,7 +51,7 @@ def toggles(path):
         if cell.cell_type == "markdown":
             found += re.findall(r"^:{3,}\{dropdown\}.*|^:class:.*\bdropdown\b", cell.source, re.MULTILINE)
         else:
-            found += re.findall(r"<details|listing\.whole\([^()]*, \"", cell.source)
+            found += re.findall(r"<details|display\.folded\(|listing\.whole\([^()]*, \"", cell.source)
     return found
 
 
@@ -117,6 +116,8 @@ def test_no_sentence_of_the_text_has_more_than_two_glued_numbers(path):
 def test_a_chapter_opens_with_a_question_and_ends_with_two_exercises(path):
     first = cells(path)[0].source
     assert re.search(r"^\*\*[^*]+\?\*\* ", first, re.MULTILINE), first[:200]
+    if path.stem in RECORD:
+        return
     remember = path.read_text(encoding="utf-8").partition("## What to remember")[2]
     assert len(re.findall(r"^exercises\.(?:choice|quantity)\(|^exercises\.check_", remember, re.MULTILINE)) == 2
 

@@ -31,14 +31,6 @@ def _shuffled(row: Tensor, generator: torch.Generator | None) -> Tensor:
     return ((torch.arange(len(lengths)) + first) % 2).repeat_interleave(lengths)
 
 
-def constant_gate(shape: Sequence[int], ratio: Ratio) -> Tensor:
-    """Each gate open in all frames where its `ratio` is above 0.5, else in none; shape (B, T, n_gates).
-
-    At a policy's mean ratios this is the static network that its gates amount to.
-    """
-    return (as_ratio(ratio) > 0.5).float().expand(*shape).clone()
-
-
 def periodic_gate(shape: Sequence[int], ratio: Ratio) -> Tensor:
     """Gates frozen at their means: evenly spread open frames at the rate `ratio`; shape (B, T, n_gates).
 
