@@ -87,7 +87,8 @@ def _together(tables: Sequence[Table]) -> Table:
 
 def described(measured: Table, earlier: Table, inputs: Table) -> Table:
     """What was measured before and now, sorted, with what each file is."""
-    files = _together([earlier, measured]).sort_values([*KEYS, "gates"], kind="stable", ignore_index=True)
+    files = _together([earlier, measured]).fillna({"part": ""})  # an empty text is missing in a file
+    files = files.sort_values([*KEYS, "gates"], kind="stable", ignore_index=True)
     for name, usual in (("error", ""), ("dial", 0.0)):
         files[name] = files[name].where(files[name].notna(), usual) if name in files else usual
     files = files.drop(columns="snr_db", errors="ignore")
@@ -303,9 +304,9 @@ def write_all(cache: Path, runs: Path, folder: Path) -> None:
     everything = described(measured, earlier.rows("files", measured), results.table("inputs", folder))
     own = rated_alike(everything[everything["gates"] == OWN])
     about = {name.partition("/")[0]: said for name, said in (earlier.evaluation | now).items() if "params" in said}
-    fresh = usage_tables(own)
+    fresh, under_own = usage_tables(own), measured[measured["gates"] == OWN]
     used, gates = (
-        _in_order([table, earlier.rows(name, measured)]) for name, table in zip(("usage", "gates"), fresh, strict=True)
+        _in_order([table, earlier.rows(name, under_own)]) for name, table in zip(("usage", "gates"), fresh, strict=True)
     )
     found = diagnostics(cache)
     tables = {"systems": systems_table(own, about), "differences": differences_table(own)}
