@@ -29,12 +29,12 @@ from dsn import config, weights
 from dsn.data import Corpus, FreshMixtures
 from dsn.kernels.streaming import Kernel
 from dsn.model import DSN
+from dsn.training.benefit import benefit
 from dsn.training.loop import MODEL
 from dsn.training.optim import OF_A_SEED
+from dsn.training.policy_fitting import Labelled
 from dsn.training.policy_training import bands
 from dsn.utils.files import replacing, sha256
-from dsn_book.policies.benefit import benefit
-from dsn_book.policies.policy_fitting import Labelled
 
 PER_PART = 250
 FIRST = 9_000_000

@@ -22,12 +22,12 @@ from dsn.evaluation.evaluate import Item
 from dsn.evaluation.metrics import score_pairs
 from dsn.kernels.streaming import Kernel
 from dsn.model import DSN
+from dsn.training.benefit import benefit
 from dsn.training.gates import random_gate, run_length_gate
-from dsn_book.policies.benefit import benefit
-from dsn_book.policies.control_gates import periodic_gate, segments_like
-from dsn_book.policies.gate_diagnostics import correlation, log_energy
-from dsn_book.policies.policy_fitting import best_frames
+from dsn.training.policy_fitting import best_frames
+from dsn_book.study.control_gates import periodic_gate, segments_like
 from dsn_book.study.controls import FOLLOWS, POLICY
+from dsn_book.study.gate_diagnostics import correlation, log_energy
 
 METRICS = ("pesq_wb", "stoi", "estoi", "si_sdr_db")
 

@@ -3,7 +3,7 @@
     RUNS/evaluation/<row>/seed<k>-<set>.csv            one line per file: metrics, cost, and how each gate was used
     RUNS/evaluation/<row>/seed<k>-<set>-controls.csv   the same network under the gates of `controls.py`
     RUNS/evaluation/<row>/seed<k>-<set>-dial.csv       the same along its dial
-    RUNS/evaluation/<row>/seed<k>-diagnostics.csv      whether its gates listen (`dsn_book.policies.gate_diagnostics`)
+    RUNS/evaluation/<row>/seed<k>-diagnostics.csv      whether its gates listen (`dsn_book.study.gate_diagnostics`)
 
 A call goes on where the last one stopped, takes up rows that have been trained since, measures again where weights or
 recipes have changed, and at the end writes the tables of results/ (`tables.py`) from whatever is there. Rows that RUNS
@@ -48,8 +48,8 @@ from dsn.kernels.streaming import Kernel
 from dsn.losses import target_ratio
 from dsn.training.loop import MODEL
 from dsn.utils.files import sha256
-from dsn_book.policies.gate_diagnostics import diagnose
 from dsn_book.study import gate_usage
+from dsn_book.study.gate_diagnostics import diagnose
 from dsn_book.study.intervals import Table
 from dsn_book.study.systems import DIALLED, HEADLINE, NOISY, place_of
 

@@ -16,8 +16,8 @@ import torch
 from record import made, write
 
 from dsn.evaluation.evaluate import write_csv
+from dsn.training.policy_fitting import FitConfig
 from dsn_book import leaderboard
-from dsn_book.policies.policy_fitting import FitConfig
 
 LABELS, FIT = 120, FitConfig(steps=400, batch=32)
 """What the project suggests to begin with."""

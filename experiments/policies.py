@@ -38,11 +38,11 @@ from dsn.kernels.streaming import Kernel
 from dsn.losses import fit_guide, target_ratio
 from dsn.model import DSN
 from dsn.policy import Policy, standardise
+from dsn.training.benefit import SMOOTH, smoothed
 from dsn.training.loop import MODEL
+from dsn.training.policy_fitting import FitConfig, Labelled, fit_price, fit_shares, set_margin
 from dsn.training.policy_training import bands
-from dsn_book.policies.benefit import SMOOTH, smoothed
-from dsn_book.policies.gate_diagnostics import check_not_oscillating, diagnose
-from dsn_book.policies.policy_fitting import FitConfig, Labelled, fit_price, fit_shares, set_margin
+from dsn_book.study.gate_diagnostics import check_not_oscillating, diagnose
 from dsn_book.study.intervals import Table
 
 Rate = Callable[[str], Tensor]

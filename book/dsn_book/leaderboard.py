@@ -29,12 +29,12 @@ from dsn.kernels.streaming import Kernel
 from dsn.model import DSN
 from dsn.policy import Policy, given
 from dsn.stft import to_hops
+from dsn.training.benefit import SMOOTH, benefit, smoothed
+from dsn.training.policy_fitting import FitConfig, Labelled, fit_price, margins
 from dsn.training.policy_training import bands
 from dsn.utils.files import sha256
 from dsn_book import test_pairs
-from dsn_book.policies.benefit import SMOOTH, benefit, smoothed
-from dsn_book.policies.gate_diagnostics import log_energy
-from dsn_book.policies.policy_fitting import FitConfig, Labelled, fit_price, margins
+from dsn_book.study.gate_diagnostics import log_energy
 
 from .formatting import interval, number
 from .plots.tables import html

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dsn.training.gates import run_length_gate
-from dsn_book.policies.control_gates import periodic_gate, segments_like
+from dsn_book.study.control_gates import periodic_gate, segments_like
 
 
 @pytest.mark.parametrize("ratio", [0.0, 0.1, 1 / 3, 0.5, 0.73, 1.0])

@@ -15,7 +15,7 @@ from dsn import config, dynamic, losses
 from dsn_book import exercises
 from dsn_book.display import ASSETS
 from dsn_book.exercises import Option, Verdict
-from dsn_book.policies.gate_diagnostics import log_energy
+from dsn_book.study.gate_diagnostics import log_energy
 from tests.helpers import node
 from tools import exercises as source
 from tools import notebooks

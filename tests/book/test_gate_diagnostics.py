@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from dsn import weights
-from dsn_book.policies import gate_diagnostics
-from dsn_book.policies.gate_diagnostics import (
+from dsn_book.study import gate_diagnostics
+from dsn_book.study.gate_diagnostics import (
     check_not_oscillating,
     describe,
     diagnose,

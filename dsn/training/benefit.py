@@ -2,7 +2,7 @@
 
 Gates cannot be judged from outside: the same noise may cost much where the static part copes badly and nothing where it
 copes. So the trained network itself is asked, with the clean signal at hand, and a policy learns the answer from the
-noisy signal alone (`dsn_book.policies.policy_fitting`).
+noisy signal alone (`dsn.training.policy_fitting`).
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from dsn.config import LossConfig, Stft
-from dsn.losses import level_gain
-from dsn.stft import analyse, compress, to_hops
+from ..config import LossConfig, Stft
+from ..losses import level_gain
+from ..stft import analyse, compress, to_hops
 
 SMOOTH = 9
 """Frames over which policies see benefits averaged, so that their gates open and close in runs (our choice)."""

@@ -1,7 +1,7 @@
 """Policies learnt from benefit labels: which frames are worth their multiply-accumulates, told from the noisy signal.
 
 No gate is sampled and no gradient passes through one: the labels say what each gate would have saved
-(`dsn_book.policies.benefit`), and the policy is an ordinary causal classifier or regression of them.
+(`dsn.training.benefit`), and the policy is an ordinary causal classifier or regression of them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from dsn.policy import OPEN, Policy, margin
+from ..policy import OPEN, Policy, margin
 
 
 class Labelled(NamedTuple):

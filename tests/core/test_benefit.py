@@ -9,8 +9,8 @@ from torch import Tensor
 from dsn import config
 from dsn.losses import compressed_spectrum_loss
 from dsn.policy import Policy, given
-from dsn_book.policies.benefit import benefit, frame_loss, smoothed
-from dsn_book.policies.policy_fitting import (
+from dsn.training.benefit import benefit, frame_loss, smoothed
+from dsn.training.policy_fitting import (
     FitConfig,
     Labelled,
     best_frames,

@@ -1,1 +1,0 @@
-"""Policies learnt from what each gate saves, controls that open as many gates, and what gates listen to."""
