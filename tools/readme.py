@@ -56,8 +56,8 @@ TRAINING = """## How each row was trained
 
 A row needs the rows that it starts from (`python experiments/train.py --list`), and one that has a policy
 `experiments/benefit_labels.py` and `experiments/policies.py` before it. CORPUS is a folder of speech and noise
-(`python -m dsn data --help`) with the pairs in `voicebank/`. `python experiments/evaluate.py --corpus CORPUS --runs RUNS` measures
-every trained row and writes the tables; rows that RUNS lacks stay as they are. `manifest.json` and
+(`python -m dsn data --help`) with the pairs in `voicebank/`. `python experiments/evaluate.py --corpus CORPUS --runs
+RUNS` measures every trained row and writes the tables; rows that RUNS lacks stay as they are. `manifest.json` and
 `dsn.weights.notes(name)` record how each model was made; the commands are those of the commit that trained it.
 """
 
