@@ -16,20 +16,15 @@ KINDS = {"parameters", "setup", "prepare", "figure", exercises.TAG, exercises.QU
 TOGGLES = 5
 NUMBERS = 2
 NOT_YET = {
-    "hear-and-see",
     "results",
-    "real-time",
-    "live",
     "ablations",
-    "any-architecture",
     "claims",
-    "exercises",
-    "intro",
-    "listening-quiz",
     "usage",
-    "which-denoiser",
 }
 """Chapters still to be converted. Take a name out when its page holds."""
+
+NO_EXERCISES = {"intro", "listening-quiz", "exercises"}
+"""The first page, and pages that are themselves exercises."""
 
 BOX = "the box of every chapter that tells what a run takes"
 SET_UP = "the set-up at the end of every chapter"
@@ -117,6 +112,8 @@ def test_no_sentence_of_the_text_has_more_than_two_glued_numbers(path):
 def test_a_chapter_opens_with_a_question_and_ends_with_two_exercises(path):
     first = cells(path)[0].source
     assert re.search(r"^\*\*[^*]+\?\*\* ", first, re.MULTILINE), first[:200]
+    if path.stem in NO_EXERCISES:
+        return
     remember = path.read_text(encoding="utf-8").partition("## What to remember")[2]
     assert len(re.findall(r"^exercises\.(?:choice|quantity)\(|^exercises\.check_", remember, re.MULTILINE)) == 2
 
