@@ -91,7 +91,9 @@ def _noise(corpus: Corpus, recording: Recording) -> tuple[str, NDArray[np.floati
     """The kind of a noise, and its first seconds, faded in and out."""
     samples = (LEAVES - ARRIVES) * SAMPLE_RATE
     if recording.samples < samples:
-        raise ValueError(f"{recording.file} has {recording.samples} samples of {recording.label}; a clip needs {samples}")
+        raise ValueError(
+            f"{recording.file} has {recording.samples} samples of {recording.label}; a clip needs {samples}"
+        )
     noise = corpus.stretch(recording.file, recording.start, recording.start + samples)
     ramp = np.minimum(1, np.arange(samples) / FADE)
     return recording.label, noise * ramp * ramp[::-1]

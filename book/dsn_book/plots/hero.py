@@ -100,7 +100,7 @@ def hero(clip: Arrival, networks: Sequence[Version]) -> HTML:
     state = hero_state(clip, networks)
     names = ["noisy", *(f"{line['name']}, {line['note']}" for line in (state["lines"][0], state["lines"][2]))]
     sounds = "".join(
-        f'<figure><figcaption>{html.escape(name)}</figcaption>'
+        f"<figure><figcaption>{html.escape(name)}</figcaption>"
         f'<audio controls preload="none" aria-label="{html.escape(name)}" src="{sound}"></audio></figure>'
         for name, sound in zip(names, state.pop("sounds"), strict=True)
     )
@@ -209,5 +209,7 @@ def _rise(clips: Sequence[Arrival], courses: Sequence[Course], kind: str) -> flo
 def courses_text(clips: Sequence[Arrival], courses: Sequence[Course]) -> str:
     """The kinds of noise that move the cost least and most, in words."""
     kinds = sorted({clip.kind for clip in clips}, key=lambda kind: _rise(clips, courses, kind))
-    least, most = (f"{kind.replace('_', ' ')} ({number(_rise(clips, courses, kind), 0)} points)" for kind in (kinds[0], kinds[-1]))
+    least, most = (
+        f"{kind.replace('_', ' ')} ({number(_rise(clips, courses, kind), 0)} points)" for kind in (kinds[0], kinds[-1])
+    )
     return f"Cost of a frame before and during the noise in {len(clips)} clips. It rises least for {least}, most for {most}."
