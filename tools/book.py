@@ -151,7 +151,7 @@ def stage(records: dict[Path, dict[str, Any]], source: Path) -> None:
         executed = nbformat.read(BUILD / "chapters" / path.name, as_version=4)
         colab = COLAB.format(url=notebooks.colab_url(settings, path)) if notebooks.published(settings) else ""
         banner = BANNER.format(colab=colab, run=site.run_it_yourself(path), box=sizes.box(path, record), **record)
-        shown = chapters.presentable(executed, banner, numbers.get(path.stem))
+        shown = chapters.presentable(executed, banner, numbers.get(path.stem), path.stem == contents.first_page(ROOT))
         nbformat.write(shown, source / "book" / path.name)
     (source / "book" / "status.md").write_text(_status_page(records))
     (source / "book" / "api.md").write_text(api.page())

@@ -247,10 +247,15 @@ def _number_figures(code: Sequence[nbformat.NotebookNode], chapter: int | None) 
                 data["text/html"] = CAPTION.sub(numbered, data["text/html"])
 
 
-def presentable(notebook: nbformat.NotebookNode, banner: str, chapter: int | None = None) -> nbformat.NotebookNode:
-    """An executed notebook as the book shows it: a banner below its title, figures numbered, the set-up at the end."""
-    title, _, rest = notebook.cells[0].source.partition("\n")
-    notebook.cells[0].source = f"{title}\n\n{banner}\n\n{rest}"
+def presentable(
+    notebook: nbformat.NotebookNode, banner: str, chapter: int | None = None, banner_last: bool = False
+) -> nbformat.NotebookNode:
+    """An executed notebook as the book shows it: banner below its title or last, numbered figures, set-up at the end."""
+    if banner_last:
+        notebook.cells.append(nbformat.v4.new_markdown_cell(banner))
+    else:
+        title, _, rest = notebook.cells[0].source.partition("\n")
+        notebook.cells[0].source = f"{title}\n\n{banner}\n\n{rest}"
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     set_up = _set_up(code)
     for cell in code:

@@ -14,3 +14,8 @@ def chapter_numbers(root: Path = ROOT) -> dict[str, int]:
     parts = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))["parts"]
     files = [chapter["file"] for part in parts if part.get("numbered") for chapter in part["chapters"]]
     return {Path(file).stem: number for number, file in enumerate(files, start=1)}
+
+
+def first_page(root: Path = ROOT) -> str:
+    """The name of the page that a reader sees first."""
+    return Path(yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))["root"]).stem

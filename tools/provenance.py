@@ -191,10 +191,10 @@ def _tables() -> dict[str, str]:
     return {f"{name}.csv{'.gz' if name in results.COMPRESSED else ''}": text for name, text in names.items()}
 
 
-DEFAULT, LEARNING, WEIGHTED = "default.csv", "learning.csv", "time_weighted.csv"
+DEFAULT, LEARNING = "default.csv", "learning.csv"
 PEERS = ("peers.csv", "peer_systems.csv")
 ROBUSTNESS = ("hard.csv", "levels.csv")
-APART = (DEFAULT, LEARNING, WEIGHTED, *PEERS, *ROBUSTNESS)
+APART = (DEFAULT, LEARNING, *PEERS, *ROBUSTNESS)
 """Tables with a measurement of their own."""
 
 MAKERS = (
@@ -234,13 +234,6 @@ MAKERS = (
             "leaderboard.csv": "every entry that comes with the project, file by file",
             "leaderboard.json": "the record of this measurement",
         },
-    ),
-    Maker(
-        "One dial per gate",
-        "python experiments/time_weighted.py --corpus CORPUS --runs RUNS",
-        "",
-        nothing,
-        {WEIGHTED: _tables()[WEIGHTED]},
     ),
     Maker(
         "Quality against hours of training",

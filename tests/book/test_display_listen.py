@@ -14,7 +14,7 @@ from PIL import Image
 from dsn import config
 from dsn.model import DSN
 from dsn_book.plots import Version, enhanced, listen, unprocessed
-from dsn_book.plots.listening import PEAK, listen_state, speech_gain
+from dsn_book.plots.listening import PEAK, STEP, listen_state, speech_gain, stops
 from tests.helpers.corpora import speechlike
 
 RATE = 16000
@@ -85,7 +85,22 @@ def test_sounds_are_aligned_equally_loud_in_speech_and_not_clipped(state, senten
     lags = np.correlate(reference, clean, "same")
     assert int(np.argmax(lags)) == len(clean) // 2
     assert np.dot(noisy, clean) == pytest.approx(np.dot(reference, clean), rel=0.03)
-    assert max(np.abs(decoded(entry)).max() for entry in state["fixed"] + state["dial"]) <= PEAK + 0.08
+    for wav in (decoded(entry) for entry in state["fixed"] + state["dial"]):
+        assert np.abs(wav).max() <= PEAK + STEP
+        np.testing.assert_allclose(wav / STEP, np.rint(wav / STEP), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("settings", "wanted"),
+    [([-20, -0.4, 0.1, 0.5, 20], [-20, -0.4, 0, 0.5, 20]), ([-9, 0.7, 9], [-9, 0, 9]), ([1, 2, 3], [0, 1, 3])],
+)
+def test_stops_have_the_trained_setting_in_place_of_the_nearest_inner_one(settings, wanted):
+    assert stops(settings) == wanted
+
+
+def test_stops_refuse_a_dial_without_a_middle():
+    with pytest.raises(ValueError, match="two ends and a setting between"):
+        stops([0, 1])
 
 
 def test_images_have_a_pixel_per_bin_and_frame(state):
@@ -136,7 +151,7 @@ def test_page_is_small_and_names_no_other_host(page, state):
         r"""["'`](?:https?:)?//""", script.text.replace("http://www.w3.org", "")
     )
     largest = max(len(entry["audio"]) + len(entry["image"]) for entry in state["fixed"] + state["dial"])
-    assert largest * 10 * 4.5 / state["seconds"] < 1_000_000
+    assert largest * 8 * 4.5 / state["seconds"] < 1_500_000
 
 
 def test_version_without_a_network_has_no_macs(versions):

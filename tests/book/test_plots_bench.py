@@ -102,16 +102,3 @@ def test_stored_run() -> None:
     assert run.hardware["threads"] == 1 and run.hardware["processor"]
     again = bench.lines(run.systems, "mgt-dsn")
     pandas.testing.assert_frame_equal(again, run.lines)
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "verdict"), [(0.01, 0.03, "more"), (-0.02, -0.01, "less"), (-1, 1, "no clear")]
-)
-def test_one_dial_per_gate(low: float, high: float, verdict: str) -> None:
-    columns = ["set", "tilt", "dynamic_us", "mmacs_per_s", "ratio_time", "pesq_wb", "difference", "low", "high"]
-    rows = [("valid", 0.0, 12.34, 217, 0.5, 1.8, *[math.nan] * 3), ("test", 0.5, 12.3, 215, 0.25, 1.9, 0.02, low, high)]
-    weighted = pandas.DataFrame(rows, columns=columns)
-    table = figures.weighted_table(weighted)
-    assert table["mixtures"].tolist() == ["valid", "test"] and table["µs behind gates"].tolist() == ["12.3", "12.3"]
-    assert table[figures.block_name("time")].tolist() == ["0.50", "0.25"]
-    assert verdict in figures.weighted_text(weighted) and "tilt 0.5" in figures.weighted_text(weighted)

@@ -15,24 +15,12 @@ KINDS = {"parameters", "setup", "prepare", "figure", exercises.TAG, exercises.QU
 
 TOGGLES = 5
 NUMBERS = 2
-NOT_YET = {
-    "hear-and-see",
-    "real-time",
-    "live",
-    "any-architecture",
-    "exercises",
-    "intro",
-    "listening-quiz",
-    "which-denoiser",
-}
-"""Chapters still to be converted. Take a name out when its page holds."""
-
-RECORD = {"claims", "tables"}
-"""Pages to look things up in, which ask nothing of their readers."""
+NO_EXERCISES = {"intro", "listening-quiz", "exercises", "claims", "tables"}
+"""The first page, pages that are themselves exercises, and pages to look things up in."""
 
 BOX = "the box of every chapter that tells what a run takes"
 SET_UP = "the set-up at the end of every chapter"
-CHAPTERS = [path for path in notebooks.chapters() if path.stem not in NOT_YET]
+CHAPTERS = notebooks.chapters()
 CALLS = ("Markdown", "HTML")
 
 
@@ -116,7 +104,7 @@ def test_no_sentence_of_the_text_has_more_than_two_glued_numbers(path):
 def test_a_chapter_opens_with_a_question_and_ends_with_two_exercises(path):
     first = cells(path)[0].source
     assert re.search(r"^\*\*[^*]+\?\*\* ", first, re.MULTILINE), first[:200]
-    if path.stem in RECORD:
+    if path.stem in NO_EXERCISES:
         return
     remember = path.read_text(encoding="utf-8").partition("## What to remember")[2]
     assert len(re.findall(r"^exercises\.(?:choice|quantity)\(|^exercises\.check_", remember, re.MULTILINE)) == 2
@@ -129,10 +117,6 @@ def test_every_figure_has_a_caption(path):
     for call in figures:
         given = len(call.args) + any(isinstance(one, ast.Starred) for one in call.args)  # a figure with its text
         assert given > 2 or "caption" in [word.arg for word in call.keywords], ast.unparse(call)
-
-
-def test_pages_that_are_still_to_be_converted_exist():
-    assert {path.stem for path in notebooks.chapters()} >= NOT_YET
 
 
 @pytest.mark.parametrize(

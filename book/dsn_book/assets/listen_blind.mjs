@@ -1,5 +1,18 @@
 // A blind test of two versions, A and B: X is one of them, drawn anew after every answer.
 
+import { element } from "./page.mjs";
+
+export function buildBlind(key) {
+  const names = ["A", "B", "X"].map((name) => element("span", {}, name));
+  const inputs = names.map((_, place) => element("input", { type: "radio", name: `${key}-blind`, value: String(place) }));
+  const labels = inputs.map((input, place) => element("label", { class: "listen-choice" }, input, names[place]));
+  const answers = ["X is A", "X is B"].map((text) => element("button", { type: "button", class: "listen-test", disabled: "" }, text));
+  const score = element("p", { class: "listen-score" });
+  const legend = element("legend", {}, "Blind test: X is A or B. Which?");
+  const node = element("fieldset", { hidden: "" }, legend, element("div", { class: "listen-choices" }, ...labels), element("div", { class: "listen-answers" }, ...answers, score));
+  return { names, inputs, answers, score, node };
+}
+
 export class Blind {
   constructor(random = () => Math.random()) {
     this.random = random;

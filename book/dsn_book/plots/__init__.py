@@ -5,4 +5,5 @@ from .listening import listen as listen
 from .spectrograms import overview as overview
 from .versions import Version as Version
 from .versions import enhanced as enhanced
+from .versions import run as run
 from .versions import unprocessed as unprocessed

@@ -194,28 +194,6 @@ def shares_table(parts: pandas.DataFrame) -> pandas.DataFrame:
     return table
 
 
-def weighted_table(weighted: pandas.DataFrame) -> pandas.DataFrame:
-    """What one dial per gate does at equal time (results/time_weighted.csv): ratios, MACs, PESQ, on both splits."""
-    gates = [column for column in weighted.columns if column.startswith("ratio_")]
-    rows = []
-    for row in records(weighted):
-        found = {"mixtures": row["set"], "tilt": f"{row['tilt']:g}", "µs behind gates": _number(row["dynamic_us"], 1)}
-        found |= {block_name(gate.removeprefix("ratio_")): _number(row[gate], 2) for gate in gates}
-        rows.append(found | {"MMAC/s": _number(row["mmacs_per_s"], 0), "PESQ-WB": _number(row["pesq_wb"], 3)})
-    return pandas.DataFrame(rows)
-
-
-def weighted_text(weighted: pandas.DataFrame) -> str:
-    """What the tilt chosen on validation mixtures changed on the test set, in a sentence."""
-    row = records(weighted, set="test")[-1]
-    low, high = (number(row[side], 3) for side in ("low", "high"))
-    verdict = "more" if row["low"] > 0 else "less" if row["high"] < 0 else "no clear difference"
-    return (
-        f"At the same time per frame, tilt {row['tilt']:g} changes PESQ-WB on the test mixtures by "
-        f"{number(row['difference'], 3)} (95 % interval {low} to {high}): {verdict}."
-    )
-
-
 def frame_seconds(systems: pandas.DataFrame, slim: str, percent: float = 73.0) -> dict[tuple[str, str], float]:
     """Seconds per hop of the slim model at the setting nearest to a cost in per cent, by backend and pace."""
     found: dict[tuple[str, str], Record] = {}

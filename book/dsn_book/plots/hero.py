@@ -1,111 +1,217 @@
-"""The first page's display: a noisy sentence, the static and the slim network, the dial, and a blind test."""
+"""The first page's display: a noise arrives and leaves, and the cost of every frame follows it, or does not."""
 
 from __future__ import annotations
 
-import math
+import html
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pandas
 from IPython.display import HTML
 from numpy.typing import NDArray
 
-from dsn.utils.audio import SAMPLE_RATE
+from dsn.utils.audio import SAMPLE_RATE, Wav
 
 from .. import display
-from .listening import listen_state
-from .spectrograms import overview
+from ..arrival import ARRIVES, LEAVES, SNR_DB, Arrival, Course, course
+from ..formatting import number
+from .listening import PEAK, speech_gain
+from .spectrograms import image_data_uri, levels_db
 from .versions import Version
 
-HEIGHT = 620
-STEP = 1 / 2048
-"""Sounds are FLAC in steps of this: no codec's artefacts, far below the noise, and half as large as with 16 bits."""
+HEIGHT = 400
+WINDOW = 31
+"""Frames over which a line averages, half a second: single frames jump between a few levels."""
 
-STOPS = (0.0, 0.25, 0.5, 0.75, 1.0)
-"""Shares of open gates between which the dial moves; dial 0 replaces the nearest inner one."""
+STEP = 4
+"""Frames from one point of a line to the next."""
 
-ROUTE, PACE = "native", "back-to-back"
-"""Which rows of results/bench.csv the page shows."""
+TICKS = (25, 50, 75, 100)
+TOP = 105.0
+"""Per cent at the upper edge of the cost panel."""
+
+NOTES = ("static", "one target", "slim")
+"""What tells the three networks apart."""
 
 
-def stops(settings: Sequence[float]) -> list[float]:
-    """Dial settings, rising, with 0 (as trained) in place of the inner one that is nearest to it.
+def trailing(values: NDArray[np.floating], width: int) -> NDArray[np.float64]:
+    """Mean of the last `width` values up to each one, or of all that there are, (T,) -> (T,)."""
+    sums = np.concatenate([np.zeros(1), np.cumsum(values, dtype=np.float64)])
+    last = np.arange(1, len(values) + 1)
+    first = np.maximum(last - width, 0)
+    return (sums[last] - sums[first]) / (last - first)
 
-    Raises ValueError for fewer than three.
+
+def hero_state(clip: Arrival, networks: Sequence[Version]) -> dict[str, Any]:
+    """The state of the display, plain JSON.
+
+    `networks` are the static network, the slim one with one target ratio for all inputs, and the slim one that is
+    heard, each over `clip`. Raises ValueError for another number of them, and if the first has gates or another none.
     """
-    if len(settings) < 3:
-        raise ValueError(f"a dial needs two ends and a setting between them; got {len(settings)} settings")
-    inner = [round(setting, 2) for setting in settings[1:-1]]
-    nearest = min(range(len(inner)), key=lambda place: abs(inner[place]))
-    inner[nearest] = 0.0
-    return sorted({settings[0], *inner, settings[-1]})
+    if [version.gate is None for version in networks] != [True, False, False]:
+        raise ValueError("the display needs a static network and two slim ones, in this order")
+    whole = float(networks[0].frame_macs().mean())
+    frames = len(networks[2].frame_macs())
+    shares = [np.broadcast_to(100 * version.frame_macs() / whole, frames) for version in networks]
+    slim = shares[-1]
+    return {
+        "seconds": len(clip.clean) / SAMPLE_RATE,
+        "start": (ARRIVES + LEAVES) / 2,
+        "kind": clip.kind.replace("_", " "),
+        "voice": clip.voice,
+        "lines": [_line(*each) for each in zip(networks, NOTES, shares, strict=True)],
+        "saved": _points(100 - trailing(slim, frames)),
+        **_heard([clip.noisy, networks[0].wav, networks[2].wav], clip.clean),
+    }
 
 
-def frame_time(bench: pandas.DataFrame, system: str, mmacs_per_s: float) -> float | None:
-    """Measured microseconds per frame of a system at a cost, from the rows of results/bench.csv; None if not measured.
-
-    Between the settings of the dial that were timed it is a straight line over the cost; beyond them the nearest.
-    """
-    rows = bench.loc[(bench["system"] == system) & (bench["route"] == ROUTE) & (bench["pace"] == PACE)]
-    if rows.empty or not math.isfinite(mmacs_per_s):
-        return None
-    rows = rows.sort_values("mmacs_per_s")
-    return round(float(np.interp(mmacs_per_s, rows["mmacs_per_s"], rows["us_mean"])), 1)
+def _line(version: Version, note: str, share: NDArray[np.floating]) -> dict[str, Any]:
+    """A network's line: where it runs, and its means before, during and after the noise, in per cent."""
+    means = [round(mean) for mean in course(share, 100.0)]
+    return {"name": version.name, "note": note, "points": _points(trailing(share, WINDOW)), "course": means}
 
 
-def _coarse(wav: NDArray[np.floating]) -> str:
-    """A sentence (L,) as FLAC in steps of `STEP`, base64."""
-    return display.audio_data_uri(np.rint(wav / STEP) * STEP, SAMPLE_RATE).partition(",")[2]
+def _points(values: NDArray[np.floating]) -> list[float]:
+    return [round(float(value), 1) for value in values[::STEP]]
 
 
-def _about(dial: Sequence[Version], seconds: float, timed: bool) -> str:
-    """The small print below the display."""
-    time = " Time: the compiled kernel, one thread, mean, as the benchmark of this book measured it." if timed else ""
-    return (
-        "MACs in per cent of the static network's. Blue: what always runs. Orange: what runs behind an open gate. "
-        f"Computed when this page was made, {dial[0].name} at {len(dial)} dial settings; the speech is equally loud in "
-        f"all versions. Sound: {seconds:.1f} s, {SAMPLE_RATE // 1000} kHz, lossless, 12 bits.{time}"
-    )
+def _heard(versions: Sequence[Wav], clean: Wav) -> dict[str, list[str]]:
+    """Sound and picture of what goes in and what comes out, equally loud in their speech."""
+    loud = [speech_gain(wav, clean) * wav for wav in versions]
+    scale = PEAK / max(float(np.abs(wav).max()) for wav in loud)
+    top_db = max(float(levels_db(scale * wav).max()) for wav in loud)
+    return {
+        "sounds": [display.audio_data_uri(scale * wav, SAMPLE_RATE, "mp3") for wav in loud],
+        "images": [image_data_uri(levels_db(scale * wav), top_db) for wav in loud],
+    }
 
 
-def hero_state(
-    noisy: Version,
-    clean: Version,
-    baseline: Version,
-    dial: Sequence[Version],
-    bench: pandas.DataFrame | None = None,
-    systems: tuple[str, str] = ("ftfnet", "mgt-dsn"),
-) -> dict[str, Any]:
-    """The state of the display, plain JSON: that of `listen_state` without the clean sentence, with lossless sounds.
-
-    `bench` is results/bench.csv, in which `systems` names the baseline and the slim network; without it, or where it
-    lacks them, there is no read-out of time. Raises what `listen_state` raises.
-    """
-    state = listen_state([noisy, clean, baseline], dial, baseline, _coarse)
-    del state["fixed"][1]
-    places = [None, systems[0], *[systems[1]] * len(dial)]
-    for entry, system in zip(state["fixed"] + state["dial"], places, strict=True):
-        known = bench is not None and system is not None
-        entry["microseconds"] = frame_time(bench, system, entry["mmacs_per_s"]) if known else None  # type: ignore[arg-type]
-    entries = state["fixed"][1:] + state["dial"]
-    timed = all(entry["microseconds"] is not None for entry in entries)
-    return state | {"time": timed, "about": _about(dial, state["seconds"], timed)}
+def floor(lines: Sequence[dict[str, Any]]) -> int:
+    """Per cent at the lower edge of the cost panel, a multiple of 10 below all lines."""
+    least = min(min(line["points"]) for line in lines)
+    return max(0, 10 * int(least // 10) - 10)
 
 
-def hero(
-    noisy: Version,
-    clean: Version,
-    baseline: Version,
-    dial: Sequence[Version],
-    bench: pandas.DataFrame | None = None,
-) -> HTML:
-    """The display itself; in print, and where scripts do not run, the figure of `overview` stands in its place.
+def hero(clip: Arrival, networks: Sequence[Version]) -> HTML:
+    """The display itself; the picture is there without scripts, which add sound and move the play head.
 
     Takes what `hero_state` takes and raises what it raises.
     """
-    state = hero_state(noisy, clean, baseline, dial, bench)
-    trained = dial[state["trained"]]
-    still = str(display.figure(*overview(noisy, trained, baseline), kind="webp").data)
-    label = f"One noisy sentence, {baseline.name} and {trained.name} at {len(dial)} dial settings, with a blind test"
-    return display.embed("hero", state, still, HEIGHT, label)
+    state = hero_state(clip, networks)
+    names = ["noisy", *(f"{line['name']}, {line['note']}" for line in (state["lines"][0], state["lines"][2]))]
+    sounds = "".join(
+        f"<figure><figcaption>{html.escape(name)}</figcaption>"
+        f'<audio controls preload="none" aria-label="{html.escape(name)}" src="{sound}"></audio></figure>'
+        for name, sound in zip(names, state.pop("sounds"), strict=True)
+    )
+    still = f'{picture(state)}<div class="hero-players">{sounds}</div>'
+    moving = {
+        "seconds": state["seconds"],
+        "start": state["start"],
+        "names": names,
+        "now": state["lines"][2]["points"],
+        "saved": state["saved"],
+    }
+    label = f"A noise arrives and leaves: noisy, {state['lines'][0]['name']} and {state['lines'][2]['name']}"
+    return display.embed("hero", moving, still, HEIGHT, label)
+
+
+def picture(state: dict[str, Any]) -> str:
+    """Spectrogram and costs as HTML, the play head in the middle of the noise."""
+    seconds, (into, *outs) = state["seconds"], state["images"]
+    arrives, leaves = (100 * second / seconds for second in (ARRIVES, LEAVES))
+    marks = "".join(
+        f'<span class="hero-mark" aria-hidden="true" style="left: {place:.2f}%">{text}</span>'
+        for place, text in ((arrives, "noise arrives"), (leaves, "noise leaves"))
+    )
+    enhanced = "".join(
+        f'<img class="hero-out" role="presentation" alt="" src="{image}"{" hidden" * (place == 0)}>'
+        for place, image in enumerate(outs)
+    )
+    return (
+        f'<div class="hero" style="--head: {state["start"] / seconds:.4f}"><div class="hero-panels">'
+        f'<div class="hero-spectrogram"><img class="hero-in" alt="{html.escape(alt(state))}" src="{into}">{enhanced}'
+        f'<b class="hero-out">out: {state["lines"][2]["name"]}</b><b>in: noisy</b></div>'
+        f'{_costs(state["lines"])}{marks}<i class="hero-head"></i></div>'
+        f'<ul class="hero-legend">{"".join(map(_legend, state["lines"]))}</ul>'
+        f'<p class="hero-about">{about(state)}</p></div>'
+    )
+
+
+def alt(state: dict[str, Any]) -> str:
+    """What the picture shows, in words."""
+    told = "; ".join(f"{line['name']} {_course(line)}" for line in state["lines"])
+    return f"Speech in which {state['kind']} arrives and leaves. Cost of a frame before, during and after: {told}."
+
+
+def about(state: dict[str, Any]) -> str:
+    """The small print."""
+    return (
+        f"A synthetic voice; {html.escape(state['kind'])} at an SNR of {number(SNR_DB, 0)} dB from {ARRIVES} "
+        f"to {LEAVES} s. "
+        "Lines: MACs per frame, mean over the last half second, in per cent of the static network; shaded: saved."
+    )
+
+
+def _course(line: dict[str, Any]) -> str:
+    """One number for a network that always costs the same, otherwise the three means."""
+    means: list[int] = line["course"] if line["note"] != NOTES[0] else line["course"][:1]
+    return f"{' → '.join(map(str, means))} %"
+
+
+def _legend(line: dict[str, Any]) -> str:
+    kind = NOTES.index(line["note"])
+    return (
+        f'<li class="hero-{kind}"><span>{html.escape(line["name"])}, {line["note"]}</span> <b>{_course(line)}</b></li>'
+    )
+
+
+def _costs(lines: Sequence[dict[str, Any]]) -> str:
+    """The cost panel: the three lines, what the slim network saves, and the ticks."""
+    low, last = floor(lines), len(lines[0]["points"]) - 1
+    drawn = [" ".join(f"{x},{TOP - y:.1f}" for x, y in enumerate(line["points"])) for line in lines]
+    ticks = [tick for tick in TICKS if tick > low]
+    height = TOP - low
+    labels = "".join(f'<span style="top: {100 * (TOP - tick) / height:.1f}%">{tick} %</span>' for tick in ticks)
+    grid = "".join(f'<path class="grid" d="M0 {TOP - tick}H{last}"/>' for tick in ticks)
+    saved = f'<polygon points="0,{TOP - 100} {drawn[2]} {last},{TOP - 100}"/>'
+    paths = "".join(f'<polyline class="hero-{kind}" points="{line}"/>' for kind, line in enumerate(drawn))
+    return (
+        f'<div class="hero-costs" aria-hidden="true"><div>{labels}</div>'
+        f'<svg viewBox="0 0 {last} {height:g}" preserveAspectRatio="none">{grid}{saved}{paths}</svg></div>'
+    )
+
+
+def courses_figure(clips: Sequence[Arrival], courses: Sequence[Course], shown: int) -> tuple[Any, str]:
+    """How the noise moves the cost in every clip, by kind of noise: from before it to while it lasts; and its alt text.
+
+    `shown` is the place of the clip on the first page.
+    """
+    from .style import DYNAMIC, GREY, INK, new_figure
+
+    kinds = sorted({clip.kind for clip in clips}, key=lambda kind: _rise(clips, courses, kind))
+    figure, (ax,) = new_figure(0.9 + 0.27 * len(kinds))
+    for place, (clip, one) in enumerate(zip(clips, courses, strict=True)):
+        voices = [other.voice for other in clips if other.kind == clip.kind]
+        y = kinds.index(clip.kind) + 0.22 * (voices.index(clip.voice) - (len(voices) - 1) / 2)
+        colour = INK if place == shown else DYNAMIC
+        ax.plot([one.before, one.during], [y, y], color=colour, linewidth=1.5 if place == shown else 1)
+        ax.plot(one.before, y, "o", markersize=4, markerfacecolor="white", color=colour if place == shown else GREY)
+        ax.plot(one.during, y, "o", markersize=4.5, color=colour)
+    ax.set_yticks(range(len(kinds)), [kind.replace("_", " ") for kind in kinds])
+    ax.set_xlabel("cost of a frame, % of FTF-Net's MACs (outlined: before the noise, filled: during it)")
+    return figure, courses_text(clips, courses)
+
+
+def _rise(clips: Sequence[Arrival], courses: Sequence[Course], kind: str) -> float:
+    return float(np.mean([one.rise for clip, one in zip(clips, courses, strict=True) if clip.kind == kind]))
+
+
+def courses_text(clips: Sequence[Arrival], courses: Sequence[Course]) -> str:
+    """The kinds of noise that move the cost least and most, in words."""
+    kinds = sorted({clip.kind for clip in clips}, key=lambda kind: _rise(clips, courses, kind))
+    least, most = (
+        f"{kind.replace('_', ' ')} ({number(_rise(clips, courses, kind), 0)} points)" for kind in (kinds[0], kinds[-1])
+    )
+    clips_said = f"Cost of a frame before and during the noise in {len(clips)} clips."
+    return f"{clips_said} It rises least for {least}, most for {most}."

@@ -1,10 +1,10 @@
-"""The listening display of chapter 1: versions of one sentence, switched at the same instant."""
+"""The listening display: versions of one sentence, switched at the same instant, with a dial and a blind test."""
 
 from __future__ import annotations
 
 import html
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,26 @@ from .versions import Version
 
 PEAK = 0.9
 """Largest sample that is played."""
+STEP = 1 / 2048
+"""Sounds are FLAC in steps of this: no codec's artefacts, far below the noise, and half as large as with 16 bits."""
+
 HEIGHT = 900
+
+STOPS = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""Shares of open gates between which the dial moves; dial 0 replaces the nearest inner one."""
+
+
+def stops(settings: Sequence[float]) -> list[float]:
+    """Dial settings, rising, with 0 (as trained) in place of the inner one that is nearest to it.
+
+    Raises ValueError for fewer than three.
+    """
+    if len(settings) < 3:
+        raise ValueError(f"a dial needs two ends and a setting between them; got {len(settings)} settings")
+    inner = [round(setting, 2) for setting in settings[1:-1]]
+    nearest = min(range(len(inner)), key=lambda place: abs(inner[place]))
+    inner[nearest] = 0.0
+    return sorted({settings[0], *inner, settings[-1]})
 
 
 def speech_gain(wav: NDArray[np.floating], clean: NDArray[np.floating]) -> float:
@@ -41,16 +60,16 @@ def _bits(gate: NDArray[np.floating]) -> list[str]:
     return ["".join("1" if value > 0.5 else "0" for value in row) for row in gate.T]
 
 
-def as_mp3(wav: NDArray[np.floating]) -> str:
-    """A sentence (L,) as MP3, base64."""
-    return display.audio_data_uri(wav, SAMPLE_RATE, "mp3").partition(",")[2]
+def lossless(wav: NDArray[np.floating]) -> str:
+    """A sentence (L,) as FLAC in steps of `STEP`, base64."""
+    return display.audio_data_uri(np.rint(wav / STEP) * STEP, SAMPLE_RATE).partition(",")[2]
 
 
-def _entry(version: Version, wav: NDArray[np.floating], audio: str, top_db: float, baseline: Version) -> dict[str, Any]:
-    """What the page needs of one version; `wav` is as loud as it is played, and `audio` its file."""
+def _entry(version: Version, wav: NDArray[np.floating], top_db: float, baseline: Version) -> dict[str, Any]:
+    """What the page needs of one version; `wav` is as loud as it is played."""
     return {
         "name": version.name,
-        "audio": audio,
+        "audio": lossless(wav),
         "image": image_data_uri(levels_db(wav), top_db),
         "computed": version.macs is not None,
         "gates": None if version.gate is None else _bits(version.gate),
@@ -63,17 +82,12 @@ def _entry(version: Version, wav: NDArray[np.floating], audio: str, top_db: floa
     }
 
 
-def listen_state(
-    fixed: Sequence[Version],
-    dial: Sequence[Version],
-    baseline: Version,
-    encoded: Callable[[NDArray[np.floating]], str] = as_mp3,
-) -> dict[str, Any]:
+def listen_state(fixed: Sequence[Version], dial: Sequence[Version], baseline: Version) -> dict[str, Any]:
     """The state of the display, plain JSON.
 
     `fixed` are the versions beside the dial, the noisy one first, `baseline` among them; `dial` the slim network at
     every position, cheapest first, one of them at dial 0. All are made equally loud in their speech; the clean
-    sentence is the version in `fixed` without scores. `encoded` turns what is played into a file, base64.
+    sentence is the version in `fixed` without scores.
     Raises ValueError if one of these is missing, or if the lengths differ.
     """
     clean = next((version.wav for version in fixed if not version.scores), None)
@@ -90,8 +104,7 @@ def listen_state(
     scale = PEAK / max(float(np.abs(wav).max()) for wav in loud)
     top_db = max(float(levels_db(scale * wav).max()) for wav in loud[:1])
     static, dynamic = macs.by_gate()
-    played = [scale * wav for wav in loud]
-    entries = [_entry(v, wav, encoded(wav), top_db, baseline) for v, wav in zip(versions, played, strict=True)]
+    entries = [_entry(v, scale * wav, top_db, baseline) for v, wav in zip(versions, loud, strict=True)]
     return {
         "seconds": clean.size / SAMPLE_RATE,
         "frame_rate": macs.frame_rate,
@@ -108,7 +121,7 @@ def listen_state(
 
 def _player(entry: dict[str, Any]) -> str:
     """A plain player, for readers without scripts."""
-    name, source = html.escape(entry["name"]), f"data:audio/mpeg;base64,{entry['audio']}"
+    name, source = html.escape(entry["name"]), f"data:audio/flac;base64,{entry['audio']}"
     return f'<p>{name} <audio controls preload="none" aria-label="{name}" src="{source}"></audio></p>'
 
 

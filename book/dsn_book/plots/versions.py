@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -83,21 +83,26 @@ class Version:
         }
 
 
-def enhanced(
-    name: str, model: DSN, noisy: NDArray[np.float32], clean: NDArray[np.float32], dial: float = 0.0
-) -> Version:
-    """Run a network over a noisy sentence (L,) at a dial, and measure the result against the clean one (L,)."""
+def run(name: str, model: DSN, noisy: NDArray[np.float32], dial: float = 0.0) -> Version:
+    """Run a network over a noisy sentence (L,) at a dial, without measuring the result."""
     wav, gate, _ = model.enhance(torch.from_numpy(noisy), dial=dial)
     slim = model.policy is not None
     return Version(
         name=name,
         wav=wav.numpy(),
-        scores=_numbers(wav.numpy(), clean),
         macs=model.macs(),
         gate=gate[0].numpy() if slim else None,
         gate_names=model.gate_names,
         dial=dial if slim else None,
     )
+
+
+def enhanced(
+    name: str, model: DSN, noisy: NDArray[np.float32], clean: NDArray[np.float32], dial: float = 0.0
+) -> Version:
+    """Run a network over a noisy sentence (L,) at a dial, and measure the result against the clean one (L,)."""
+    version = run(name, model, noisy, dial)
+    return replace(version, scores=_numbers(version.wav, clean))
 
 
 def unprocessed(name: str, wav: NDArray[np.float32], clean: NDArray[np.float32] | None) -> Version:

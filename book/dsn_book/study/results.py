@@ -10,7 +10,6 @@ usage        activation ratios by property of the input
 gates        how much each gate moves, and what it follows
 diagnostics  how regularly each gate moves, and what it does on noise, silence and music
 inputs       what each noisy file is
-time_weighted  one dial per gate instead of one for all, at equal time
 hard         the shipped models on the hard set, by kind
 levels       the shipped models on the same speech at falling levels
 peers        our models and denoisers of others, by set

@@ -1,0 +1,105 @@
+"""What the first page says of the study: its scale, and four answers, each a sentence around one stored number.
+
+The words follow from the number, so that an answer stays true when the results are made anew.
+"""
+
+from __future__ import annotations
+
+from .. import provenance
+from ..provenance import Number
+from ..study import goals, results
+from ..study.controls import SEGMENTS
+from ..study.intervals import Row
+
+SLIM, STATIC = "mgt-dsn", "ftfnet"
+ROUTE, PACE = "native", "back-to-back"
+"""The rows of results/bench.csv that answer the question of time."""
+
+CLEAR, WEAK = -0.5, -0.2
+"""Rank correlations from which on gates follow the quality of the input, and from which on they follow it a little."""
+
+
+def judged() -> str:
+    """The set of the evidence."""
+    return goals.evidence({"systems": results.table("systems")})
+
+
+def hours() -> Number:
+    """Hours of audio that the slim network has heard in training, what it started from included."""
+    return provenance.result("systems", "audio_hours", system=SLIM, set=judged())
+
+
+def models() -> Number:
+    """Trained networks in the manifest of the results, seeds counted."""
+    told = sum(len(runs) if "train" not in runs else 1 for runs in results.manifest()["training"].values())
+    return provenance.this_run(data="results/manifest.json")(told)
+
+
+def mixtures() -> Number:
+    """Test mixtures on which the slim network was measured, over all sets."""
+    rows = results.table("systems")
+    rows = rows[(rows["system"] == SLIM) & rows["snr_db"].isna()]
+    return provenance.this_run(data="results/systems.csv")(int(rows.groupby("set")["files"].max().sum()))
+
+
+def cost() -> Number:
+    """Mean cost of the slim network over the test set, a share of the static network's."""
+    number = provenance.result("systems", "percent_of_ftfnet", system=SLIM, set=judged())
+    return Number(float(number) / 100, number.source)
+
+
+def quality() -> str:
+    """Does it work? The difference in PESQ-WB to the static network."""
+    row = results.difference(results.table("differences"), SLIM, "pesq_wb", judged(), STATIC)
+    return _told(
+        row,
+        "differences",
+        {"system": SLIM, "baseline": STATIC, "set": judged(), "metric": "pesq_wb"},
+        "It gains {size} PESQ-WB over the full network",
+        "It loses {size} PESQ-WB against the full network",
+        "PESQ-WB can't be told from the full network's: {size} apart",
+    )
+
+
+def timing() -> str:
+    """Does the timing pay? The difference in PESQ-WB to the same network with random segments open."""
+    return _told(
+        goals.control(results.table("controls"), SLIM, SEGMENTS, judged()),
+        "controls",
+        {"system": SLIM, "control": SEGMENTS, "set": judged(), "metric": "pesq_wb"},
+        "Yes: the policy's moments are worth {size} PESQ-WB more than random ones",
+        "No: random moments, as many, are {size} PESQ-WB better",
+        "Not measurably: {size} PESQ-WB apart from random moments, as many",
+    )
+
+
+def listening() -> str:
+    """Do the gates listen? Their rank correlation with the rated quality of the input."""
+    number = provenance.result("gates", "spearman_ovrl", system=SLIM, set=judged(), gate="mean")
+    value = float(number)
+    if value > WEAK:
+        return f"No: their rank correlation with the input's rated quality is {number:.2f}"
+    how = "Yes: the worse the input sounds" if value <= CLEAR else "A little: where the input sounds worse"
+    return f"{how}, the more runs, with a rank correlation of {number:.2f}"
+
+
+def time() -> str:
+    """Does it save time? Processor time per frame on the C kernel, against the static network's."""
+    slim, static = (
+        provenance.result("bench", "us_mean", route=ROUTE, pace=PACE, system=system, dial=0.0)
+        for system in (SLIM, STATIC)
+    )
+    saved = Number(1 - float(slim) / float(static), slim.source)
+    if float(saved) <= 0:
+        return f"No: a frame takes {Number(-float(saved), slim.source):.0%} more processor time"
+    return f"Yes: a frame takes {saved:.0%} less processor time on the C kernel"
+
+
+def _told(row: Row | None, table: str, keys: dict[str, str], better: str, worse: str, alike: str) -> str:
+    """One of three sentences, by where the interval of a stored difference in PESQ-WB lies."""
+    if row is None:
+        return "not measured yet"
+    number = provenance.result(table, "mean", **keys)
+    size = f"{Number(abs(float(number)), number.source):.3f}"
+    told = better if float(row["low"]) > 0 else worse if float(row["high"]) < 0 else alike
+    return told.format(size=size)
