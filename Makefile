@@ -6,12 +6,13 @@ RUN := .venv/bin/python
 export OMP_NUM_THREADS ?= 1
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help book lab test lint tests format notebooks lock wheels environment clean
+.PHONY: help book lab test lint tests slow format notebooks lock wheels environment clean
 
 help:
 	@echo "make book       run every chapter and build the pages: _build/html/index.html"
 	@echo "make lab        open the chapters in JupyterLab"
 	@echo "make test       lint, types and tests"
+	@echo "make slow       the tests that take longer than a few seconds, most of all before a release"
 	@echo "make format     format the code and the chapters"
 	@echo "make notebooks  renew the chapters' notebooks from their text"
 	@echo "make lock       resolve the loose requirements afresh and write requirements.lock"
@@ -37,7 +38,10 @@ lint: environment
 
 tests: lint
 	@echo && echo "== test 3/3: tests"
-	@$(RUN) -m pytest -m "not chapters" --numprocesses 2 --dist loadfile
+	@$(RUN) -m pytest -m "not slow and not chapters" --numprocesses 2 --dist loadfile
+
+slow: environment
+	@$(RUN) -m pytest -m "slow and not chapters" --numprocesses 2 --dist loadfile
 
 format: environment
 	@$(RUN) -m tools.notebooks

@@ -93,7 +93,7 @@ class DSN(nn.Module):
 
         The gates have one frame more than the signal has hops, since the last hop comes out one frame late. `decide`
         replaces `hard_gate` at the dial; it sees the logits of the whole signal, as does
-        `given(partial(blind_gates.random_gate, ratio=0.4))`.
+        `given(partial(random_gate, ratio=0.4))`.
         Raises: ValueError for a signal of integers, of another shape, empty, or with NaN or infinite samples, and for
         given gates of another shape.
         """

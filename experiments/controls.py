@@ -1,17 +1,8 @@
 """The same network under other gates: what the policy's choice of moments is worth, and what there is to be won.
 
-Every control opens each gate in a file as often as the policy does there, unless its name says otherwise, and so costs
-the same:
-closed, open     every gate forced
-random           each frame by itself, with the policy's mean ratio over all files as probability
-segments         the policy's own runs of open and closed frames, in random order
-periodic         evenly spread frames at the policy's mean ratio over all files
-energy           the loudest frames of the noisy signal
-speech           the loudest frames of the clean signal, which no policy hears
-rating           random segments, at the ratio that the DNSMOS of the file asks of a guided policy
-oracle           the frames in which the gate saves most (`dsn.training.benefit`)
-oracle-files     the same over all files together, so that some get more than others
-anti-oracle      the frames in which it saves least
+`dsn_book.study.controls` says which frames each control opens. In a file every gate is open as often as the policy has
+it there, but `random` and `periodic` take its mean ratio over all files, `oracle-files` picks among all of them, and
+`rating` takes the ratio that the DNSMOS of the file asks of a guided policy.
 """
 
 from __future__ import annotations
@@ -28,13 +19,15 @@ from tqdm.auto import tqdm
 
 from dsn import config
 from dsn.evaluation.evaluate import Item
-from dsn.evaluation.gate_diagnostics import log_energy
 from dsn.evaluation.metrics import score_pairs
 from dsn.kernels.streaming import Kernel
 from dsn.model import DSN
 from dsn.training.benefit import benefit
-from dsn.training.blind_gates import periodic_gate, random_gate, run_length_gate, segments_like
+from dsn.training.gates import random_gate, run_length_gate
 from dsn.training.policy_fitting import best_frames
+from dsn_book.study.control_gates import periodic_gate, segments_like
+from dsn_book.study.controls import FOLLOWS, POLICY
+from dsn_book.study.gate_diagnostics import correlation, log_energy
 
 METRICS = ("pesq_wb", "stoi", "estoi", "si_sdr_db")
 
@@ -100,7 +93,7 @@ def all_controls(files: Sequence[Heard]) -> Iterator[tuple[str, list[Tensor]]]:
 
     joined = torch.cat([heard.benefit[0] for heard in files])
     prices = [float(torch.quantile(joined[:, k], 1 - float(means[k]))) for k in range(len(means))]
-    yield "policy", [heard.gate for heard in files]
+    yield POLICY, [heard.gate for heard in files]
     yield "closed", each(lambda k, heard: torch.zeros(shapes[k]))
     yield "open", each(lambda k, heard: torch.ones(shapes[k]))
     yield "random", each(lambda k, heard: random_gate(shapes[k], means.double(), drawn(k)))
@@ -114,15 +107,25 @@ def all_controls(files: Sequence[Heard]) -> Iterator[tuple[str, list[Tensor]]]:
     yield "anti-oracle", each(lambda k, heard: ranked(-heard.benefit[0], heard.ratios))
 
 
+def follows(heard: Heard) -> float:
+    """How the gates correlate with what frames are worth, the mean over gates; NaN where a gate doesn't move."""
+    pairs = zip(heard.gate[0].double().numpy().T, heard.benefit[0].double().numpy().T, strict=True)
+    return float(np.mean([correlation([pair]) for pair in pairs]))
+
+
 def measure(model: DSN, kernel: Kernel, files: Sequence[Heard]) -> pandas.DataFrame:
-    """One row per control and file: control, file, snr_db, the metrics, activation_ratio, mmacs_per_s."""
+    """One row per control and file: control, file, snr_db, the metrics, activation_ratio, mmacs_per_s.
+
+    Rows of the policy have `follows_benefit`, too.
+    """
     rows, table = [], model.macs()
     for name, chosen in all_controls(files):
         pairs = []
         for heard, gate in zip(files, chosen, strict=True):
             ratios = gate[0].double().mean(dim=0).tolist()
             row = {"control": name, "file": heard.item.file, "snr_db": heard.item.snr_db}
-            rows.append(row | {"activation_ratio": float(np.mean(ratios)), "mmacs_per_s": table.mmacs_per_s(ratios)})
+            row |= {"activation_ratio": float(np.mean(ratios)), "mmacs_per_s": table.mmacs_per_s(ratios)}
+            rows.append(row | ({FOLLOWS: follows(heard)} if name == POLICY else {}))
             pairs.append((kernel.enhance(heard.noisy, gate=gate).enhanced.numpy(), heard.clean.numpy()))
         scores = list(tqdm(score_pairs(iter(pairs), 1, METRICS), name, len(pairs)))
         for row, score in zip(rows[-len(pairs) :], scores, strict=True):

@@ -1,12 +1,17 @@
-"""Measure every trained row, and its controls, on both sets; what is measured once is kept in RUNS/evaluation.
+"""Measure every trained row on every set, and controls and dials of some; what is measured is kept in RUNS.
 
-One table per system, seed and set. A call goes on where the last one stopped, takes up rows that have been trained
-since, measures again where weights or recipes have changed, and at the end writes the tables of results/ (see
-`experiments/tables.py`) from whatever is there; what RUNS has no weights of stays in results/ as it was.
+    RUNS/evaluation/<row>/seed<k>-<set>.csv            one line per file: metrics, cost, and how each gate was used
+    RUNS/evaluation/<row>/seed<k>-<set>-controls.csv   the same network under the gates of `controls.py`
+    RUNS/evaluation/<row>/seed<k>-<set>-dial.csv       the same along its dial
+    RUNS/evaluation/<row>/seed<k>-diagnostics.csv      whether its gates listen (`dsn_book.study.gate_diagnostics`)
+
+A call goes on where the last one stopped, takes up rows that have been trained since, measures again where weights or
+recipes have changed, and at the end writes the tables of results/ (`tables.py`) from whatever is there. Rows that RUNS
+has no weights of stay in results/ as they were.
 
 Examples:
     python experiments/evaluate.py --corpus CORPUS --runs RUNS
-    python experiments/evaluate.py --corpus CORPUS --runs RUNS --rows noisy ftfnet dsn mgt-dsn
+    python experiments/evaluate.py --corpus CORPUS --runs RUNS --rows noisy ftfnet mgt-dsn --sets final
 """
 
 from __future__ import annotations
@@ -15,41 +20,53 @@ import argparse
 import json
 import platform
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import controls
+import numpy as np
 import pandas
 import torch
-from draw_test_set import about, mixture_items, voicebank_items
+from draw_test_set import FINAL_RECIPES, about, mixture_items, voicebank_items
+from learning import VALIDATION
+from plan import HOURS, plan
 from record import write
-from systems import RATED, RATIOED, System, compared, controlled, trained
-from tables import write_all
+from tables import trained, write_all
 from tqdm.auto import tqdm
+from train import fitted
 
-from dsn import weights
-from dsn.config import DataConfig
-from dsn.data import TEST_RECIPES, Corpus, Recipe, draw, read_recipes, render
-from dsn.dial import dial_settings
-from dsn.evaluation.evaluate import Enhances, Item, evaluate, write_csv
-from dsn.model import DSN
+from dsn import config, weights
+from dsn.data import TEST_RECIPES, Corpus, read_recipes
+from dsn.dial import dial_settings, gates
+from dsn.evaluation.evaluate import Item, evaluate, write_csv
+from dsn.evaluation.metrics import METRICS
+from dsn.kernels.streaming import Kernel
+from dsn.losses import target_ratio
 from dsn.training.loop import MODEL
 from dsn.utils.files import sha256
 from dsn_book.study import gate_usage
+from dsn_book.study.gate_diagnostics import diagnose
 from dsn_book.study.intervals import Table
-from dsn_book.study.systems import NOISY
+from dsn_book.study.systems import DIALLED, HEADLINE, NOISY, place_of
 
-SETS = ("voicebank", "test")
+SETS = ("voicebank", "test", "final")
+"""The final set counts once it has been drawn."""
+
+CONTROLLED = (HEADLINE, DIALLED)
+"""Rows that are measured under the controls."""
+
 QUICK = ("pesq_wb", "stoi", "estoi", "si_sdr_db")
-DNSMOS = ("dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl")
-EVERY = 3
-"""Outside the main systems DNSMOS rates every third mixture at all its SNRs."""
+"""Metrics along the dial."""
 
-CALIBRATION = 36
-"""Validation mixtures on which the dial's settings are found."""
+DIAL_RATIOS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0)
+"""Shares of open gates, over validation mixtures, between which the dial's curve is measured."""
+
+HEARD = 36
+"""Validation mixtures on which the dial's settings are found and gates are diagnosed."""
 
 KNOWN = ("group", "kind", "seen", "speaker", "reverberant")
 """What `draw_test_set.about` tells of a mixture; of the pairs only the group is known, each its own."""
@@ -71,106 +88,161 @@ class Bench:
         """The folder of what has been measured."""
         return self.runs / "evaluation"
 
-    @cached_property
-    def recipes(self) -> list[Recipe]:
-        """The test mixtures."""
-        return read_recipes(self.results / TEST_RECIPES)
+    def source(self, name: str) -> Path:
+        """The file that says what a set is."""
+        files = {"voicebank": self.corpus / "voicebank.csv", "test": self.results / TEST_RECIPES}
+        return files.get(name, self.results / FINAL_RECIPES)
 
     def items(self, name: str) -> list[Item]:
         """The pairs of a set."""
         if name == "voicebank":
             return voicebank_items(self.corpus)
-        return mixture_items(Corpus(self.corpus), self.recipes)
+        return mixture_items(Corpus(self.corpus), read_recipes(self.source(name)))
 
     def weights(self, row: str, seed: int) -> Path:
         """The trained weights of a row."""
         return self.runs / row / f"seed{seed}" / MODEL
 
-    def place(self, system: System, seed: int, name: str) -> Path:
-        """Where the table of a system is kept."""
-        return self.cache / system.name / f"seed{seed}-{name}.csv"
-
-    def hashes(self, system: System, seed: int, name: str) -> dict[str, str]:
-        """What a table depends on."""
-        found = {"weights": sha256(self.weights(system.row, seed))} if system.row else {}
-        source = self.results / TEST_RECIPES if name == "test" else self.corpus / "voicebank.csv"
-        found["data"] = sha256(source)
-        return found | ({"ratios": sha256(self.place(own(system), seed, name))} if system.control in RATIOED else {})
-
-    def dial(self, model: DSN, ratio: float) -> float:
-        """The dial that opens a share of the gates over validation mixtures."""
-        corpus = Corpus(self.corpus)
-        drawn = [draw(corpus, "valid", seed, DataConfig()) for seed in range(CALIBRATION)]
-        noisy = [render(corpus, recipe).noisy for recipe in drawn]
-        return dial_settings(model, noisy, [ratio])[0]
+    def validation(self) -> list[torch.Tensor]:
+        """Noisy validation mixtures (L,)."""
+        pairs = mixture_items(Corpus(self.corpus), read_recipes(VALIDATION)[:HEARD])
+        return [torch.from_numpy(item.load()[0]) for item in pairs]
 
 
-def own(system: System) -> System:
-    """The network under its own policy, which must be measured before a control that opens gates as often."""
-    return System(system.ratios, system.ratios)
+class Job(NamedTuple):
+    """One table: what of a row and seed, on which set."""
+
+    row: str
+    seed: int
+    set: str
+    part: str = ""
+
+    def place(self, bench: Bench) -> Path:
+        """Where the table is kept."""
+        names = [name for name in (f"seed{self.seed}", self.set, self.part) if name]
+        return bench.cache / self.row / f"{'-'.join(names)}.csv"
 
 
-def prepared(bench: Bench, system: System, seed: int, name: str) -> tuple[Enhances | None, float]:
-    """The system's network with its gates, and the dial; controls take the ratios that were measured before them."""
-    if system.row is None:
-        return None, 0.0
-    model = weights.load(bench.weights(system.row, seed))
-    if system.dial_ratio is not None:
-        return model, bench.dial(model, system.dial_ratio)
-    if not system.control:
-        return model, 0.0
-    return controlled(model, system.control, own_ratios(bench, system, model, seed, name), seed), 0.0
-
-
-def own_ratios(bench: Bench, system: System, model: DSN, seed: int, name: str) -> list[float]:
-    """Mean ratio of each gate on a set under the policy that a control follows, as measured before."""
-    measured = pandas.read_csv(bench.place(own(system), seed, name))
-    return measured[[f"ratio_{gate}" for gate in model.gate_names]].mean().tolist()
-
-
-def rated(chosen: Sequence[Item], name: str, every: int) -> list[Item]:
-    """The pairs that DNSMOS rates: all of voicebank, every so many mixtures of the test set at all their SNRs."""
-    snrs = len({item.snr_db for item in chosen})
-    return [item for k, item in enumerate(chosen) if name == "voicebank" or k // snrs % every == 0]
-
-
-def measure(bench: Bench, system: System, seed: int, name: str) -> Table:
-    """One row per file: metrics, ratios, cost; and for a policy of its own the columns of `gate_usage.file_row`."""
-    model, dial = prepared(bench, system, seed, name)
-    chosen = bench.items(name)
-    if system.name in RATED:
-        table = evaluate(model, chosen, dial, bench.processes, (*QUICK, *DNSMOS))
-    else:
-        table = evaluate(model, chosen, dial, bench.processes, QUICK)
-        ratings = evaluate(model, rated(chosen, name, EVERY), dial, bench.processes, DNSMOS)
-        ratings = ratings.rename(columns={"error": "unrated"})
-        table = table.merge(ratings[["file", *DNSMOS, "unrated"]], on="file", how="left")
-        table["error"] = table["error"].where(table["error"] != "", table.pop("unrated").fillna(""))
+def own(bench: Bench, job: Job) -> Table:
+    """One line per file: metrics, ratios, cost; of a network with gates the columns of `gate_usage.file_row`, too."""
+    model = None if job.row == NOISY else weights.load(bench.weights(job.row, job.seed))
+    chosen = bench.items(job.set)
+    table = evaluate(model, chosen, processes=bench.processes, metrics=METRICS)
     if all(table["error"].tolist()):
-        raise ValueError(f"{system.name} failed on every file of {name}: {table['error'].iloc[0]}")
-    table.insert(1, "dial", dial)
-    if isinstance(model, DSN) and model.gate_names and system.dial_ratio is None:
-        rows = [gate_usage.file_row(model, *item.load()) for item in tqdm(chosen, "gates")]
-        table = pandas.concat([table, pandas.DataFrame(rows)], axis=1)
-    return table
+        raise ValueError(f"{job.row} failed on every file of {job.set}: {table['error'].iloc[0]}")
+    if model is None or not model.gate_names:
+        return table
+    used = [gate_usage.file_row(model, *item.load()) for item in tqdm(chosen, "gates")]
+    return pandas.concat([table, pandas.DataFrame(used)], axis=1)
 
 
-def keep(bench: Bench, system: System, seed: int, name: str) -> None:
-    """Measure a system on a set unless that is done, and write table and record; before a control what it rests on."""
-    if system.control in RATIOED:
-        keep(bench, own(system), seed, name)
-    path = bench.place(system, seed, name)
-    record, wanted = path.with_suffix(".json"), bench.hashes(system, seed, name)
+def under_controls(bench: Bench, job: Job) -> Table:
+    """One line per control and file; needs the noisy ratings of the set."""
+    model = weights.load(bench.weights(job.row, job.seed))
+    kernel, asked = Kernel(model), asked_ratios(bench, job)
+    heard = [controls.hear(model, kernel, item) for item in tqdm(bench.items(job.set), "benefit")]
+    files = [replace(h, gate=gates(model, h.noisy)[None], asked=asked(h)) for h in heard]
+    return controls.measure(model, kernel, files)
+
+
+def asked_ratios(bench: Bench, job: Job) -> Callable[[controls.Heard], float]:
+    """The ratio that the guide asks for in each file; without a guide, the policy's mean ratio over all files."""
+    if (guide := guide_of(bench, job)) is None:
+        used = pandas.read_csv(Job(job.row, job.seed, job.set).place(bench))["activation_ratio"]
+        mean = float(np.mean(used.to_numpy()))
+        return lambda heard: mean
+    noisy = pandas.read_csv(Job(NOISY, 0, job.set).place(bench)).set_index("file")[guide.metric]
+    return lambda heard: float(target_ratio(torch.tensor(noisy[heard.item.file]), guide))
+
+
+def guide_of(bench: Bench, job: Job) -> config.Guide | None:
+    """What guided the policy of a row: noted where it was fitted, or in the settings of its training."""
+    row = plan().get(job.row)
+    path = fitted(bench.runs, row.policy, job.seed) if row and row.policy else bench.weights(job.row, job.seed)
+    notes = weights.notes(path)
+    found = notes.get("guide") or notes.get("train", {}).get("loss", {}).get("guide")
+    return config.Guide.from_dict(found) if found else None
+
+
+def along_dial(bench: Bench, job: Job) -> Table:
+    """One line per setting and file; the settings open shares of the gates over validation mixtures."""
+    model, chosen = weights.load(bench.weights(job.row, job.seed)), bench.items(job.set)
+    tables = []
+    for dial in dial_settings(model, bench.validation(), DIAL_RATIOS):
+        tables.append(evaluate(model, chosen, dial, bench.processes, QUICK).assign(dial=dial))
+    return pandas.concat(tables, ignore_index=True)
+
+
+def diagnosed(bench: Bench, job: Job) -> Table:
+    """One line per gate."""
+    model = weights.load(bench.weights(job.row, job.seed))
+    return diagnose(model, [wav.numpy() for wav in bench.validation()]).round(4)
+
+
+MEASURES: dict[str, Callable[[Bench, Job], Table]] = {
+    "": own,
+    "controls": under_controls,
+    "dial": along_dial,
+    "diagnostics": diagnosed,
+}
+
+
+@cache
+def _hash(path: Path, changed: int) -> str:
+    return sha256(path)
+
+
+def hashes(bench: Bench, job: Job) -> dict[str, str]:
+    """What a table depends on."""
+    files = {} if job.row == NOISY else {"weights": bench.weights(job.row, job.seed)}
+    files["data"] = bench.source(job.set) if job.set else VALIDATION
+    return {name: _hash(path, path.stat().st_mtime_ns) for name, path in files.items()}
+
+
+def keep(bench: Bench, job: Job) -> None:
+    """Measure a table unless that is done, and write it and its record."""
+    path = job.place(bench)
+    record, wanted = path.with_suffix(".json"), hashes(bench, job)
     if path.is_file() and record.is_file() and json.loads(record.read_text())["hashes"] == wanted:
         return
-    print(f"{system.name}, seed {seed}, {name}", flush=True)
+    print(" ".join(filter(None, (job.row, f"seed {job.seed}", job.set, job.part))), flush=True)
     started = time.monotonic()
-    write_csv(measure(bench, system, seed, name), path)
-    params = weights.load(bench.weights(system.row, seed)).params if system.row else 0
-    said: dict[str, Any] = {"hashes": wanted, "params": params}
-    said["minutes"] = round((time.monotonic() - started) / 60, 2)
+    write_csv(MEASURES[job.part](bench, job), path)
+    said: dict[str, Any] = {"hashes": wanted, "minutes": round((time.monotonic() - started) / 60, 2)}
+    if not job.part:
+        model = None if job.row == NOISY else weights.load(bench.weights(job.row, job.seed))
+        said |= {"params": model.params if model else 0, "audio_hours": audio_hours(job.row)}
     said |= {"device": f"{platform.machine()} CPU, one thread", "versions": {p: version(p) for p in PACKAGES}}
     write(record, said)
+
+
+def audio_hours(name: str) -> float:
+    """Hours of audio that a row has seen, what it starts from included; policies alone are fitted to a finished row."""
+    if name == NOISY:
+        return 0.0
+    row = plan().get(name)
+    return row.until if row else HOURS
+
+
+def blind(name: str) -> bool:
+    """Whether a row has gates but no policy that was ever trained."""
+    row = plan().get(name)
+    return row is not None and row.train.loss.ratio == "sandwich"
+
+
+def jobs(bench: Bench, rows: Sequence[str] | None, seeds: Sequence[int] | None, sets: Sequence[str]) -> Iterator[Job]:
+    """What to measure: every row on every set, then controls, dials and diagnostics; slim networks need a policy."""
+    there = {name: found for name, found in trained(bench.runs).items() if not blind(name)}
+    names = [name for name in [NOISY, *sorted(there, key=place_of)] if rows is None or name in rows]
+    sets = [name for name in sets if bench.source(name).is_file()]
+    chosen = [(name, seed) for name in names for seed in there.get(name, [0])]
+    chosen = [(name, seed) for name, seed in chosen if name == NOISY or seeds is None or seed in seeds]
+    yield from (Job(name, seed, part) for part in sets for name, seed in chosen)
+    slim = [(n, s) for n, s in chosen if n != NOISY and weights.load(bench.weights(n, s)).policy is not None]
+    yield from (Job(name, seed, "", "diagnostics") for name, seed in slim)
+    for part in [name for name in sets if name != "voicebank"]:
+        yield from (Job(name, seed, part, "controls") for name, seed in slim if name in CONTROLLED)
+        yield from (Job(name, seed, part, "dial") for name, seed in slim if name == DIALLED and seed == 0)
 
 
 def inputs(bench: Bench) -> None:
@@ -179,20 +251,21 @@ def inputs(bench: Bench) -> None:
     Where these runs have not measured the noisy input, the file that is there stays.
     """
     tables = []
-    for name in [name for name in SETS if bench.place(System(NOISY, None), 0, name).is_file()]:
-        noisy = pandas.read_csv(bench.place(System(NOISY, None), 0, name))
-        presence = [
-            float(gate_usage.speech_frames(item.load()[1]).mean()) for item in tqdm(bench.items(name), "speech")
-        ]
-        table = noisy[["file", "snr_db", "seconds", *DNSMOS]].assign(set=name, speech_presence=presence)
-        if name == "test":
-            table = table.merge(about(bench.recipes).drop(columns="snr_db"), on="file", validate="1:1")
+    for name in [name for name in SETS if Job(NOISY, 0, name).place(bench).is_file()]:
+        noisy = pandas.read_csv(Job(NOISY, 0, name).place(bench))
+        speech = [gate_usage.speech_frames(item.load()[1]) for item in tqdm(bench.items(name), "speech")]
+        table = noisy[["file", "snr_db", "seconds", "dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl"]]
+        table = table.assign(set=name, speech_presence=list(map(np.mean, speech)))
+        if name != "voicebank":
+            known = about(read_recipes(bench.source(name))).drop(columns="snr_db")
+            table = table.merge(known, on="file", validate="1:1")
         tables.append(table.assign(group=table.get("group", table["file"])))
     if not tables and (bench.results / "inputs.csv").is_file():
         return
     if not tables:
         raise FileNotFoundError(f"{NOISY} has not been measured; leave out --rows, or name it among them")
-    columns = ["set", "file", *KNOWN, "snr_db", "seconds", "speech_presence", *DNSMOS]
+    columns = ["set", "file", *KNOWN, "snr_db", "seconds", "speech_presence"]
+    columns += ["dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl"]
     whole = pandas.concat(tables, ignore_index=True).reindex(columns=columns)
     write_csv(whole.astype({"seen": "Int64", "reverberant": "Int64"}).round(4), bench.results / "inputs.csv")
 
@@ -201,36 +274,19 @@ def main() -> None:
     """Measure what is missing, and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", type=Path, required=True, help="folder with the test split and voicebank/")
-    parser.add_argument("--runs", type=Path, required=True, help="folder that `experiments/training.py` filled")
+    parser.add_argument("--runs", type=Path, required=True, help="folder that `experiments/train.py` filled")
     parser.add_argument("--results", type=Path, default=Path("results"))
-    parser.add_argument("--rows", nargs="+", help="only these systems; default: all whose weights are there")
+    parser.add_argument("--rows", nargs="+", help="only these rows; default: all whose weights are there")
     parser.add_argument("--seed", type=int, nargs="+", help="only these seeds; default: all that are there")
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=SETS, help="only these sets; default: all")
     parser.add_argument("--processes", type=int, default=1, help="scoring processes; 1 scores in this one")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     bench = Bench(arguments.corpus, arguments.runs, arguments.results, arguments.processes)
-    rows = trained(bench.runs)
-    wanted = jobs(rows, arguments.rows, arguments.seed)
-    for name in SETS:
-        for system, seed in wanted:
-            keep(bench, system, seed, name)
+    for job in jobs(bench, arguments.rows, arguments.seed, arguments.sets):
+        keep(bench, job)
     inputs(bench)
     write_all(bench.cache, bench.runs, bench.results)
-
-
-def jobs(
-    rows: dict[str, list[int]], wanted: Sequence[str] | None = None, seeds: Sequence[int] | None = None
-) -> list[tuple[System, int]]:
-    """What to measure, in order: the rows themselves, then the controls of each seed, the dial for the first alone."""
-    found = []
-    for system in compared(rows):
-        there = rows[system.row] if system.row else [0]
-        there = there[:1] if system.dial_ratio is not None else there
-        if system.control:  # it needs what a policy's own gates did
-            there = [seed for seed in there if seed in rows.get(system.ratios, ())]
-        asked = wanted is None or system.name in wanted or (system.dial_ratio is not None and "dial" in wanted)
-        found += [(system, seed) for seed in there if asked and (seeds is None or seed in seeds or not system.row)]
-    return sorted(found, key=lambda job: (job[0].control != "" or job[0].dial_ratio is not None, job[1]))
 
 
 if __name__ == "__main__":

@@ -17,9 +17,9 @@ from record import made, write
 from tables import METRICS, rounded
 
 from dsn import weights
-from dsn.data import test_pairs
 from dsn.evaluation.evaluate import evaluate, write_csv
 from dsn.utils.files import sha256
+from dsn_book import test_pairs
 from dsn_book.study.systems import place_of
 
 

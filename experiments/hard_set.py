@@ -20,7 +20,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from dsn import config
-from dsn.data import Corpus, Envelope, Recipe, draw, render, write_recipes
+from dsn.data import Corpus, Envelope, Mixture, Recipe, draw, render, write_recipes
 from dsn.data.recipe import COMPUTED, VOICE
 
 SPLIT = "valid"
@@ -73,6 +73,12 @@ def hard_kind(recipe: Recipe) -> str:
     if not 0 <= number < len(SETTINGS):
         raise ValueError(f"recipe {recipe.id} with seed {recipe.seed} is not in the hard set")
     return list(SETTINGS)[number]
+
+
+def hard_mixture(corpus: Corpus, recipe: Recipe) -> Mixture:
+    """A mixture of the hard set; of the clean kind the input is the clean signal itself, without its room."""
+    mixture = render(corpus, recipe)
+    return mixture._replace(noisy=mixture.clean) if hard_kind(recipe) == "clean" else mixture
 
 
 def _of_kind(corpus: Corpus, kind: str) -> Iterator[Recipe]:

@@ -14,18 +14,18 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas
 import torch
+from draw_test_set import mixture_items
 from plan import BATCH, SAMPLES, Row, plan
 from train import folder
 
 from dsn import config, weights
-from dsn.data import Corpus, Recipe, read_recipes, render
-from dsn.evaluation.evaluate import Item, evaluate, write_csv
+from dsn.data import Corpus, read_recipes
+from dsn.evaluation.evaluate import evaluate, write_csv
 from dsn.inference.backends import for_files
 from dsn.model import DSN
 from dsn.training.loop import CHECKPOINT, MODEL, snapshot
@@ -76,11 +76,6 @@ def points(row: Row, runs: Path, now: bool) -> Iterator[Point]:
                 yield Point(system, seed, hours(row, step), model, dial)
 
 
-def items(corpus: Corpus, recipes: list[Recipe]) -> list[Item]:
-    """The validation pairs, rendered when they are needed."""
-    return [Item(recipe.id, recipe.snr_db, partial(render, corpus, recipe)) for recipe in recipes]
-
-
 def main() -> None:
     """Measure what is missing and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -93,7 +88,7 @@ def main() -> None:
     table = arguments.results / "learning.csv"
     known = pandas.read_csv(table) if table.is_file() else pandas.DataFrame(columns=[*KEYS, *METRICS])
     done = {tuple(row) for row in known[KEYS].itertuples(index=False)}
-    pairs, added, passing = items(Corpus(arguments.corpus), read_recipes(VALIDATION)), [], []
+    pairs, added, passing = mixture_items(Corpus(arguments.corpus), read_recipes(VALIDATION)), [], []
     for row in plan().values():
         lasting = {point[:3] for point in points(row, arguments.runs, now=False)}
         for point in points(row, arguments.runs, arguments.now):

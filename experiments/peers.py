@@ -42,23 +42,24 @@ import numpy as np
 import pandas
 import torch
 from draw_test_set import voicebank_items
-from hard_set import hard_kind
+from hard_set import hard_kind, hard_mixture
 from record import made, write
 from robustness import gain_db, residual_db
 from tables import rounded
 from tqdm.auto import tqdm
 
 from dsn import __version__, weights
-from dsn.data import Corpus, read_recipes, render, test_pairs
-from dsn.data.test_pairs import spread
+from dsn.data import Corpus, read_recipes, render
 from dsn.evaluation.evaluate import Item, write_csv
 from dsn.evaluation.journal import Journal
 from dsn.evaluation.metrics import score
 from dsn.inference.stream import StreamingEnhancer
 from dsn.utils.audio import SAMPLE_RATE, Wav
 from dsn.utils.files import sha256
+from dsn_book import test_pairs
 from dsn_book.study.intervals import Table
 from dsn_book.study.systems import place_of
+from dsn_book.test_pairs import spread
 
 HERE = Path(__file__).parent
 METRICS = ("pesq_wb", "estoi", "si_sdr_db", "dnsmos_ovrl")
@@ -190,7 +191,7 @@ def cases(folder: Path, each: int) -> list[Case]:
         taken[kind] = taken.get(kind, 0) + 1
         name = {"clean": "clean", "noise_only": "noise"}.get(kind, "hard")
         if taken[kind] <= few:
-            hard.append(Case(name, recipe.id, partial(render, corpus, recipe)))
+            hard.append(Case(name, recipe.id, partial(hard_mixture, corpus, recipe)))
     found.append(hard)
     plain = read_recipes(HERE / "validation_recipes.jsonl")
     for name, level in (("level", 0.0), ("level-40", -40.0)):

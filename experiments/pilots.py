@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pandas
 import torch
-from learning import METRICS, VALIDATION, items
+from draw_test_set import mixture_items
+from learning import METRICS, VALIDATION
 from plan import BATCH, SLIM, SNAPSHOT_HOURS, schedule, steps
 from train import folder, with_huge_pages
 
@@ -55,7 +56,7 @@ def run(name: str, hours: float, arguments: argparse.Namespace) -> None:
 def measure(name: str, hours: float, arguments: argparse.Namespace) -> dict[str, object]:
     """Validation quality and cost, open and closed."""
     model = weights.load(arguments.runs / "pilots" / f"{name}-{hours:g}h" / MODEL)
-    pairs, found = items(Corpus(arguments.corpus), read_recipes(VALIDATION)), {"variant": name, "hours": hours}
+    pairs, found = mixture_items(Corpus(arguments.corpus), read_recipes(VALIDATION)), {"variant": name, "hours": hours}
     for state, dial in (("open", math.inf), ("closed", -math.inf)):
         table = evaluate(for_files("auto", model)[0], pairs, dial=dial, metrics=METRICS)
         found |= {f"{state}_{metric}": round(table[metric].mean(), 4) for metric in METRICS}

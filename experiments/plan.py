@@ -41,11 +41,26 @@ SLIM = config.ModelConfig(
 )
 """All kinds of layers dynamic, but not in the time block: no memory along time hangs on a gate. Closed 50 %."""
 
+SHORT_HOURS, SHORT_COOLING = 10.0, 8.0
+"""Hours of a short ablation, which goes on from FTF-Net's 90th hour, and after how many of them the rate falls."""
+
+BACKBONES: dict[config.Backbone, tuple[str, ...]] = {"hystnet": (), "crn": ("recurrence",)}
+"""Other backbones with the stages that run whole: where one can be left out, no memory along time hangs on a gate."""
+
+BACKBONE_HOURS, BACKBONE_COOLING, BACKBONE_SLIM_FROM = 30.0, 24.0, 18.0
+"""Hours that other backbones see, after which their learning rate falls, and after which their slim training starts."""
+
 PARTS = {"train": 24, "valid": 2}
 """Benefit labels of each split, in parts of 250 mixtures."""
 
+KINDS: tuple[config.Kind, ...] = ("gru", "attention", "conv", "fc")
+
 PERCENT = 72.0
 """Mean cost on the validation mixtures at which policies are compared, % of FTF-Net's MACs."""
+
+
+OPEN_SHARE = 0.44
+"""Share of open gates at which the slim network costs that."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +101,8 @@ class Row:
     """A row of a table: its config, number of seeds, and the row whose weights after `start_hours` it starts from.
 
     It goes on where that row was: with the mixtures that follow, and at the learning rate of that hour. With a policy
-    it has that of an arm, fitted to the finished weights of the row it starts from.
+    it has that of an arm, fitted to the finished weights of the row it starts from. It ends when the network has seen
+    `until` hours.
     """
 
     name: str
@@ -95,11 +111,12 @@ class Row:
     start: str | None = None
     start_hours: float = 0.0
     policy: str = ""
+    until: float = HOURS
 
     @property
     def hours(self) -> float:
         """Hours of audio of its own."""
-        return HOURS - self.start_hours
+        return self.until - self.start_hours
 
     @property
     def first(self) -> int:
@@ -117,22 +134,30 @@ def steps(hours: float) -> int:
 
 
 def schedule(
-    model: config.ModelConfig, start_hours: float = 0.0, snapshots: Sequence[float] = ()
+    model: config.ModelConfig,
+    start_hours: float = 0.0,
+    snapshots: Sequence[float] = (),
+    until: float = HOURS,
+    cool_down: float = COOL_DOWN,
 ) -> config.TrainConfig:
-    """Constant learning rate, a cool-down over the last fifth of all hours, averaged weights."""
-    own = HOURS - start_hours
+    """Constant learning rate, a cool-down from some hour on, averaged weights."""
     return config.TrainConfig(
         model=model,
         loss=config.LossConfig(snr_weight=0.002),
         optimiser="muon",
         batch=BATCH,
         learning_rate=3e-3,
-        steps=steps(HOURS) - steps(start_hours),
-        decay_from=max(0.0, (COOL_DOWN - start_hours) / own),
+        steps=steps(until) - steps(start_hours),
+        decay_from=max(0.0, (cool_down - start_hours) / (until - start_hours)),
         ema=0.999,
         snapshots=tuple(steps(at) - steps(start_hours) for at in snapshots),
         checkpoint_every=200,
     )
+
+
+def blind(train: config.TrainConfig) -> config.TrainConfig:
+    """The training of a slim network: open in every step, then closed or under random gates; no policy."""
+    return replace(train, loss=replace(train.loss, ratio="sandwich"))
 
 
 def static_rows() -> list[Row]:
@@ -143,8 +168,7 @@ def static_rows() -> list[Row]:
 
 def slim_row() -> Row:
     """FTF-Net from its 90th hour on, trained to run with any of its gates open."""
-    slim = schedule(SLIM, SLIM_FROM, snapshots=(TUNED_FROM,))
-    return Row("slim", replace(slim, loss=replace(slim.loss, ratio="sandwich")), 3, "ftfnet", SLIM_FROM)
+    return Row("slim", blind(schedule(SLIM, SLIM_FROM, (TUNED_FROM,))), 3, "ftfnet", SLIM_FROM)
 
 
 def tuned_rows() -> list[Row]:
@@ -154,6 +178,40 @@ def tuned_rows() -> list[Row]:
     return [Row(name, settings, seeds, "slim", TUNED_FROM, name) for name, seeds in TUNED.items()]
 
 
+def joint_row() -> Row:
+    """DSN with a policy that trains on with its network, through the gates: as `dsn` otherwise."""
+    tuned = schedule(SLIM, TUNED_FROM)
+    loss = replace(tuned.loss, ratio="fixed", ratio_weight=5.0, target_ratio=OPEN_SHARE)
+    return Row("joint", replace(tuned, loss=loss, noise_until=0.0), 1, "slim", TUNED_FROM, "dsn")
+
+
+def short_rows() -> list[Row]:
+    """Slim networks with other layers dynamic, after few hours of slim training; the usual ones are `short-slim`."""
+    share = SLIM.static_share
+    models = {"slim": SLIM}
+    for kind in KINDS:
+        static = {other: 1.0 for other in KINDS if other != kind}
+        models[kind] = replace(SLIM, static_share=replace(share, **static))
+    models["time"] = replace(SLIM, static_stages=())
+    models["time-running"] = replace(SLIM, static_stages=(), closed_state="running")
+    until, cool_down = SLIM_FROM + SHORT_HOURS, SLIM_FROM + SHORT_COOLING
+    trains = {name: blind(schedule(model, SLIM_FROM, (), until, cool_down)) for name, model in models.items()}
+    return [Row(f"short-{name}", train, 1, "ftfnet", SLIM_FROM, until=until) for name, train in trains.items()]
+
+
+def backbone_rows() -> list[Row]:
+    """Two other backbones, static and slim, after few hours."""
+    until, cool_down, start = BACKBONE_HOURS, BACKBONE_COOLING, BACKBONE_SLIM_FROM
+    rows = []
+    for backbone, whole in BACKBONES.items():
+        static = schedule(config.ModelConfig.ftfnet(backbone=backbone), 0.0, (start,), until, cool_down)
+        model = replace(SLIM, backbone=backbone, static_stages=whole)
+        slim = blind(schedule(model, start, (), until, cool_down))
+        rows += [Row(backbone, static, 1, until=until), Row(f"slim-{backbone}", slim, 1, backbone, start, until=until)]
+    return rows
+
+
 def plan() -> dict[str, Row]:
     """All rows by name, in the order in which they are trained."""
-    return {row.name: row for row in [*static_rows(), slim_row(), *tuned_rows()]}
+    main = [*static_rows(), slim_row(), *tuned_rows()]
+    return {row.name: row for row in [*main, joint_row(), *short_rows(), *backbone_rows()]}

@@ -21,7 +21,8 @@ from pathlib import Path
 import torch
 from benefit_labels import labelled, rated, read
 from controls import METRICS, Heard, hear, measure
-from learning import VALIDATION, items
+from draw_test_set import mixture_items
+from learning import VALIDATION
 from plan import ARMS, GUIDED_FROM, GUIDED_TO, Arm
 from tables import full_cost
 from torch import Tensor
@@ -33,7 +34,6 @@ from dsn.data.labels import measure as measure_label
 from dsn.data.mixing import Mixture
 from dsn.dial import gates
 from dsn.evaluation.evaluate import write_csv
-from dsn.evaluation.gate_diagnostics import check_not_oscillating, diagnose
 from dsn.kernels.streaming import Kernel
 from dsn.losses import fit_guide, target_ratio
 from dsn.model import DSN
@@ -42,6 +42,7 @@ from dsn.training.benefit import SMOOTH, smoothed
 from dsn.training.loop import MODEL
 from dsn.training.policy_fitting import FitConfig, Labelled, fit_price, fit_shares, set_margin
 from dsn.training.policy_training import bands
+from dsn_book.study.gate_diagnostics import check_not_oscillating, diagnose
 from dsn_book.study.intervals import Table
 
 Rate = Callable[[str], Tensor]
@@ -145,7 +146,7 @@ def main() -> None:
     data = data._replace(benefit=smoothed(data.benefit, arguments.smooth))
     mixtures = labelled(arguments, "train")
     kernel = Kernel(slim)
-    heard = [hear(slim, kernel, pair) for pair in items(Corpus(arguments.corpus), read_recipes(VALIDATION))]
+    heard = [hear(slim, kernel, pair) for pair in mixture_items(Corpus(arguments.corpus), read_recipes(VALIDATION))]
     rate: Rate = cache(lambda metric: rated(mixtures, metric, range(len(data.bands))))
     rate_heard: Rate = cache(lambda metric: torch.tensor([rating(h, metric) for h in heard]))
     for name in arguments.arms:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +15,9 @@ from dsn.utils.files import sha256
 from dsn_book.study import results
 from dsn_book.study.intervals import Table
 
-KEYS = ("system", "seed", "set")
+KEYS = ("system", "seed", "set", "part")
+"""One measured table: `part` is empty for a row under its own gates, else controls or dial."""
+
 SHARED = ("device", "versions")
 """What the manifest says once for all tables that agree on it."""
 
@@ -34,12 +37,13 @@ class PreviousResults:
         found = results.manifest(self.results)
         return found if found["test_recipes"] == sha256(recipes) else {}
 
-    def rows(self, name: str, measured: Table) -> Table:
-        """The rows of a table whose system, seed and set are not among those of `measured`."""
-        if not self.manifest:
-            return pandas.DataFrame(columns=[*KEYS])
+    def rows(self, name: str, measured: Table, keys: Sequence[str] = KEYS) -> Table:
+        """The rows of a table whose keys are not among those of `measured`; keys that a table lacks don't count."""
+        if not self.manifest or not any(self.results.glob(f"{name}.csv*")):
+            return pandas.DataFrame(columns=[*keys])
         table = results.table(name, self.results)
-        return table[~_keys(table).isin(_keys(measured))]
+        shared = [key for key in keys if key in table]
+        return table[~_keys(table, shared).isin(_keys(measured, shared))]
 
     @property
     def training(self) -> dict[str, Any]:
@@ -54,6 +58,7 @@ class PreviousResults:
         return {name: shared | record for name, record in said.get("tables", {}).items()}
 
 
-def _keys(table: Table) -> pandas.MultiIndex:
-    """System, seed and set of each row."""
-    return pandas.MultiIndex.from_frame(table[[*KEYS]].astype({"seed": "Int64"}).fillna({"seed": -1}))
+def _keys(table: Table, keys: Sequence[str]) -> pandas.MultiIndex:
+    """The keys of each row."""
+    found = table[[*keys]].astype({"seed": "Int64"}).fillna({"seed": -1, "part": ""})
+    return pandas.MultiIndex.from_frame(found)

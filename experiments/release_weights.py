@@ -3,7 +3,7 @@
 Seed 0 is shipped because it is the first, not because it is the best; the tables have all seeds.
 
 Example:
-    python experiments/release_weights.py --corpus CORPUS --runs RUNS
+    python experiments/release_weights.py --runs RUNS
 """
 
 from __future__ import annotations
@@ -13,50 +13,47 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from rows import Row, material, plan
-from training import folder
+from plan import Row, plan
+from train import fitted, folder
 
-from dsn import weights
-from dsn.data import FreshMixtures
+from dsn import config, weights
 from dsn.training.loop import MODEL
-from dsn.utils.audio import SAMPLE_RATE
+from dsn.utils.files import sha256
 from dsn_book.study.systems import shipped
 
 SEED = 0
 
 
-def lineage(rows: dict[str, Row], name: str, runs: Path) -> list[dict[str, Any]]:
-    """Notes of the runs that a row starts from, the first one first."""
-    start = rows[name].start
-    return [] if start is None else [*lineage(rows, start, runs), weights.notes(folder(runs, start, SEED) / MODEL)]
+def origin(row: Row, runs: Path) -> dict[str, Any]:
+    """What a row went on from, and the policy that it was given."""
+    found: dict[str, Any] = {"row": row.start, "hours": row.start_hours} if row.start else {}
+    if row.policy:
+        policy = fitted(runs, row.policy, SEED)
+        found["policy"] = weights.notes(policy) | {"sha256": sha256(policy)}
+    return found
 
 
-def release(rows: dict[str, Row], name: str, mixtures: FreshMixtures, runs: Path) -> None:
+def release(row: Row, runs: Path) -> None:
     """Copy one model."""
-    path = folder(runs, name, SEED) / MODEL
-    model = weights.load(path)
-    data = {
-        "mixtures": len(mixtures),
-        "hours_of_mixtures": round(len(mixtures) * mixtures.data.samples / SAMPLE_RATE / 3600, 2),
-        "settings": mixtures.data.to_dict(),
-        "machine": platform.machine() + " CPU, one thread",
+    path = folder(runs, row.name, SEED) / MODEL
+    notes = weights.notes(path) | {"row": row.name, "seed": SEED, "start": origin(row, runs)}
+    notes["audio_hours"] = row.until
+    notes["data"] = {
+        "settings": config.DataConfig.wide().to_dict(),
+        "machine": f"{platform.machine()} CPU, one thread",
     }
-    notes = weights.notes(path) | {"row": name, "seed": SEED, "trunk": lineage(rows, name, runs), "data": data}
-    weights.save(model, weights.SHIPPED / f"{name}.safetensors", notes)
+    weights.save(weights.load(path), weights.SHIPPED / f"{row.name}.safetensors", notes)
 
 
 def main() -> None:
     """Copy what is trained."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--corpus", type=Path, required=True, help="folder of speech and noise")
     parser.add_argument("--runs", type=Path, required=True, help="folder of the runs")
     arguments = parser.parse_args()
-    mixtures = material(arguments.corpus, arguments.runs)
-    rows = plan(mixtures)
     for name in shipped():
         trained = (folder(arguments.runs, name, SEED) / MODEL).is_file()
         if trained:
-            release(rows, name, mixtures, arguments.runs)
+            release(plan()[name], arguments.runs)
         print(f"{name}: {'copied' if trained else 'not trained yet, left as it is'}")
 
 

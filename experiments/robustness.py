@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import pandas
 import torch
-from hard_set import hard_kind
+from hard_set import hard_kind, hard_mixture
 from tqdm.auto import tqdm
 
 from dsn import weights
@@ -83,7 +83,8 @@ def rows(name: str, corpus: Corpus) -> Iterator[tuple[str, Row]]:
     """Every measurement of a system, with the table that it belongs to."""
     enhance = enhancer(name)
     for recipe in tqdm(read_recipes(HERE / "hard_recipes.jsonl"), f"{name}, hard set"):
-        yield "hard", {"system": Path(name).stem, "kind": hard_kind(recipe)} | hard_row(enhance, render(corpus, recipe))
+        row = hard_row(enhance, hard_mixture(corpus, recipe))
+        yield "hard", {"system": Path(name).stem, "kind": hard_kind(recipe)} | row
     for recipe in tqdm(read_recipes(HERE / "validation_recipes.jsonl"), f"{name}, levels"):
         mixture = render(corpus, recipe)
         for level in LEVELS_DB:

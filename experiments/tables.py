@@ -17,7 +17,6 @@ import numpy as np
 import pandas
 from previous_results import KEYS, SHARED, PreviousResults
 from record import made, write
-from systems import trained
 
 from dsn import config, weights
 from dsn.data import TEST_RECIPES
@@ -27,33 +26,58 @@ from dsn.model import DSN
 from dsn.training.loop import MODEL
 from dsn.utils.files import replacing, sha256
 from dsn_book.study import results
+from dsn_book.study.controls import FOLLOWS, POLICY
+from dsn_book.study.controls import names as control_names
 from dsn_book.study.gate_usage import MEAN, falls, movement, usage
-from dsn_book.study.goals import claims
-from dsn_book.study.intervals import Row, Table, pooled_difference, spearman
-from dsn_book.study.systems import BASELINE, DIALLED, NOISY, comparisons, place_of, with_policy
+from dsn_book.study.goals import goals
+from dsn_book.study.intervals import Table, bootstrap_interval, pooled_difference, spearman
+from dsn_book.study.systems import BASELINE, NOISY, comparisons, place_of, with_policy
 from dsn_book.study.systems import names as registered
 
 RATINGS = ("dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl")
 METRICS = ("pesq_wb", "stoi", "estoi", "si_sdr_db", *RATINGS)
 COMPARED = ("pesq_wb", "stoi", "estoi", "si_sdr_db", "dnsmos_ovrl")
-BY_SNR = ("dsn", "mgt-dsn")
-"""Systems whose differences are also given SNR by SNR."""
+UNDER_CONTROLS = COMPARED[:4]
 
-TRAINED = "python experiments/training.py {row} --seed {seeds} --corpus CORPUS --runs RUNS"
+TRAINED = "python experiments/train.py {row} --seed {seeds} --corpus CORPUS --runs RUNS"
 RESAMPLES = 300
 GROUPS_DB = (2.5, 7.5, 12.5, 17.5)
 """Nominal SNRs of VoiceBank+DEMAND."""
 
+OWN, DIAL = "own", "dial"
+"""Whose gates ran, beside the controls: those of the system as it is, or those of its policy at another dial."""
+
+
+def trained(runs: Path) -> dict[str, list[int]]:
+    """The seeds of every row that has weights in RUNS/<row>/seed<k>."""
+    found: dict[str, list[int]] = {}
+    for path in sorted(runs.glob(f"*/seed*/{MODEL}")):
+        found.setdefault(path.parent.parent.name, []).append(int(path.parent.name.removeprefix("seed")))
+    return found
+
 
 def read(cache: Path) -> Table:
-    """Everything that was measured in these runs, one row per system, seed, set and file."""
-    tables = [pandas.DataFrame(columns=[*KEYS, "file"])]
+    """Everything that was measured in these runs, one row per system, seed, set, gates and file."""
+    tables = [pandas.DataFrame(columns=[*KEYS, "gates", "file"])]
     for path in sorted(cache.glob("*/seed*-*.csv")):
-        seed, _, name = path.stem.removeprefix("seed").partition("-")
+        seed, name, part = (*path.stem.removeprefix("seed").split("-"), "")[:3]
+        if name == "diagnostics":
+            continue
         system = path.parent.name
-        about = {"system": system, "seed": pandas.NA if system == NOISY else int(seed), "set": name}
-        tables.append(pandas.read_csv(path, dtype={"error": str}).assign(**about))
+        table = pandas.read_csv(path, dtype={"error": str})
+        ran = table["control"] if part == "controls" else {"": OWN}.get(part, part)
+        about = {"system": system, "seed": pandas.NA if system == NOISY else int(seed), "set": name, "part": part}
+        tables.append(table.drop(columns="control", errors="ignore").assign(**about, gates=ran))
     return _together(tables).astype({"seed": "Int64"})
+
+
+def diagnostics(cache: Path) -> Table:
+    """What was diagnosed in these runs, one row per system, seed and gate."""
+    tables = [pandas.DataFrame(columns=["system", "seed", "gate"])]
+    for path in sorted(cache.glob("*/seed*-diagnostics.csv")):
+        seed = int(path.stem.removeprefix("seed").partition("-")[0])
+        tables.append(pandas.read_csv(path).assign(system=path.parent.name, seed=seed))
+    return _together(tables)
 
 
 def _together(tables: Sequence[Table]) -> Table:
@@ -63,7 +87,8 @@ def _together(tables: Sequence[Table]) -> Table:
 
 def described(measured: Table, earlier: Table, inputs: Table) -> Table:
     """What was measured before and now, sorted, with what each file is."""
-    files = _together([earlier, measured]).sort_values([*KEYS], kind="stable", ignore_index=True)
+    files = _together([earlier, measured]).fillna({"part": ""})  # an empty text is missing in a file
+    files = files.sort_values([*KEYS, "gates"], kind="stable", ignore_index=True)
     for name, usual in (("error", ""), ("dial", 0.0)):
         files[name] = files[name].where(files[name].notna(), usual) if name in files else usual
     files = files.drop(columns="snr_db", errors="ignore")
@@ -74,7 +99,7 @@ def described(measured: Table, earlier: Table, inputs: Table) -> Table:
 
 
 def rated_alike(files: Table) -> Table:
-    """The files with DNSMOS only where every system has it: it is slow, so some were rated on a third of them."""
+    """The files with DNSMOS only where every system has it."""
     rated = files["dnsmos_ovrl"].notna().groupby([files["set"], files["file"]]).transform("all")
     return files.assign(**{name: files[name].where(rated) for name in RATINGS})
 
@@ -84,29 +109,28 @@ def full_cost() -> float:
     return float(DSN(config.ModelConfig.ftfnet()).macs().mmacs_per_s())
 
 
-def of_dial(files: Table) -> Row:
-    """Which rows belong to the dial's curve."""
-    return files["system"].str.contains("-dial-")
+def systems_table(files: Table, about: dict[str, dict[str, Any]]) -> Table:
+    """Means: one row per system, seed, set and SNR, and one with an empty SNR for all together.
 
-
-def systems_table(files: Table, params: dict[str, int]) -> Table:
-    """Means: one row per system, seed, set and SNR, and one with an empty SNR for all together."""
+    `about` has the size and the hours of audio of each system.
+    """
     keys = ["system", "seed", "set", "snr_db"]
     whole = summarise(files.assign(snr_db=np.nan), by=keys)
     means: Table = pandas.concat([whole, summarise(files, by=keys)], ignore_index=True)
     percent = 100 * means["mmacs_per_s"] / full_cost()
-    sizes = [params.get(name, 0) for name in means["system"]]
-    means = means.assign(params=sizes, percent_of_ftfnet=percent)
+    known = {key: [about.get(name, {}).get(key, 0) for name in means["system"]] for key in ("params", "audio_hours")}
+    means = means.assign(**known, percent_of_ftfnet=percent)
     place = means["system"].map(lambda name: f"{place_of(name)[0]:03d} {name}")
     means = means.assign(place=place).sort_values(["set", "place", "seed", "snr_db"], na_position="first")
-    cost = ["params", "mmacs_per_s", "percent_of_ftfnet", "activation_ratio", "files"]
-    return means[[*keys, *METRICS, *cost, "dnsmos_ovrl_files"]].rename(columns={"dnsmos_ovrl_files": "dnsmos_files"})
+    cost = ["params", "mmacs_per_s", "percent_of_ftfnet", "activation_ratio", "files", "dnsmos_ovrl_files"]
+    means = means[[*keys, "audio_hours", *METRICS, *cost]]
+    return means.rename(columns={"dnsmos_ovrl_files": "dnsmos_files"})
 
 
 def pairs(names: Sequence[str]) -> list[tuple[str, str]]:
     """Which system is compared with which."""
-    found = [(name, BASELINE) for name in names] + [(name, base) for name in names for base in comparisons(name)]
-    return [(name, base) for name, base in dict.fromkeys(found) if name != base and base in names]
+    found = [(name, base) for name in names for base in comparisons(name)]
+    return [(name, base) for name, base in found if base in names]
 
 
 def _difference(ours: Table, base: Table, metric: str, about: dict[str, Any]) -> list[dict]:
@@ -124,8 +148,7 @@ def differences_table(files: Table) -> Table:
     """Paired differences: seed empty for all seeds together, snr_db empty for all SNRs."""
     rows: list[dict[str, Any]] = []
     sides = dict(iter(files.groupby(["system", "set"])))
-    names = sorted(set(files["system"]), key=place_of)
-    for system, baseline in pairs(names):
+    for system, baseline in pairs(sorted(set(files["system"]), key=place_of)):
         for name in dict.fromkeys(files["set"]):
             ours, base = (sides.get((side, name)) for side in (system, baseline))
             if ours is None or base is None:
@@ -134,7 +157,7 @@ def differences_table(files: Table) -> Table:
                 ours = pandas.concat([ours.assign(seed=seed) for seed in base["seed"].unique()])
             if not set(ours["seed"]) & set(base["seed"]):
                 continue
-            levels = sorted(set(ours["snr_db"])) if system in BY_SNR and baseline == BASELINE else []
+            levels = sorted(set(ours["snr_db"])) if system in with_policy() else []
             for snr_db in [np.nan, *levels]:
                 part = ours if np.isnan(snr_db) else ours[ours["snr_db"] == snr_db]
                 about = {"system": system, "baseline": baseline, "set": name, "snr_db": snr_db}
@@ -143,23 +166,47 @@ def differences_table(files: Table) -> Table:
     return pandas.DataFrame(rows, columns=[*columns, "spread_seeds"]).astype({"seed": "Int64"})
 
 
+def controls_table(files: Table) -> Table:
+    """What each control scores and costs, over all seeds, and how far the policy's own gates lie above it.
+
+    The policy's row with the metric `follows_benefit` has the correlation of its gates with what frames are worth.
+    """
+    rows: list[dict[str, Any]] = []
+    under = files[files["gates"].isin(control_names())]
+    for key, whole in under.groupby(["system", "set"]):
+        system, name = key  # type: ignore[misc]
+        policy = whole[whole["gates"] == POLICY]
+        for control in [control for control in control_names() if control in set(whole["gates"])]:
+            part = whole[whole["gates"] == control]
+            cost = {"activation_ratio": part["activation_ratio"].mean()}
+            cost |= {"percent_of_ftfnet": 100 * part["mmacs_per_s"].mean() / full_cost()}
+            about = {"system": system, "control": control, "set": name}
+            for metric in UNDER_CONTROLS:
+                found = pooled_difference(policy, part, metric)
+                row = about | {"metric": metric, "value": part[metric].mean(), **found.interval._asdict()}
+                rows.append(row | cost | {"seeds": found.seeds})
+        within = bootstrap_interval(policy[FOLLOWS], groups=policy["group"].tolist())
+        about = {"system": system, "control": POLICY, "set": name, "metric": FOLLOWS, "value": within.mean}
+        rows.append(about | within._asdict() | {"seeds": policy["seed"].nunique()})
+    columns = ["system", "control", "set", "metric", "value", "mean", "low", "high", "files", "seeds"]
+    return pandas.DataFrame(rows, columns=[*columns, "activation_ratio", "percent_of_ftfnet"])
+
+
 def dial_table(files: Table) -> Table:
-    """Means and differences to FTF-Net along the dial of one trained MGT-DSN; dial 0 is as trained."""
-    curve = files[of_dial(files)]
-    seed = curve["seed"].min()
-    trained_one = files[(files["system"] == DIALLED) & (files["seed"] == seed)]
-    rows, both = [], pandas.concat([trained_one, curve])
-    for key, part in both.groupby(["set", "dial"]):
-        name, dial = key  # type: ignore[misc]
+    """Means and differences to FTF-Net along the dial of one trained network; dial 0 is as trained."""
+    rows = []
+    for key, part in files[files["gates"] == DIAL].groupby(["system", "seed", "set", "dial"]):
+        system, seed, name, dial = key  # type: ignore[misc]
         means = summarise(part).iloc[0]
-        row = {"system": DIALLED, "seed": seed, "set": name, "dial": dial, **means[[*METRICS]]}
+        row = {"system": system, "seed": seed, "set": name, "dial": dial, **means[[*METRICS[:4]]]}
         row |= {key: means[key] for key in ("mmacs_per_s", "activation_ratio", "files")}
-        base = files[(files["system"] == BASELINE) & (files["set"] == name)]
-        if seed in set(base["seed"]):
+        own = files[(files["gates"] == OWN) & (files["set"] == name)]
+        base = own[(own["system"] == BASELINE) & (own["seed"] == seed)]
+        if len(base):
             interval = pooled_difference(part, base, "pesq_wb").interval
             row |= {f"pesq_wb_{key}": getattr(interval, key) for key in ("mean", "low", "high")}
         rows.append(row | {"percent_of_ftfnet": 100 * means["mmacs_per_s"] / full_cost()})
-    columns = ["system", "seed", "set", "dial", *METRICS, "mmacs_per_s", "percent_of_ftfnet", "activation_ratio"]
+    columns = ["system", "seed", "set", "dial", *METRICS[:4], "mmacs_per_s", "percent_of_ftfnet", "activation_ratio"]
     return pandas.DataFrame(rows, columns=[*columns, "files", "pesq_wb_mean", "pesq_wb_low", "pesq_wb_high"])
 
 
@@ -198,11 +245,11 @@ def usage_tables(files: Table) -> tuple[Table, Table]:
 
 
 def files_table(files: Table) -> Table:
-    """Every file of every system, without what inputs.csv tells."""
+    """Every file of every system under every gates, without what inputs.csv tells."""
     ratios = [column for column in files if column.startswith("ratio_") and column != f"ratio_{MEAN}"]
-    columns = ["system", "seed", "set", "file", *METRICS, "activation_ratio", "mmacs_per_s", *ratios]
+    cost = ["activation_ratio", "mmacs_per_s", *([FOLLOWS] if FOLLOWS in files else [])]
     failed = ["error"] if (files["error"] != "").any() else []
-    return files.loc[~of_dial(files), [*columns, *failed]]
+    return files[["system", "seed", "set", "part", "gates", "dial", "file", *METRICS, *cost, *ratios, *failed]]
 
 
 def rounded(table: Table, digits: int = 5) -> Table:
@@ -214,17 +261,19 @@ def rounded(table: Table, digits: int = 5) -> Table:
 def manifest(now: dict[str, Any], runs: Path, earlier: PreviousResults) -> dict[str, Any]:
     """Where the numbers come from: commit, data, and for each run measured its record, config and hash of weights."""
     found: dict[str, Any] = {row: dict(seeds) for row, seeds in earlier.training.items()}
+    commands = dict(earlier.manifest.get("commands", {}))
     measured = {said["hashes"].get("weights") for said in now.values()}
     for row, seeds in trained(runs).items():
         for seed in seeds:
             path = runs / row / f"seed{seed}" / MODEL
             if (key := sha256(path)) in measured:
                 found.setdefault(row, {})[str(seed)] = {"weights": key, "training": weights.notes(path)}
+                commands[row] = TRAINED.format(row=row, seeds=" ".join(sorted(found[row])))
     found = {row: dict(sorted(seeds.items())) for row, seeds in sorted(found.items())}
     return {
         **made("python experiments/evaluate.py --corpus CORPUS --runs RUNS"),
         "test_recipes": sha256(earlier.results / TEST_RECIPES),
-        "commands": {row: TRAINED.format(row=row, seeds=" ".join(seeds)) for row, seeds in found.items()},
+        "commands": dict(sorted(commands.items())),
         "training": found,
         "evaluation": _common(earlier.evaluation | now),
     }
@@ -253,37 +302,38 @@ def write_all(cache: Path, runs: Path, folder: Path) -> None:
     """
     earlier, measured, now = PreviousResults(folder), rounded(read(cache)), records(cache)
     everything = described(measured, earlier.rows("files", measured), results.table("inputs", folder))
-    files = rated_alike(everything)
-    plain = files[~of_dial(files)]
-    params = {name.partition("/")[0]: said["params"] for name, said in (earlier.evaluation | now).items()}
+    own = rated_alike(everything[everything["gates"] == OWN])
+    about = {name.partition("/")[0]: said for name, said in (earlier.evaluation | now).items() if "params" in said}
+    fresh, under_own = usage_tables(own), measured[measured["gates"] == OWN]
     used, gates = (
-        _in_order([table, earlier.rows(name, measured)])
-        for name, table in zip(("usage", "gates"), usage_tables(plain), strict=True)
+        _in_order([table, earlier.rows(name, under_own)]) for name, table in zip(("usage", "gates"), fresh, strict=True)
     )
-    tables = {"systems": systems_table(plain, params), "differences": differences_table(plain)}
-    tables |= {"dial": dial_table(files), "usage": used, "gates": gates}
-    if tables["dial"].empty and earlier.manifest:
+    found = diagnostics(cache)
+    tables = {"systems": systems_table(own, about), "differences": differences_table(own)}
+    tables |= {"controls": controls_table(everything), "dial": dial_table(everything), "usage": used, "gates": gates}
+    if tables["dial"].empty and earlier.manifest:  # measured before files.csv.gz held its rows
         tables["dial"] = results.table("dial", folder)
+    tables["diagnostics"] = _together([found, earlier.rows("diagnostics", found, ("system", "seed"))])
     tables = {name: rounded(table) for name, table in tables.items()}
-    tables["claims"] = rounded(claims(tables))
+    others = {name: results.table(name, folder) for name in ("learning", "levels", "hard")}
+    tables["goals"] = rounded(goals(tables | others))
     for name, table in tables.items():
         write_csv(table, folder / f"{name}.csv")
     text = files_table(everything).to_csv(index=False, lineterminator="\n")
     with replacing(folder / "files.csv.gz") as temporary:
         temporary.write_bytes(gzip.compress(text.encode(), mtime=0))
-    said = manifest(now, runs, earlier)
-    write(folder / "manifest.json", said)
+    write(folder / "manifest.json", manifest(now, runs, earlier))
     print(report(tables))
 
 
 def _in_order(tables: Sequence[Table]) -> Table:
     """Rows of now and before, as if all were of now."""
-    return _together(tables).sort_values([*KEYS], kind="stable", ignore_index=True)
+    return _together(tables).sort_values(["system", "seed", "set"], kind="stable", ignore_index=True)
 
 
 def report(tables: dict[str, Table]) -> str:
     """The verdicts, whether the ratios fall with the SNR, and which rows of the plan are not there."""
-    lines = [tables["claims"].round(3).to_string(index=False)]
+    lines = [tables["goals"].round(3).to_string(index=False)]
     by_snr = tables["usage"].query("by == 'snr_db' and gate == @MEAN")
     for (system, seed, name), rows in by_snr.groupby(["system", "seed", "set"]):
         ratios = rows.sort_values("value", key=lambda c: c.astype(float))["activation_ratio"].tolist()

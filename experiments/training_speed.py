@@ -43,7 +43,7 @@ from functools import partial
 from dsn import config
 from dsn.model import DSN
 from dsn.losses import quality_loss
-from dsn.training.blind_gates import random_gate
+from dsn.training.gates import random_gate
 from dsn.kernels.training import accelerate
 from dsn.policy import given, hard_gate
 from dsn.training.optim import optimisers, update

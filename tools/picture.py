@@ -17,7 +17,7 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 
 from dsn import weights
-from dsn.data import test_pairs
+from dsn_book import test_pairs
 from dsn_book.plots.spectrograms import COLOURS, RANGE_DB, levels_db
 
 PICTURE = Path(__file__).resolve().parent.parent / "book" / "assets" / "cost_per_frame.png"

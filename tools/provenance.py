@@ -174,12 +174,6 @@ def shipped(about: Record) -> Facts:
     return {"device": device, **time, "models": _models(about), "data": "the default data set"}
 
 
-def again(about: Record) -> Facts:
-    """What is known of the measurement on the second draw of the test mixtures."""
-    device = html.escape(about.get("device", NOT_RECORDED))
-    return {"device": device, "models": _models(about), "mixtures": _short(about.get("mixtures", ""))}
-
-
 def project(about: Record) -> Facts:
     """What is known of the measurement behind the board of the project."""
     time, device = minutes_text(about.get("minutes", 0.0)), html.escape(about.get("device", NOT_RECORDED))
@@ -197,10 +191,10 @@ def _tables() -> dict[str, str]:
     return {f"{name}.csv{'.gz' if name in results.COMPRESSED else ''}": text for name, text in names.items()}
 
 
-DEFAULT, SENSITIVITY, WEIGHTED = "default.csv", "sensitivity.csv", "time_weighted.csv"
-REDRAWN, PEERS = "redrawn.csv", ("peers.csv", "peer_systems.csv")
+DEFAULT, LEARNING, WEIGHTED = "default.csv", "learning.csv", "time_weighted.csv"
+PEERS = ("peers.csv", "peer_systems.csv")
 ROBUSTNESS = ("hard.csv", "levels.csv")
-APART = (DEFAULT, SENSITIVITY, WEIGHTED, REDRAWN, *PEERS, *ROBUSTNESS)
+APART = (DEFAULT, LEARNING, WEIGHTED, *PEERS, *ROBUSTNESS)
 """Tables with a measurement of their own."""
 
 MAKERS = (
@@ -242,13 +236,6 @@ MAKERS = (
         },
     ),
     Maker(
-        "What each kind of layer loses when it is slimmed",
-        "python experiments/sensitivity.py --corpus CORPUS --runs RUNS",
-        "",
-        nothing,
-        {SENSITIVITY: _tables()[SENSITIVITY]},
-    ),
-    Maker(
         "One dial per gate",
         "python experiments/time_weighted.py --corpus CORPUS --runs RUNS",
         "",
@@ -256,11 +243,11 @@ MAKERS = (
         {WEIGHTED: _tables()[WEIGHTED]},
     ),
     Maker(
-        "The test set, drawn again",
-        "python experiments/evaluate_second_draw.py --corpus CORPUS --runs RUNS",
-        "redrawn.json",
-        again,
-        {REDRAWN: _tables()[REDRAWN], "redrawn.json": "the record of this measurement"},
+        "Quality against hours of training",
+        "python experiments/learning.py --corpus CORPUS --runs RUNS",
+        "",
+        nothing,
+        {LEARNING: _tables()[LEARNING]},
     ),
     Maker(
         "Hard noise and quiet speech",

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from dsn_book.formatting import interval
 from dsn_book.study import results, systems
+from dsn_book.study.controls import SEGMENTS
+from dsn_book.study.goals import control
 from dsn_book.study.intervals import Row, Table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,7 +36,7 @@ COLUMNS = {
 SPREAD = ("pesq_wb",)
 """Columns with the standard deviation over the seeds beside the mean."""
 
-FOUR = ("noisy", systems.BASELINE, "dsn", systems.DIALLED)
+FOUR = ("noisy", systems.BASELINE, systems.EQUAL_COST, systems.HEADLINE)
 """The rows in README.md."""
 
 FOUR_COLUMNS = ("PESQ-WB", "SI-SDR dB", "OVRL", "MMAC/s", "% of FTF-Net")
@@ -46,17 +48,17 @@ Written from the tables in this folder by `python -m tools.readme`.
 Means over files, and over seeds where a row has more than one. MMAC/s are million multiply-accumulates per second of
 audio with the gates that actually ran, policy included; STFT, biases, norms and activations are not counted. The 36
 VoiceBank+DEMAND pairs contain more low-SNR files than the full test set, so they do not compare with published figures
-for its 824 files. The models in the package are those of seed 0. With so few training runs, differences of a few
-hundredths are within the variation between runs. The book's *Results* and *Usage* have all intervals and controls, and
-*Claims* a verdict on every goal, met or not.
+for its 824 files. The models in the package are those of seed 0. The book's Evidence part has all intervals and
+controls, and *Claims* a verdict on every goal, met or not.
 """
 
 TRAINING = """## How each row was trained
 
-The first run of a row also trains the rows that it starts from. CORPUS is a folder of speech and noise (`python -m dsn
-data --help`) with the pairs in `voicebank/`. `python experiments/evaluate.py --corpus CORPUS --runs RUNS` measures
+A row needs the rows that it starts from (`python experiments/train.py --list`), and one that has a policy
+`experiments/benefit_labels.py` and `experiments/policies.py` before it. CORPUS is a folder of speech and noise
+(`python -m dsn data --help`) with the pairs in `voicebank/`. `python experiments/evaluate.py --corpus CORPUS --runs RUNS` measures
 every trained row and writes the tables; rows that RUNS lacks stay as they are. `manifest.json` and
-`dsn.weights.notes(name)` record how each model was made.
+`dsn.weights.notes(name)` record how each model was made; the commands are those of the commit that trained it.
 """
 
 MARKS = ("<!-- results -->", "<!-- end of results -->")
@@ -65,18 +67,6 @@ MARKS = ("<!-- results -->", "<!-- end of results -->")
 def shown() -> list[str]:
     """The rows of its tables."""
     return systems.in_main_table()
-
-
-def headlines() -> list[str]:
-    """Systems that are set against others in a sentence: those in the package that have a random control."""
-    return [name for name in systems.shipped() if systems.random_control(name)]
-
-
-def rivals(system: str) -> dict[str, str]:
-    """What a system is set against, in words."""
-    random = systems.random_control(system)
-    found = {"FTF-Net": systems.BASELINE, "its own network with random gates at the same rate": random}
-    return found | {"the narrow static network": systems.NARROW}
 
 
 def cell(row: Row, column: str) -> str:
@@ -101,30 +91,20 @@ def table(measured: Table, name: str) -> str:
     return "\n".join(lines) if len(lines) > 2 else ""
 
 
-def ends(row: Row, prefix: str = "") -> str:
-    """A mean and its interval."""
-    return interval(row[f"{prefix}mean"], row[f"{prefix}low"], row[f"{prefix}high"], digits=3)
-
-
-def against(differences: Table, system: str) -> str:
-    """PESQ-WB of a system on the mixtures against each of its `rivals`, in a sentence. Empty if none was measured."""
-    told = []
-    for name, baseline in rivals(system).items():
-        row = results.difference(differences, system, "pesq_wb", "test", baseline)
-        if row is not None:
-            told.append(f"{ends(row)} against {name}")
-    where = f"On the mixtures the PESQ-WB of {systems.label_of(system)} lies"
-    return f"{where} {'; '.join(told)}: means and 95 % intervals over mixtures." if told else ""
-
-
-def again(redrawn: Table) -> str:
-    """The differences to FTF-Net on the second draw of the mixtures, in a sentence. Empty if there are none."""
-    told = []
-    for row in redrawn[redrawn["system"].isin(headlines())].to_dict("records"):
-        new, both = (ends(row, key) for key in ("pesq_wb_", "pesq_wb_both_"))
-        told.append(f"{systems.label_of(row['system'])} {new}, on both draws together {both}")
-    where = "On a held-out second draw of such mixtures, first training run each, against FTF-Net:"
-    return f"{where} {'; '.join(told)}." if told else ""
+def against(differences: Table, controls: Table) -> str:
+    """PESQ-WB of the headline system on the mixtures against its rivals, in a sentence. Empty if none was measured."""
+    rivals = {
+        systems.label_of(name): results.difference(differences, systems.HEADLINE, "pesq_wb", "test", name)
+        for name in (systems.BASELINE, systems.EQUAL_COST)
+    }
+    rivals["its own network with random segments open"] = control(controls, systems.HEADLINE, SEGMENTS, "test")
+    told = [
+        f"{interval(row['mean'], row['low'], row['high'], digits=3)} against {name}"
+        for name, row in rivals.items()
+        if row is not None
+    ]
+    where = f"On the mixtures the PESQ-WB of {systems.label_of(systems.HEADLINE)} lies"
+    return f"{where} {'; '.join(told)}: means and 95 % intervals." if told else ""
 
 
 def commands(trained_by: Mapping[str, str]) -> str:
@@ -134,11 +114,10 @@ def commands(trained_by: Mapping[str, str]) -> str:
     return "\n".join(lines) if len(lines) > 2 else ""
 
 
-def everything(measured: Table, differences: Table, redrawn: Table, trained_by: Mapping[str, str]) -> str:
+def everything(measured: Table, differences: Table, controls: Table, trained_by: Mapping[str, str]) -> str:
     """The text of results/README.md."""
-    sentences = [against(differences, system) for system in headlines()]
     tables = [table(measured, name) for name in SETS]
-    parts = [ABOUT.strip(), *tables, *sentences, again(redrawn), TRAINING.strip(), commands(trained_by)]
+    parts = [ABOUT.strip(), *tables, against(differences, controls), TRAINING.strip(), commands(trained_by)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -166,11 +145,11 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="fail if a file is out of step, and change nothing")
     check = parser.parse_args().check
     folder = ROOT / "results"
-    measured, differences, redrawn = (results.table(name, folder) for name in ("systems", "differences", "redrawn"))
+    measured, differences, controls = (results.table(name, folder) for name in ("systems", "differences", "controls"))
     readme = ROOT / "README.md"
     texts = {
         readme: filled(readme.read_text(encoding="utf-8"), measured),
-        folder / "README.md": everything(measured, differences, redrawn, results.manifest(folder)["commands"]),
+        folder / "README.md": everything(measured, differences, controls, results.manifest(folder)["commands"]),
     }
     for path, text in texts.items():
         if not check:

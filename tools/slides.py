@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from dsn import config, dial, policy, weights
-from dsn.data import test_pairs
+from dsn_book import test_pairs
 from dsn_book.plots import bench, board, conditional, gates, layers, macs, training
 from dsn_book.plots import results as measured
 from dsn_book.study import measure, results

@@ -172,6 +172,11 @@ def figure(plot: Figure, alt: str, caption: str = "", kind: ImageKind = "png") -
     return HTML(f'<figure class="dsn-figure">{image}{below}</figure>')
 
 
+def folded(title: str, shown: HTML) -> HTML:
+    """Something that stands behind its title until a reader opens it; on paper it is left out."""
+    return HTML(f'<details class="dsn-folded"><summary>{html.escape(title)}</summary>{shown.data}</details>')
+
+
 def drawing(name: str, alt: str, caption: str) -> HTML:
     """The drawing `assets/NAME.svg`, inlined, so that it follows the page's colours; `alt` says what it shows.
 

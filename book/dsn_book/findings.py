@@ -12,10 +12,14 @@ from dsn import weights
 from . import provenance
 from .provenance import Number
 from .study import results
+from .study.controls import SEGMENTS
+from .study.intervals import Row
 
-SLIM, STATIC, RANDOM, SET = "mgt-dsn", "ftfnet", "random-gate", "test"
+SLIM, STATIC, SET = "mgt-dsn", "ftfnet", "test"
 ROUTE, PACE = "native", "back-to-back"
 """The rows of results/bench.csv that answer the question of time."""
+
+NOT_MEASURED = "not measured yet"
 
 CLEAR, WEAK = -0.5, -0.2
 """Rank correlations from which on gates follow the quality of the input, and from which on they follow it a little."""
@@ -48,8 +52,13 @@ def cost() -> Number:
 
 def quality() -> str:
     """Does it work? The difference in PESQ-WB to the static network."""
-    return _against(
-        STATIC,
+    row = results.difference(results.table("differences"), SLIM, "pesq_wb", SET, STATIC)
+    if row is None:
+        return NOT_MEASURED
+    number = provenance.result("differences", "mean", system=SLIM, baseline=STATIC, set=SET, metric="pesq_wb")
+    return _by_interval(
+        number,
+        row,
         "It gains {size} PESQ-WB over the full network",
         "It loses {size} PESQ-WB against the full network",
         "PESQ-WB can't be told from the full network's: {size} apart",
@@ -57,12 +66,19 @@ def quality() -> str:
 
 
 def timing() -> str:
-    """Does the timing pay? The difference in PESQ-WB to the same network with random gates."""
-    return _against(
-        RANDOM,
+    """Does the timing pay? The difference in PESQ-WB to the same gates at random moments."""
+    rows = results.table("controls")
+    keys = {"system": SLIM, "control": SEGMENTS, "set": SET, "metric": "pesq_wb"}
+    for key, value in keys.items():
+        rows = rows[rows[key] == value]
+    if rows.empty:
+        return NOT_MEASURED
+    return _by_interval(
+        provenance.result("controls", "mean", **keys),
+        rows.iloc[0],
         "Yes: the policy's moments are worth {size} PESQ-WB more than random ones",
-        "No: random moments, as many, are {size} PESQ-WB better",
-        "Not measurably: {size} PESQ-WB apart from random moments, as many",
+        "No: as many random moments are worth {size} PESQ-WB more",
+        "Not measurably: {size} PESQ-WB apart from as many random moments",
     )
 
 
@@ -88,12 +104,8 @@ def time() -> str:
     return f"Yes: a frame takes {saved:.0%} less processor time on the C kernel"
 
 
-def _against(baseline: str, better: str, worse: str, alike: str) -> str:
-    """One of three sentences, by where the interval of a stored difference in PESQ-WB lies."""
-    row = results.difference(results.table("differences"), SLIM, "pesq_wb", SET, baseline)
-    if row is None:
-        return "not measured yet"
-    number = provenance.result("differences", "mean", system=SLIM, baseline=baseline, set=SET, metric="pesq_wb")
+def _by_interval(number: Number, row: Row, better: str, worse: str, alike: str) -> str:
+    """One of three sentences, by where the interval of a difference lies."""
     size = f"{Number(abs(float(number)), number.source):.3f}"
     told = better if float(row["low"]) > 0 else worse if float(row["high"]) < 0 else alike
     return told.format(size=size)

@@ -23,8 +23,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from dsn import config, dial, kernels, weights
-from dsn.data import TEST_RECIPES, Corpus, FreshMixtures, default_folder, test_pairs
-from dsn.evaluation.gate_diagnostics import log_energy
+from dsn.data import TEST_RECIPES, Corpus, FreshMixtures, default_folder
 from dsn.evaluation.metrics import score_pairs
 from dsn.kernels.streaming import Kernel
 from dsn.model import DSN
@@ -34,6 +33,8 @@ from dsn.training.benefit import SMOOTH, benefit, smoothed
 from dsn.training.policy_fitting import FitConfig, Labelled, fit_price, margins
 from dsn.training.policy_training import bands
 from dsn.utils.files import sha256
+from dsn_book import test_pairs
+from dsn_book.study.gate_diagnostics import log_energy
 
 from .formatting import interval, number
 from .plots.tables import html

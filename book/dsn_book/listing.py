@@ -14,10 +14,11 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
+from . import display
+
 _FIGURE = """\
 <figure class="dsn-code"><div class="highlight-python notranslate">{code}</div>
 <figcaption><code>{place}</code></figcaption></figure>"""
-_FOLDED = '<details class="dsn-code-whole"><summary>{title}</summary>{shown}</details>'
 
 
 def lines(thing: Callable[..., Any], *fragments: str) -> HTML:
@@ -34,8 +35,8 @@ def lines(thing: Callable[..., Any], *fragments: str) -> HTML:
 def whole(thing: Callable[..., Any], folded: str = "") -> HTML:
     """All of a function or class; with `folded`, that title stands in its place until it is opened."""
     text, first = _source(thing)
-    shown = _shown(text, _place(thing, first))
-    return HTML(_FOLDED.format(title=folded, shown=shown) if folded else shown)
+    shown = HTML(_shown(text, _place(thing, first)))
+    return display.folded(folded, shown) if folded else shown
 
 
 def _source(thing: Callable[..., Any]) -> tuple[str, int]:

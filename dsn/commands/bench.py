@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .common import add_command, add_model, add_overwrite, check_new, place
+from .common import add_command, add_model, add_overwrite, check_new, number, place
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,10 +43,7 @@ def add(commands: Any) -> None:
 
 def positive_seconds(text: str) -> float:
     """An argument that is a positive, finite number. Raises ArgumentTypeError."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
+    value = number(text)
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r} is no positive number of seconds")
     return value

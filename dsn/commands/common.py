@@ -119,12 +119,17 @@ def add_processes(parser: argparse.ArgumentParser, default: int) -> None:
     )
 
 
+def number(text: str) -> float:
+    """The number that a text stands for, NaN if none."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
 def dial(text: str) -> float:
     """An argument that is a number, infinity included, or "open" or "closed". Raises ArgumentTypeError."""
-    try:
-        value = {"open": math.inf, "closed": -math.inf}.get(text) or float(text)
-    except ValueError:
-        value = math.nan
+    value = {"open": math.inf, "closed": -math.inf}.get(text) or number(text)
     if math.isnan(value):
         raise argparse.ArgumentTypeError(f"{text!r} is no number, nor open or closed")
     return value
@@ -132,10 +137,7 @@ def dial(text: str) -> float:
 
 def share(text: str) -> float:
     """An argument that is a number from 0 to 1. Raises ArgumentTypeError."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
+    value = number(text)
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 1")
     return value

@@ -2,30 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Self
 
-from .settings import Settings, check, nested
-
-PROBABILITIES = (
-    "speech_speed",
-    "noise_speed",
-    "speech_equaliser",
-    "noise_equaliser",
-    "microphone",
-    "clipping",
-    "envelope",
-    "change",
-    "third_noise",
-    "computed",
-    "voices",
-    "clean_only",
-    "noise_only",
-    "quiet",
-    "low_snr",
-    "high_snr",
-)
-"""Settings that are probabilities."""
+from .settings import Probability, Settings, check, nested
 
 
 @dataclass(frozen=True)
@@ -47,40 +27,37 @@ class Variations(Settings):
     `snr_db_low` and the usual minimum of the SNR, `high_snr` ones between its usual maximum and `snr_db_high`.
     """
 
-    speech_speed: float = 0.5
-    noise_speed: float = 0.5
+    speech_speed: Probability = 0.5
+    noise_speed: Probability = 0.5
     speed_range: float = 0.1
-    speech_equaliser: float = 0.4
-    noise_equaliser: float = 0.5
+    speech_equaliser: Probability = 0.4
+    noise_equaliser: Probability = 0.5
     equaliser_db: float = 6.0
-    microphone: float = 0.25
-    clipping: float = 0.03
-    envelope: float = 0.3
-    change: float = 0.1
-    third_noise: float = 0.25
-    computed: float = 0.2
-    voices: float = 0.1
+    microphone: Probability = 0.25
+    clipping: Probability = 0.03
+    envelope: Probability = 0.3
+    change: Probability = 0.1
+    third_noise: Probability = 0.25
+    computed: Probability = 0.2
+    voices: Probability = 0.1
     voice_snr_db_min: float = 3.0
     voice_snr_db_max: float = 20.0
-    clean_only: float = 0.025
-    noise_only: float = 0.035
-    quiet: float = 0.12
+    clean_only: Probability = 0.025
+    noise_only: Probability = 0.035
+    quiet: Probability = 0.12
     quiet_db_min: float = -60.0
-    low_snr: float = 0.03
+    low_snr: Probability = 0.03
     snr_db_low: float = -10.0
-    high_snr: float = 0.03
+    high_snr: Probability = 0.03
     snr_db_high: float = 30.0
 
     @classmethod
     def none(cls) -> Self:
         """No variation at all."""
-        return cls(**dict.fromkeys(PROBABILITIES, 0.0))
+        return cls(**{f.name: 0.0 for f in fields(cls) if f.type == "Probability"})
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in PROBABILITIES:
-            value = getattr(self, name)
-            check(0 <= value <= 1, f"{name} is {value}; a probability lies in [0, 1]")
         check(0 <= self.speed_range <= 0.2, f"speed_range is {self.speed_range}; it must lie in [0, 0.2]")
         check(0 <= self.equaliser_db <= 20, f"equaliser_db is {self.equaliser_db}; it must lie in [0, 20]")
         low, high = self.voice_snr_db_min, self.voice_snr_db_max
@@ -103,13 +80,13 @@ class DataConfig(Settings):
     snr_db_max: float = 20.0
     level_db_min: float = -35.0
     level_db_max: float = -15.0
-    babble: float = 0.1
-    coloured: float = 0.1
-    speech_shaped: float = 0.05
-    second_noise: float = 0.2
-    rumble: float = 0.0
-    tilt: float = 0.3
-    reverberation: float = 0.2
+    babble: Probability = 0.1
+    coloured: Probability = 0.1
+    speech_shaped: Probability = 0.05
+    second_noise: Probability = 0.2
+    rumble: Probability = 0.0
+    tilt: Probability = 0.3
+    reverberation: Probability = 0.2
     variations: Variations | None = nested(Variations, default=None)
 
     def __post_init__(self) -> None:
@@ -117,8 +94,6 @@ class DataConfig(Settings):
         check(self.samples > 0, f"samples is {self.samples}; it must be positive")
         check(self.snr_db_min <= self.snr_db_max, f"snr_db_min {self.snr_db_min} exceeds {self.snr_db_max}")
         check(self.level_db_min <= self.level_db_max, f"level_db_min {self.level_db_min} exceeds {self.level_db_max}")
-        for name in ("babble", "coloured", "speech_shaped", "second_noise", "rumble", "tilt", "reverberation"):
-            check(0 <= getattr(self, name) <= 1, f"{name} is {getattr(self, name)}; a chance lies in [0, 1]")
         sources = self.babble + self.coloured + self.speech_shaped
         check(sources <= 1, f"babble, coloured and speech_shaped add up to {sources}; at most 1")
         if self.variations is not None:

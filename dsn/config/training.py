@@ -41,9 +41,9 @@ class LossConfig(Settings):
     """Multi-resolution compressed loss (arXiv:2608.30739) and the loss on the activation ratio.
 
     "random" gates are drawn at `target_ratio` without a look at the input, the control of a policy; "slimmable" ones at
-    all ratios, before there is a policy (`dsn.training.blind_gates.slimmable_gate`). "sandwich" runs the network open,
+    all ratios, before there is a policy (`dsn.training.gates.slimmable_gate`). "sandwich" runs the network open,
     closed and under random gates in every step (`dsn.training.sandwich`), "own" under the policy that it has, which
-    learns nothing (`dsn.training.own_gates`).
+    learns nothing (`dsn.training.gates.own_gates`).
     `snr_weight` adds the waveform's error, in units of loss per dB of output SNR (our choice; 0 is the papers' loss).
     """
 

@@ -7,9 +7,11 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from itertools import repeat
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 from ..utils.files import replacing
 
@@ -175,15 +177,8 @@ class Recipe:
     def from_dict(cls, values: dict[str, Any]) -> Recipe:
         """The recipe that `to_dict` described. Raises ValueError if a field is missing, unknown or of a wrong kind."""
         try:
-            ready = {
-                **values,
-                "speech": _track(values["speech"]),
-                "noises": tuple(_noise(noise) for noise in values["noises"]),
-                "room": _room(values.get("room")),
-                "effects": _effects(values.get("effects")),
-            }
-            return cls(**ready)
-        except (KeyError, TypeError, AttributeError) as error:
+            return _built(cls, values)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ValueError(f"this is no recipe of a mixture ({error!r}): {str(values)[:80]}") from error
 
 
@@ -196,42 +191,23 @@ def _without(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]
     return {name: value for name, value in values.items() if name not in defaults or value != defaults[name]}
 
 
-def _track(values: Iterable[dict[str, Any]]) -> Track:
-    return tuple(Piece(**piece) for piece in values)
+def _built(kind: Any, value: Any) -> Any:
+    """A value of this type from what `dataclasses.asdict` and JSON made of it. Raises TypeError or KeyError if none."""
+    if isinstance(kind, UnionType):  # of something or nothing
+        return None if value is None else _built(get_args(kind)[0], value)
+    if get_origin(kind) is tuple:
+        first, *others = get_args(kind)
+        kinds = repeat(first, len(value)) if others == [...] else (first, *others)
+        return tuple(_built(each, part) for each, part in zip(kinds, value, strict=True))
+    if dataclasses.is_dataclass(kind):
+        fields = _fields(kind)
+        return kind(**{name: _built(fields[name], part) for name, part in value.items()})  # type: ignore[operator]
+    return value
 
 
-def _bumps(values: Iterable[dict[str, Any]]) -> tuple[Bump, ...]:
-    return tuple(Bump(**bump) for bump in values)
-
-
-def _room(values: dict[str, Any] | None) -> Room | None:
-    return None if values is None else Room(**values)
-
-
-def _envelope(values: dict[str, Any] | None) -> Envelope | None:
-    if values is None:
-        return None
-    return Envelope(**{**values, "steps": tuple((second, gain_db) for second, gain_db in values.get("steps", ()))})
-
-
-def _noise(values: dict[str, Any]) -> Noise:
-    ready = {
-        **values,
-        "tracks": tuple(_track(track) for track in values.get("tracks", ())),
-        "equaliser": _bumps(values.get("equaliser", ())),
-        "envelope": _envelope(values.get("envelope")),
-        "room": _room(values.get("room")),
-    }
-    return Noise(**ready)
-
-
-def _effects(values: dict[str, Any] | None) -> Effects | None:
-    if values is None:
-        return None
-    microphone = values.get("microphone")
-    if microphone is not None:
-        microphone = Microphone(**{**microphone, "resonances": _bumps(microphone.get("resonances", ()))})
-    return Effects(**{**values, "equaliser": _bumps(values.get("equaliser", ())), "microphone": microphone})
+@cache
+def _fields(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def key(recipes: Iterable[Recipe]) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from ..utils.extras import needs
+from ..utils.signals import to_numpy
 
 SAMPLE_RATE = 16000
 """Rate of every signal here, Hz."""
@@ -35,14 +36,9 @@ class Dnsmos(NamedTuple):
     p808: float
 
 
-def array(wav: Wav) -> np.ndarray:
-    """A signal as numpy, wherever it lies."""
-    return wav.detach().cpu().numpy() if isinstance(wav, torch.Tensor) else np.asarray(wav)
-
-
 def samples(wav: Wav, name: str) -> np.ndarray:
     """A signal (L,) as float64 numpy. Raises ValueError if it is not one-dimensional, is empty, or is not finite."""
-    values = array(wav)
+    values = to_numpy(wav)
     if values.ndim != 1:
         raise ValueError(f"{name} has shape {values.shape}; metrics take one signal of shape (L,) at a time")
     if values.size == 0:

@@ -21,21 +21,10 @@ import pandas
 
 from ..utils.extras import absent, needs
 from ..utils.parallel import ordered
-from .dnsmos import SAMPLE_RATE, Dnsmos, Wav, array, dnsmos, samples
-
-__all__ = [
-    "METRICS",
-    "Dnsmos",
-    "dnsmos",
-    "estoi",
-    "pesq_wb",
-    "score",
-    "score_pairs",
-    "si_sdr_db",
-    "stoi",
-    "summarise",
-    "unscored",
-]
+from ..utils.signals import to_numpy
+from .dnsmos import SAMPLE_RATE, Wav, samples
+from .dnsmos import Dnsmos as Dnsmos
+from .dnsmos import dnsmos as dnsmos
 
 PACKAGES: dict[str, tuple[str, ...]] = {
     "pesq_wb": ("pesq",),
@@ -208,7 +197,7 @@ def score_pairs(
     ChildProcessError if a process dies.
     """
     _check_metrics(metrics)
-    arrays = ((array(enhanced), array(clean)) for enhanced, clean in pairs)
+    arrays = ((to_numpy(enhanced), to_numpy(clean)) for enhanced, clean in pairs)
     return ordered(partial(_score_pair, metrics), arrays, processes)
 
 

@@ -21,11 +21,10 @@ from ..model import DSN, Enhanced
 from ..policy import Decide, activation_ratio, given, hard_gate, sample_gate
 from ..utils.files import replacing
 from . import checkpoint
-from .blind_gates import random_gate, slimmable_gate
 from .checks import check_finite, check_labels, check_length, check_output
+from .gates import own_gates, random_gate, slimmable_gate
 from .optim import TrainingSet, batch_indices, gumbel_noise, optimisers, update
 from .origin import difference, origin
-from .own_gates import own_gates
 from .policy_training import pretrain, set_dial_unit, target_ratios
 from .sandwich import sandwich_loss
 

@@ -14,7 +14,7 @@ from .. import config
 from ..losses import level_gain, quality_loss
 from ..model import DSN
 from ..policy import given
-from .blind_gates import run_length_gate
+from .gates import closed_or_random
 
 OWN = 0.5
 """Share of the network's own open output in the target of the second pass."""
@@ -34,10 +34,3 @@ def sandwich_loss(model: DSN, noisy: Tensor, clean: Tensor, loss: config.LossCon
     open_loss = quality_loss(whole, target, loss)
     part_loss = torch.lerp(quality_loss(part, target, loss), quality_loss(part, whole.detach(), loss), OWN)
     return (open_loss + part_loss) / 2, {"open_loss": open_loss.item(), "partly_loss": part_loss.item()}
-
-
-def closed_or_random(shape: tuple[int, ...]) -> Tensor:
-    """Gates (B, T, n_gates): closed in the first half of the batch, random in the others."""
-    gate = run_length_gate(shape)
-    gate[: shape[0] // 2] = 0
-    return gate

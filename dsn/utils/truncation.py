@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -51,31 +52,26 @@ def _chunks(stream: BinaryIO, start: int, sizes: int, order: Order) -> Iterator[
         place += 4 + sizes + size + (size % 2 if sizes == 4 else 0)
 
 
-def _known(start: int, size: int) -> int | None:
-    """The end of samples of 32-bit `size`, None where the writer did not know it."""
-    return start + size if size < PIPED else None
+def _known(start: int, size: int, unknown: int = PIPED) -> int | None:
+    """The end of samples of this size, None from the size on by which a writer says that it does not know."""
+    return start + size if size < unknown else None
 
 
-def _riff(stream: BinaryIO, order: Order = "little") -> int | None:
-    for name, size in _chunks(stream, 12, 4, order):
-        if name == b"data":
-            return _known(stream.tell(), size)
+def _chunked(stream: BinaryIO, start: int, sizes: int, order: Order, samples: bytes) -> int | None:
+    """The end of the chunk of samples, of a file of chunks as in `_chunks`."""
+    for name, size in _chunks(stream, start, sizes, order):
+        if name == samples:
+            return _known(stream.tell(), size, PIPED if sizes == 4 else 2**62)
     return None
 
 
-def _rifx(stream: BinaryIO) -> int | None:
-    return _riff(stream, "big")
-
-
 def _rf64(stream: BinaryIO) -> int | None:
-    long = None
+    long = 2**62
     for name, size in _chunks(stream, 12, 4, "little"):
         if name == b"ds64":
             long = int.from_bytes(stream.read(16)[8:], "little")
-        if name == b"data" and size == 0xFFFFFFFF:
-            return stream.tell() + long if long is not None and long < 2**62 else None
         if name == b"data":
-            return _known(stream.tell(), size)
+            return _known(stream.tell(), long, 2**62) if size == 0xFFFFFFFF else _known(stream.tell(), size)
     return None
 
 
@@ -94,28 +90,10 @@ def _w64(stream: BinaryIO) -> int | None:
     return None
 
 
-def _aiff(stream: BinaryIO) -> int | None:
-    for name, size in _chunks(stream, 12, 4, "big"):
-        if name == b"SSND":
-            return _known(stream.tell(), size)
-    return None
-
-
-def _au(stream: BinaryIO, order: Order = "big") -> int | None:
+def _au(stream: BinaryIO, order: Order) -> int | None:
     stream.seek(4)
     start, size = (int.from_bytes(stream.read(4), order) for _ in range(2))
     return _known(start, size)
-
-
-def _little_au(stream: BinaryIO) -> int | None:
-    return _au(stream, "little")
-
-
-def _caf(stream: BinaryIO) -> int | None:
-    for name, size in _chunks(stream, 8, 8, "big"):
-        if name == b"data":
-            return stream.tell() + size if size < 2**62 else None  # -1: up to the end of the file
-    return None
 
 
 def _nist(stream: BinaryIO) -> int | None:
@@ -132,14 +110,14 @@ def _nist(stream: BinaryIO) -> int | None:
 
 
 ENDS: dict[bytes, Callable[[BinaryIO], int | None]] = {
-    b"RIFF": _riff,
-    b"RIFX": _rifx,
+    b"RIFF": partial(_chunked, start=12, sizes=4, order="little", samples=b"data"),
+    b"RIFX": partial(_chunked, start=12, sizes=4, order="big", samples=b"data"),
     b"RF64": _rf64,
     b"riff": _w64,
-    b"FORM": _aiff,
-    b".snd": _au,
-    b"dns.": _little_au,
-    b"caff": _caf,
+    b"FORM": partial(_chunked, start=12, sizes=4, order="big", samples=b"SSND"),
+    b".snd": partial(_au, order="big"),
+    b"dns.": partial(_au, order="little"),
+    b"caff": partial(_chunked, start=8, sizes=8, order="big", samples=b"data"),
     b"NIST": _nist,
 }
 """By the first bytes of a file: the size up to the end of its samples that its header announces, None for none."""

@@ -11,11 +11,10 @@ import pytest
 import torch
 
 from dsn import config, weights
-from dsn.data import test_pairs
 from dsn.inference import timing
 from dsn.inference.timing import WARM_UP, Contestant, Times
 from dsn.model import DSN
-from dsn_book import bench
+from dsn_book import bench, test_pairs
 from dsn_book.bench import gtcrn, parts, peers, systems
 
 

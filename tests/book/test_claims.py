@@ -14,7 +14,7 @@ GOALS = pandas.DataFrame(
         ("MACs, % of FTF-Net", "test", "mgt-dsn", 71.0, math.nan, math.nan, "at most 73", "yes"),
         ("mean pesq_wb", "voicebank", "ftfnet", math.nan, math.nan, math.nan, "at least 2.35", "missing"),
     ],
-    columns=["claim", "set", "system", "value", "low", "high", "goal", "met"],
+    columns=["goal", "set", "system", "value", "low", "high", "threshold", "met"],
 )
 
 

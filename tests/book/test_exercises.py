@@ -12,10 +12,10 @@ import torch
 from torch import nn
 
 from dsn import config, dynamic, losses
-from dsn.evaluation.gate_diagnostics import log_energy
 from dsn_book import exercises
 from dsn_book.display import ASSETS
 from dsn_book.exercises import Option, Verdict
+from dsn_book.study.gate_diagnostics import log_energy
 from tests.helpers import node
 from tools import exercises as source
 from tools import notebooks

@@ -9,12 +9,16 @@ from dsn_book.provenance import Number, Source
 
 @pytest.fixture
 def stored(monkeypatch):
-    """Replaces the stored number, and the interval of the stored difference."""
+    """Replaces the stored number, and the interval of the stored differences; without one they were not measured."""
 
     def put(value, low=None, high=None):
         monkeypatch.setattr(provenance, "result", lambda *_, **keys: Number(value, Source(())))
         row = None if low is None else pandas.Series({"low": low, "high": high})
         monkeypatch.setattr(findings.results, "difference", lambda *_: row)
+        found = {"system": findings.SLIM, "control": findings.SEGMENTS, "set": findings.SET, "metric": "pesq_wb"}
+        table = pandas.DataFrame([] if low is None else [found | {"low": low, "high": high}])
+        empty = pandas.DataFrame(columns=[*found, "low", "high"])
+        monkeypatch.setattr(findings.results, "table", lambda name: table if len(table) else empty)
 
     return put
 

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from dsn import config
-from dsn.data.test_pairs import Pair
 from dsn.model import DSN
 from dsn.policy import given
 from dsn_book import leaderboard
 from dsn_book.plots import board
+from dsn_book.test_pairs import Pair
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,14 @@ import pytest
 from dsn import config, weights
 from dsn.dial import gates
 from dsn_book.study import measure
-from tests.helpers.corpora import noise_pairs
+from dsn_book.test_pairs import Pair
+from tests.helpers.corpora import noise
 from tests.helpers.models import SMALL, make
 
 
 def test_gate_table_agrees_with_the_gates() -> None:
-    model, mixtures = make(), noise_pairs()
+    model, wavs = make(), [noise(k, level=0.02 * 3**k) for k in range(3)]
+    mixtures = [Pair(f"file{k}", wav, wav, 5.0 * k) for k, wav in enumerate(wavs)]
     table = measure.gate_table(model, mixtures)
     gate = gates(model, mixtures[1].noisy).numpy()
     row = table.iloc[1]

@@ -10,8 +10,8 @@ import torch
 from bs4 import BeautifulSoup
 
 from dsn import config, losses
-from dsn_book.plots import marks, results, training
-from dsn_book.plots.tradeoff import tradeoff, tradeoff_state
+from dsn_book.plots import marks, results, tradeoff, training, usage
+from dsn_book.plots.tradeoff import tradeoff_state
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def gates() -> pandas.DataFrame:
 
 
 def test_pareto_says_what_it_draws(points: pandas.DataFrame) -> None:
-    figure, text = results.pareto(points)
+    figure, text = tradeoff.pareto(points)
     upper, lower = figure.axes
     assert (upper.get_ylabel(), lower.get_ylabel()) == ("PESQ-WB", "SI-SDR (dB)")
     drawings = [np.asarray(line.get_xdata()).tolist() for line in upper.lines]
@@ -45,13 +45,13 @@ def test_pareto_says_what_it_draws(points: pandas.DataFrame) -> None:
 
 
 def test_pareto_without_a_dial_draws_single_points(points: pandas.DataFrame) -> None:
-    figure, text = results.pareto(points.drop(points.index[[2, 3]]), ["pesq_wb"])
+    figure, text = tradeoff.pareto(points.drop(points.index[[2, 3]]), ["pesq_wb"])
     assert len(figure.axes) == 1
     assert "MGT-DSN 2.30 at 210 MMAC/s" in text
 
 
 def test_usage_shows_a_constant_gate_as_constant(gates: pandas.DataFrame) -> None:
-    figure, text = results.usage(gates)
+    figure, text = usage.by_property(gates)
     legend = figure.axes[0].get_legend()
     assert legend is not None
     labels = [entry.get_text() for entry in legend.get_texts()]
@@ -73,20 +73,46 @@ def test_differences_have_a_panel_for_each_metric() -> None:
     assert "PESQ-WB MGT-DSN 0.050 (0.010 to 0.090)" in text and "not defined" in text
 
 
-def test_lines_by_snr_say_where_they_begin_and_end() -> None:
-    rows = [("dsn", seed, "test", snr_db, value + seed) for seed in (0, 1) for snr_db, value in ((-5, 1.0), (20, 2.0))]
-    rows += [("dsn", 0, "test", None, 9.0), ("dsn", 0, "voicebank", -5, 9.0)]
-    table = pandas.DataFrame(rows, columns=["system", "seed", "set", "snr_db", "pesq_wb"])
-    figure, text = results.by_snr(table, ["dsn"], ["pesq_wb"])
-    assert np.asarray(figure.axes[0].lines[0].get_ydata()).tolist() == [1.5, 2.5]
-    assert text == "PESQ-WB of DSN: 1.50 at -5 dB to 2.50 at 20 dB."
+def test_differences_by_snr_say_where_they_begin_and_end() -> None:
+    rows = [
+        ("dsn", snr_db, metric, value) for metric in ("pesq_wb", "stoi") for snr_db, value in ((-5, -0.1), (20, 0.02))
+    ]
+    table = pandas.DataFrame(rows, columns=["system", "snr_db", "metric", "mean"])
+    table = table.assign(set="test", baseline="ftfnet", seed=None, low=table["mean"] - 0.01, high=table["mean"] + 0.01)
+    figure, text = results.difference_by_snr(table, ["dsn"], "test", ("pesq_wb", "stoi"))
+    assert "PESQ-WB of DSN: −0.100 at −5 dB to +0.020 at 20 dB" in text and len(figure.axes) == 2
+
+
+@pytest.fixture
+def files() -> pandas.DataFrame:
+    rows = [
+        (name, seed, str(file), gain * file)
+        for name, gain in (("ftfnet", 0.0), ("dsn", 0.1))
+        for seed in (0, 1)
+        for file in range(4)
+    ]
+    table = pandas.DataFrame(rows, columns=["system", "seed", "file", "pesq_wb"])
+    return table.assign(set="test", gates="own", stoi=[0.4, 0.6, 0.8, 0.9] * 4)
+
+
+def test_files_are_paired_and_destroyed_speech_stands_apart(files: pandas.DataFrame) -> None:
+    apart = results.paired(files, "dsn", "test")
+    assert apart["pesq_wb"].tolist() == pytest.approx([0.0, 0.1, 0.2, 0.3])
+    _, text = results.histogram(apart)
+    assert "mean +0.150, median +0.150; 1 of 4 files have a STOI below 0.5" in text
+
+
+def test_the_most_influential_mixture_is_left_out_whole(files: pandas.DataFrame) -> None:
+    groups = pandas.DataFrame({"file": list("0123"), "group": [1, 1, 1, 2]})
+    name, without, own = results.most_influential(results.paired(files, "dsn", "test"), groups)
+    assert name == "1" and without == pytest.approx(0.3) and own == pytest.approx(0.1)
 
 
 def test_timeline_gives_the_share_of_open_frames() -> None:
     gate = torch.zeros(64, 2)
     gate[:16, 0] = 1
     wav = np.random.default_rng(0).standard_normal(16000).astype(np.float32) * 0.1
-    figure, text = results.gate_timeline(wav, gate, ["encoder", "decoder"], 62.5)
+    figure, text = usage.gate_timeline(wav, gate, ["encoder", "decoder"], 62.5)
     assert "encoder 25 %, decoder 0 %" in text and "1.0 s" in text
     assert np.asarray(figure.axes[1].images[0].get_array()).tolist() == gate.T.tolist()
 
@@ -178,7 +204,7 @@ def test_display_needs_its_baseline(points: pandas.DataFrame) -> None:
 
 
 def test_display_keeps_a_figure_for_readers_without_scripts(points: pandas.DataFrame) -> None:
-    page = str(tradeoff(points, metrics=("pesq_wb", "si_sdr_db")).data)
+    page = str(tradeoff.tradeoff(points, metrics=("pesq_wb", "si_sdr_db")).data)
     assert "<img alt=" in page and "MGT-DSN from 1.90 at 130 MMAC/s" in page
     assert 'aria-label="Quality against cost: PESQ-WB, SI-SDR (dB)"' in page
 

@@ -1,16 +1,16 @@
 from __future__ import annotations
 
-import itertools
 import math
 
 import numpy as np
 import pandas
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from dsn_book.plots import ablations, tables, usage
-from dsn_book.study import results, systems
+from dsn_book.plots import ablations, tables, timing, usage
+from dsn_book.study import systems
 from dsn_book.study.intervals import Table
+
+LEARNT = ("system", "seed", "audio_hours", "pesq_wb")
 
 
 @pytest.fixture
@@ -32,35 +32,17 @@ def test_ratio_by_snr_has_a_line_per_seed_and_one_for_their_mean(used: Table) ->
     assert "MGT-DSN: 0.65 at −5 dB, 0.15 at 20 dB" in text
 
 
-def test_ratio_by_kind_is_sorted_and_marks_what_training_has_not(used: Table) -> None:
-    figure, text = usage.by_kind(used, ["typing"])
-    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["rain", "typing *"]
-    assert "MGT-DSN runs least in rain (0.40), most in typing * (0.42)" in text
-
-
-def test_ratio_by_presence_names_the_gates(used: Table) -> None:
-    figure, text = usage.by_presence(used[used["system"] == "mgt-dsn"])
-    assert "T block 0.30 against 0.30, mean of all 0.30 against 0.30" in text
-    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["T block", "mean of all"]
-
-
 @pytest.fixture
 def differences() -> Table:
-    rows = [("mgt-dsn", "dsn", 0.02, 0.01, 0.03), ("mgt-dsn", "mgt-dsn-frozen", 0.1, 0.05, 0.15)]
+    rows = [("mgt-dsn", "dsn", 0.02, 0.01, 0.03), ("mgt-dsn", "ftfnet-73", 0.1, 0.05, 0.15)]
     rows += [("only-gru", "short-ftfnet", -0.02, -0.04, 0.0)]
     table = pandas.DataFrame(rows, columns=["system", "baseline", "mean", "low", "high"])
     return table.assign(set="test", metric="pesq_wb", seed=None, snr_db=math.nan, seeds=2, spread_seeds=0.01)
 
 
-def test_rivals_are_the_baselines(differences: Table) -> None:
-    figure, text = usage.rivals(differences.iloc[:2])
-    assert next(label.get_text() for label in figure.axes[0].get_yticklabels()) == "DSN"
-    assert "MGT-DSN, gates at rounded means 0.100 (0.050 to 0.150)" in text
-
-
 @pytest.fixture
 def means() -> Table:
-    names = ["noisy", "ftfnet", "ftfnet-narrow", "mgt-dsn", "short-mgt-dsn", "only-gru"]
+    names = ["noisy", "ftfnet", "ftfnet-73", "mgt-dsn", "short-mgt-dsn", "only-gru"]
     columns = {"pesq_wb": np.linspace(1.5, 2.5, 6), "stoi": 0.9, "mmacs_per_s": [0, 301.2, 220, 216, 216, 250]}
     cost = {"percent_of_ftfnet": [0, 100, 73, 72, 72, 83], "params": 135618, "activation_ratio": math.nan, "seeds": 2}
     return pandas.DataFrame(columns | cost, index=names).assign(pesq_wb_spread=[math.nan, *[0.01] * 5])
@@ -88,30 +70,11 @@ def test_differences_are_one_row_per_pair(differences: Table) -> None:
     )
 
 
-def test_claims_have_real_minus_signs_and_verdicts() -> None:
-    row = {"claim": "PESQ-WB difference to FTF-Net", "set": "test", "system": "mgt-dsn", "value": -0.02, "low": -0.04}
-    page = str(
-        tables.claims(pandas.DataFrame([row | {"high": 0.01, "goal": "interval above -0.05", "met": "yes"}])).data
-    ).replace("\u00a0", " ")
+def test_goals_have_real_minus_signs_and_verdicts() -> None:
+    row = {"goal": "PESQ-WB difference to FTF-Net", "set": "test", "system": "mgt-dsn", "value": -0.02, "low": -0.04}
+    row |= {"high": 0.01, "threshold": "interval above -0.05", "met": "yes"}
+    page = str(tables.goals(pandas.DataFrame([row])).data).replace("\u00a0", " ")
     assert "−0.020 (−0.040 to 0.010)" in page and "interval above −0.05" in page and "<td>yes</td>" in page
-
-
-def test_the_second_draw_has_a_dash_where_the_baseline_is_the_model_itself() -> None:
-    means = {"pesq_wb": 1.9, "stoi": 0.8, "si_sdr_db": 11.0, "mmacs_per_s": 301.19, "percent_of_ftfnet": 100.0}
-    names = ("pesq_wb", "pesq_wb_both", "stoi", "stoi_both")
-    ends = [f"{name}_{end}" for name in names for end in ("mean", "low", "high")]
-    values = (-0.03, -0.05, -0.01, -0.02, -0.04, 0.0, -0.004, -0.006, -0.002, 0.001, 0.0, 0.002)
-    rows = [{"system": "ftfnet", **means, **dict.fromkeys(ends, math.nan)}]
-    rows.append({"system": "dsn", **means, **dict(zip(ends, values, strict=True))})
-    page = str(tables.redrawn(pandas.DataFrame(rows)).data)
-    assert "\N{MINUS SIGN}0.030" in page and "\N{MINUS SIGN}0.0040" in page and page.count("<td>–</td>") == 4
-
-
-def test_gates_are_means_over_seeds() -> None:
-    columns = {"system": "dsn", "gate": "time", "activation_ratio": [0.2, 0.4], "variance_frames": 0.2}
-    rho = {f"spearman_{name}": -0.5 for name in ("ovrl", "snr", "speech_presence")}
-    page = str(tables.gates(pandas.DataFrame(columns | {"variance_files": 0.1} | rho)).data)
-    assert "<td>0.30</td>" in page and "<td>0.200</td>" in page and page.count("−0.50") == 3
 
 
 def test_every_planned_system_is_in_the_landscape() -> None:
@@ -119,7 +82,7 @@ def test_every_planned_system_is_in_the_landscape() -> None:
 
 
 def test_landscape_has_the_families_the_dial_and_the_noisy_input(means: Table) -> None:
-    dial = pandas.DataFrame({"mmacs_per_s": [200.0, 130.0], "pesq_wb": [2.0, 1.8]})
+    dial = pandas.DataFrame({"system": "mgt-dsn", "mmacs_per_s": [200.0, 130.0], "pesq_wb": [2.0, 1.8]})
     figure, text = ablations.landscape(means, dial, "pesq_wb")
     _, labels = figure.axes[0].get_legend_handles_labels()
     assert labels == ["static", "metric-guided", "short schedule", "dial of MGT-DSN"]
@@ -139,23 +102,53 @@ def test_one_seed_has_no_column_for_its_spread(differences: Table) -> None:
     assert tables.SEEDS_APART not in page and 'class="dataframe dsn-intervals"' in page
 
 
-def test_notes_on_the_stored_shares_do_not_run_into_each_other() -> None:
-    figure, _ = ablations.sensitivity(results.table("sensitivity"))
-    FigureCanvasAgg(figure).draw()
-    boxes = [text.get_window_extent() for text in figure.axes[0].texts if text.get_text()]
-    assert len(boxes) > 2 and not any(one.overlaps(two) for one, two in itertools.combinations(boxes, 2))
+def test_learning_curves_have_a_line_per_system_and_its_seeds() -> None:
+    rows = [("ftfnet", seed, hours, 1.8 + hours / 100 + 0.02 * seed) for seed in (0, 1) for hours in (22.0, 45.0)]
+    learning = pandas.DataFrame([*rows, ("slim-open", 0, 135.0, 2.1)], columns=[*LEARNT])
+    figure, text = ablations.learning_curves(learning)
+    assert "FTF-Net: 2.030 at 22 h, 2.260 at 45 h; slim-open: 2.100 at 135 h" in text
+    assert len(figure.axes[0].lines) == 5
 
 
-def test_what_a_kind_of_layer_is_worth() -> None:
-    columns = ["kind", "static_share", "stage", "mmacs_saved", "pesq_lost"]
-    rows = [("nothing", None, "all", 0, 0), ("gru", 0.5, "all", 50, 0.1), ("gru", 0.5, "time", 12, 0.03)]
-    worth = pandas.DataFrame([*rows, ("chosen", None, "all", 145, 0.2)], columns=columns).astype(
-        {"static_share": float}
+def test_a_sortable_table_has_labels_and_no_nan() -> None:
+    table = pandas.DataFrame({"system": ["ftfnet"], "seed": pandas.array([None], "Int64"), "pesq_wb": [math.nan]})
+    page = str(tables.sortable(table).data)
+    assert '"rows":[["FTF-Net",null,null]]' in page and '"digits":[0,0,3]' in page
+
+
+def test_diagnostics_are_means_over_seeds() -> None:
+    columns = (
+        "activation_ratio",
+        "run_open",
+        "autocorrelation_2",
+        "correlation_energy",
+        "ratio_white",
+        "ratio_silence",
     )
-    figure, alt = ablations.sensitivity(worth)
-    assert "gru 0.5: 0.100 for 50 MMAC/s" in alt and "chosen: 0.200" in alt and "time" not in alt
-    axis = figure.axes[0]
-    assert [text.get_text() for text in axis.texts] == ["0.5", ""]
-    assert [points.get_label() for points in axis.collections] == ["gru", "chosen"]
-    page = str(ablations.sensitivity_table(worth).data)
-    assert page.count("<tr") == 4 and "0.20" in page and "0.25" in page
+    rows = pandas.DataFrame({"gate": "time"} | {key: [0.2, 0.4] for key in (*columns, "ratio_music")})
+    page = str(tables.diagnostics(rows).data)
+    assert page.count("<td>0.30</td>") == 6 and "<td>0.3</td>" in page
+
+
+def under(control: str, lead: float, metric: str = "pesq_wb") -> dict:
+    ends = {"mean": lead, "low": lead - 0.01, "high": lead + 0.01}
+    return {"control": control, "metric": metric, "value": 2.0, "percent_of_ftfnet": 72.0} | ends
+
+
+def test_controls_are_drawn_as_what_they_have_over_the_policy() -> None:
+    table = pandas.DataFrame(
+        [under("policy", 0), under("segments", 0.02), under("oracle", -0.04), under("open", -0.03)]
+    )
+    figure, text = timing.over_policy(table)
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert labels == ["all open", "random segments", "the best frames"]
+    assert "random segments −0.020 (−0.030\u00a0to\u00a0−0.010)" in text and "all open at 72 % of the MACs" in text
+
+
+def test_bets_are_on_controls_of_equal_cost_and_settled_by_their_interval() -> None:
+    table = pandas.DataFrame(
+        [under("open", -0.03), under("random", 0.02), under("segments", 0.005), under("oracle", -0.04)]
+    )
+    page = str(timing.bets(table).data)
+    assert [page.count(f'"won":"{who}"') for who in ("policy", "neither", "control")] == [1, 1, 1]
+    assert '"label":"all open"' not in page and "<figure" in page

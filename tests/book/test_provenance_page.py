@@ -48,7 +48,7 @@ def test_the_page_has_every_file_of_results_with_its_hash_and_readers():
     files = [path for path in (ROOT / "results").iterdir() if path.is_file() and path.name[0] != "."]
     assert set(rows) == {path.name for path in files}
     assert all(sha256(path).startswith(rows[path.name]["SHA-256"]) for path in files)
-    assert rows["systems.csv"]["read by"] == "Results & more" and rows["claims.csv"]["read by"] == "–"
+    assert rows["systems.csv"]["read by"] == "Results & more" and rows["goals.csv"]["read by"] == "–"
     assert 'href="results.html"' in page
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pandas
 import pytest
 import tables as written
 
 from dsn import weights
 from dsn_book.plots import ablations, tables
-from dsn_book.plots import results as figures
+from dsn_book.plots.tradeoff import pareto
 from dsn_book.study import goals, results, systems
 from dsn_book.study.systems import SYSTEMS, System
 from tools import readme
@@ -23,7 +21,6 @@ NEW = System(
     main=True,
     target=70.0,
     question="What does the new row ask?",
-    against=("ftfnet-narrow",),
 )
 
 
@@ -40,9 +37,7 @@ def test_entries_name_each_other() -> None:
     names = systems.names()
     assert len(names) == len(set(names)) == len({system.label for system in SYSTEMS})
     for system in SYSTEMS:
-        others = {system.baseline, *system.rivals, *system.against, *({system.network} if system.control else ())}
-        assert others <= {*names}, system.name
-        assert bool(system.network) == bool(system.control) == (system.family == "control"), system.name
+        assert system.baseline in names, system.name
 
 
 def test_shipped_systems_are_the_weights_of_the_package() -> None:
@@ -73,19 +68,13 @@ def test_a_new_row_is_in_the_figures(added: pandas.DataFrame) -> None:
     _, text = ablations.landscape(means, dial[dial["set"] == "test"], "pesq_wb")
     assert NEW.label in text
     points = results.points(added, dial, systems.in_main_table(), "test")
-    assert NEW.label in figures.pareto(points)[1]
+    assert NEW.label in pareto(points)[1]
 
 
 def test_a_new_row_has_its_goals_and_comparisons(added: pandas.DataFrame) -> None:
-    names = ("differences", "dial", "usage", "gates")
-    found = goals.claims({"systems": added} | {name: results.table(name) for name in names})
-    assert {"at most 70"} == set(found.loc[(found["system"] == NEW.name) & found["claim"].str.contains("MACs"), "goal"])
+    names = ("differences", "controls", "dial", "gates", "learning", "levels", "hard")
+    found = goals.goals({"systems": added} | {name: results.table(name) for name in names})
+    costs = found[(found["system"] == NEW.name) & found["goal"].str.contains("MACs")]
+    assert {"at most 70"} == set(costs["threshold"])
     pairs = [base for name, base in written.pairs(systems.names()) if name == NEW.name]
-    assert pairs == ["ftfnet", "mgt-dsn", "ftfnet-narrow"] and NEW.name in systems.with_policy()
-
-
-def test_a_new_control_is_measured_and_told_beside_its_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    control = replace(NEW, name="new-random", family="control", network=NEW.name, control="random", ratios=NEW.name)
-    monkeypatch.setattr(systems, "SYSTEMS", (*SYSTEMS, replace(NEW, shipped=True), control))
-    assert systems.random_control(NEW.name) == "new-random" and control in systems.controls()
-    assert readme.headlines()[-1] == NEW.name and "new-random" in readme.rivals(NEW.name).values()
+    assert pairs == ["ftfnet", "ftfnet-73", "mgt-dsn"] and NEW.name in systems.with_policy()

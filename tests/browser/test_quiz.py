@@ -13,11 +13,11 @@ import torch
 from bs4 import BeautifulSoup
 
 from dsn import config
-from dsn.data.test_pairs import Pair
 from dsn.model import DSN
 from dsn_book import display, exercises
 from dsn_book.display import ASSETS
 from dsn_book.exercises import Option, quiz
+from dsn_book.test_pairs import Pair
 from tests.helpers import node
 from tests.helpers.page import shown
 

@@ -10,7 +10,15 @@ from dsn import config
 from dsn.losses import compressed_spectrum_loss
 from dsn.policy import Policy, given
 from dsn.training.benefit import benefit, frame_loss, smoothed
-from dsn.training.policy_fitting import FitConfig, Labelled, best_frames, fit_price, fit_shares, margins, set_margin
+from dsn.training.policy_fitting import (
+    FitConfig,
+    Labelled,
+    best_frames,
+    fit_price,
+    fit_shares,
+    margins,
+    set_margin,
+)
 from tests.helpers.models import SHARED, SMALL, make
 
 STFT, LOSS = config.Stft(), config.LossConfig()

@@ -399,7 +399,7 @@ def test_silence_in_a_recipe_is_refused(corpus: Corpus, recipe: str) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"envelope": 1.2}, r"envelope is 1.2; a probability lies in \[0, 1\]"),
+        ({"envelope": 1.2}, r"envelope is 1.2; it takes a probability, a number from 0 to 1"),
         ({"speed_range": 0.5}, r"speed_range is 0.5; it must lie in \[0, 0.2\]"),
         ({"voice_snr_db_min": 30.0}, "swap them"),
         ({"clean_only": 0.6, "noise_only": 0.6}, "clean_only and noise_only add up to 1.2"),

@@ -1,5 +1,4 @@
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import pytest
@@ -8,7 +7,7 @@ import torch
 from dsn import config
 from dsn.model import DSN
 from dsn.policy import given, sample_gate
-from dsn.training.blind_gates import constant_gate, periodic_gate
+from dsn.training.gates import random_gate as drawn_gate
 from tests.helpers import models
 from tests.helpers.models import QUARTERS, SHARED
 
@@ -166,16 +165,16 @@ def test_enhance_in_chunks_equals_at_once():
 @pytest.mark.parametrize("skip", [False, True])
 def test_enhance_takes_gates_or_a_function_that_makes_them(skip):
     model, wav, ratio = make("block"), signal(), [0.2, 0.4, 0.5, 0.6, 0.9]
-    gate = periodic_gate((2, 11, 5), ratio)
+    gate = drawn_gate((2, 11, 5), ratio, torch.Generator().manual_seed(0))
     enhanced = model.enhance(wav, chunk=4, skip_closed=skip, decide=given(gate))
     assert torch.equal(enhanced.gate, gate.double())
-    made = model.enhance(wav, decide=given(partial(periodic_gate, ratio=ratio)))
+    made = model.enhance(wav, decide=given(lambda shape: gate.expand(shape)))
     assert torch.allclose(made.enhanced, enhanced.enhanced, atol=1e-11, rtol=0)
-    frozen = model.enhance(wav, decide=given(partial(constant_gate, ratio=ratio)))
-    assert not torch.allclose(made.enhanced, frozen.enhanced, atol=1e-6)
+    closed = model.enhance(wav, decide=given(torch.zeros))
+    assert not torch.allclose(made.enhanced, closed.enhanced, atol=1e-6)
     assert torch.equal(
         model.enhance(wav, dial=50.0).enhanced,
-        model.enhance(wav, decide=given(partial(constant_gate, ratio=1.0))).enhanced,
+        model.enhance(wav, decide=given(torch.ones)).enhanced,
     )
 
 

@@ -12,14 +12,7 @@ from dsn.policy import (
     sample_gate,
     standardise,
 )
-from dsn.training.blind_gates import (
-    constant_gate,
-    periodic_gate,
-    random_gate,
-    run_length_gate,
-    segments_like,
-    slimmable_gate,
-)
+from dsn.training.gates import random_gate, run_length_gate, slimmable_gate
 from dsn.utils.bands import band_edges
 
 
@@ -161,28 +154,9 @@ def test_slimmable_gates_repeat_with_the_seed():
     assert torch.equal(drawn(1), drawn(1)) and not torch.equal(drawn(1), drawn(2))
 
 
-def test_constant_gates_are_the_rounded_means():
-    assert constant_gate((2, 3, 2), [0.2, 0.8]).tolist() == [[[0.0, 1.0]] * 3] * 2
-
-
-@pytest.mark.parametrize("ratio", [0.0, 0.1, 1 / 3, 0.5, 0.73, 1.0])
-def test_periodic_gates_keep_within_a_frame_of_their_ratio(ratio):
-    gate = periodic_gate((2, 200, 2), [ratio, 1 - ratio]).double()
-    assert set(gate.unique().tolist()) <= {0.0, 1.0}
-    counts = torch.arange(1, 201)[:, None]
-    assert (gate.cumsum(dim=1) - counts * torch.tensor([ratio, 1 - ratio])).abs().max() <= 0.5 + 1e-6
-
-
-@pytest.mark.parametrize("make", [random_gate, constant_gate, periodic_gate])
-def test_ratios_outside_0_to_1_are_refused(make):
+def test_ratios_outside_0_to_1_are_refused():
     with pytest.raises(ValueError, match=r"ratio is \[0.5, 1.2\]"):
-        make((1, 3, 2), [0.5, 1.2])
-
-
-def lengths(row: torch.Tensor) -> tuple[list[int], list[int]]:
-    """Sorted lengths of the closed and the open runs of one gate (T,)."""
-    states, counts = torch.unique_consecutive(row, return_counts=True)
-    return sorted(counts[states == 0].tolist()), sorted(counts[states == 1].tolist())
+        random_gate((1, 3, 2), [0.5, 1.2])
 
 
 def test_run_length_gates_have_uniform_ratios_shared_by_the_gates_of_a_signal():
@@ -209,16 +183,3 @@ def test_run_length_gates_change_at_log_uniform_steps(longest):
     # neighbouring segments differ with probability 2 r (1 - r), on average 1 / 3
     assert float(changes[0]) == pytest.approx(float(1 - reaches[1]) / 3 if longest > 1 else 1 / 3, abs=0.02)
     assert float(changes[200:].mean()) == pytest.approx(1 / (3 * float(reaches.sum())), rel=0.05)
-
-
-def test_segments_like_keep_ratio_and_run_lengths_and_move_the_moments():
-    gate = run_length_gate((20, 300, 3), torch.Generator().manual_seed(2))
-    gate[0, :, 0], gate[0, :, 1] = 1, 0
-    gate[0, :, 2] = torch.arange(300) % 2
-    before, shuffled = gate.clone(), segments_like(gate, torch.Generator().manual_seed(3))
-    assert torch.equal(gate, before) and shuffled.shape == gate.shape and shuffled.dtype == gate.dtype
-    for old, new in zip(gate.transpose(1, 2).flatten(0, 1), shuffled.transpose(1, 2).flatten(0, 1), strict=True):
-        assert lengths(old) == lengths(new)
-    assert torch.equal(shuffled, segments_like(gate, torch.Generator().manual_seed(3)))
-    centred = [part - part.mean(dim=1, keepdim=True) for part in (gate, shuffled)]
-    assert abs(float((centred[0] * centred[1]).mean() / centred[0].square().mean())) < 0.15

@@ -7,7 +7,8 @@ from dsn import config
 from dsn.losses import level_gain, quality_loss
 from dsn.model import DSN
 from dsn.policy import given
-from dsn.training.sandwich import closed_or_random, sandwich_loss
+from dsn.training.gates import closed_or_random
+from dsn.training.sandwich import sandwich_loss
 from tests.helpers.models import make
 
 LOSS = config.LossConfig(ratio="sandwich", snr_weight=0.002)

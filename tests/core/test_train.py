@@ -10,7 +10,7 @@ from dsn.data.dataset import ENDLESS
 from dsn.model import DSN
 from dsn.policy import hard_gate
 from dsn.training import checkpoint
-from dsn.training.blind_gates import slimmable_gate
+from dsn.training.gates import slimmable_gate
 from dsn.training.loop import Run, decision, snapshot, train, warm_start
 from dsn.training.optim import OF_A_SEED, batch_indices, gumbel_noise, learning_rate, optimisers, update
 from tests.helpers.models import SMALL, STATIC

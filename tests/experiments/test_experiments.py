@@ -6,13 +6,13 @@ import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import controls
 import draw_test_set
 import evaluate
-import evaluate_second_draw
 import pandas
 import pytest
-import systems
 import tables
 import torch
 
@@ -20,13 +20,15 @@ from dsn import config, weights
 from dsn.data import TEST_RECIPES, Corpus, draw, read_recipes, write_recipes
 from dsn.data.recipe import Recipe
 from dsn.model import DSN
+from dsn.training.loop import MODEL
 from dsn.utils import audio
 from dsn_book.study import results
+from dsn_book.study.controls import names as control_names
 from dsn_book.study.intervals import Table
 from tests.helpers.corpora import make_corpus, speechlike
 from tests.helpers.models import SMALL, STATIC, make
 
-ROWS = {"ftfnet": STATIC, "dsn": SMALL, "mgt-dsn": SMALL, "trunk": SMALL}
+ROWS = {"ftfnet": STATIC, "dsn": SMALL, "mgt-dsn": SMALL}
 
 
 def test_recipes_are_the_same_mixtures_at_six_snrs() -> None:
@@ -70,52 +72,49 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> evaluate.Bench:
     drawn = [draw(Corpus(corpus), "train", k, config.DataConfig(samples=12000), kind="hum") for k in range(3)]
     recipes: list[Recipe] = [replace(recipe, snr_db=snr_db) for recipe in drawn for snr_db in (0.0, 10.0)]
     write_recipes(place / "results" / TEST_RECIPES, recipes)
+    write_recipes(place / "validation.jsonl", recipes[:2])
     for row, model in ROWS.items():
         for seed in (0, 1):
-            path = place / "runs" / row / f"seed{seed}" / systems.MODEL
+            path = place / "runs" / row / f"seed{seed}" / MODEL
             path.parent.mkdir(parents=True)
-            weights.save(make(model, seed), path, {"train": {}})
+            weights.save(make(model, seed), path, {"train": {}, "guide": config.Guide().to_dict()})
     return evaluate.Bench(corpus, place / "runs", place / "results")
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A metric without a model or C code, a small calibration, few resamples."""
-    monkeypatch.setattr(evaluate, "QUICK", ("si_sdr_db",))
-    monkeypatch.setattr(evaluate, "DNSMOS", ())
-    monkeypatch.setattr(evaluate, "CALIBRATION", 2)
+def quick(monkeypatch: pytest.MonkeyPatch, bench: evaluate.Bench) -> None:
+    """A metric without a model or C code, few validation mixtures and resamples, policies of the rows themselves."""
+    for module, name in ((evaluate, "METRICS"), (evaluate, "QUICK"), (controls, "METRICS")):
+        monkeypatch.setattr(module, name, ("si_sdr_db",))
+    monkeypatch.setattr(evaluate, "VALIDATION", bench.results.parent / "validation.jsonl")
+    monkeypatch.setattr(evaluate, "fitted", lambda runs, policy, seed: bench.weights(policy, seed))
     monkeypatch.setattr(tables, "RESAMPLES", 10)
 
 
-def system(name: str) -> systems.System:
-    return next(system for system in systems.compared(["ftfnet", "dsn", "mgt-dsn"]) if system.name == name)
+def measured(bench: evaluate.Bench, row: str, name: str = "test", seed: int = 0, part: str = "") -> Table:
+    job = evaluate.Job(row, seed, name, part)
+    evaluate.keep(bench, job)
+    return pandas.read_csv(job.place(bench))
 
 
-def measured(bench: evaluate.Bench, name: str, part: str = "test", seed: int = 0) -> Table:
-    evaluate.keep(bench, system(name), seed, part)
-    return pandas.read_csv(bench.place(system(name), seed, part))
+def test_rows_are_those_with_weights(bench: evaluate.Bench) -> None:
+    assert tables.trained(bench.runs) == {"dsn": [0, 1], "ftfnet": [0, 1], "mgt-dsn": [0, 1]}
 
 
-def test_rows_are_those_with_weights_and_trunks_are_none(bench: evaluate.Bench) -> None:
-    assert systems.trained(bench.runs) == {"dsn": [0, 1], "ftfnet": [0, 1], "mgt-dsn": [0, 1]}
-
-
-def test_jobs_come_in_the_order_in_which_they_matter(bench: evaluate.Bench) -> None:
-    jobs = [(job.name, seed) for job, seed in evaluate.jobs(systems.trained(bench.runs))]
-    assert jobs[:4] == [("noisy", 0), ("ftfnet", 0), ("dsn", 0), ("mgt-dsn", 0)]
-    assert jobs.index(("mgt-dsn", 1)) < jobs.index(("random-gate", 0)) < jobs.index(("random-gate", 1))
-    assert [seed for name, seed in jobs if name == "mgt-dsn-dial-30"] == [0]
-    assert [job.name for job, _ in evaluate.jobs({"dsn": [0]})] == ["noisy", "dsn"]
-    ratioed = [control for control in systems.CONTROLS if control.control in systems.RATIOED]
-    assert all(evaluate.own(control).name == control.row for control in ratioed if control.name != systems.BLIND)
-    some = evaluate.jobs(systems.trained(bench.runs), ["noisy", "dsn"], [1])
-    assert [(job.name, seed) for job, seed in some] == [("noisy", 0), ("dsn", 1)]
+def test_jobs_are_all_rows_on_the_sets_that_are_there_then_controls(bench: evaluate.Bench) -> None:
+    jobs = list(evaluate.jobs(bench, None, None, evaluate.SETS))
+    assert [(job.row, job.seed) for job in jobs[:3]] == [("noisy", 0), ("ftfnet", 0), ("ftfnet", 1)]
+    assert {job.set for job in jobs} == {"voicebank", "test", ""}  # nobody has drawn the final set
+    assert [job[:3] for job in jobs if job.part == "controls"] == [("mgt-dsn", 0, "test"), ("mgt-dsn", 1, "test")]
+    assert {job.row for job in jobs if job.part == "diagnostics"} == {"dsn", "mgt-dsn"}
+    some = list(evaluate.jobs(bench, ["noisy", "ftfnet"], [1], ["test"]))
+    assert [(job.row, job.seed) for job in some] == [("noisy", 0), ("ftfnet", 1)]
 
 
 def test_a_table_has_metrics_costs_and_gates_of_every_file(bench: evaluate.Bench) -> None:
     table = measured(bench, "mgt-dsn")
     assert len(table) == 6 and table["snr_db"].tolist() == [0.0, 10.0] * 3
-    assert (table["dial"] == 0).all() and table["error"].isna().all()
+    assert table["error"].isna().all()
     for gate in config.BLOCKS:
         assert table[f"ratio_{gate}"].tolist() == pytest.approx(table[f"activation_ratio_{gate}"].tolist(), abs=1e-9)
     assert "ratio_mean" not in measured(bench, "ftfnet", "voicebank")
@@ -126,120 +125,66 @@ def test_rows_are_measured_again_only_if_the_weights_change(
     bench: evaluate.Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measured(bench, "dsn", "voicebank")
-    record = bench.place(system("dsn"), 0, "voicebank").with_suffix(".json")
+    job = evaluate.Job("dsn", 0, "voicebank")
+    record = job.place(bench).with_suffix(".json")
     said = json.loads(record.read_text())
     assert said["params"] == DSN(SMALL).params and set(said["hashes"]) == {"weights", "data"}
-    calls = []
-    monkeypatch.setattr(evaluate, "measure", lambda *job: calls.append(job) or pandas.DataFrame({"file": ["a"]}))
-    evaluate.keep(bench, system("dsn"), 0, "voicebank")
+    assert said["audio_hours"] == 150.0
+    table, calls = job.place(bench).read_text(), []
+    monkeypatch.setitem(evaluate.MEASURES, "", lambda *job: calls.append(job) or pandas.DataFrame({"file": ["a"]}))
+    evaluate.keep(bench, job)
     assert calls == []
     record.write_text(json.dumps(said | {"hashes": said["hashes"] | {"weights": "other"}}))
-    table = bench.place(system("dsn"), 0, "voicebank").read_text()
-    evaluate.keep(bench, system("dsn"), 0, "voicebank")
+    evaluate.keep(bench, job)
     assert len(calls) == 1
-    bench.place(system("dsn"), 0, "voicebank").write_text(table)
+    job.place(bench).write_text(table)
 
 
-def test_forced_gates_cost_what_they_should(bench: evaluate.Bench) -> None:
-    measured(bench, "mgt-dsn")
-    macs = DSN(SMALL).macs()
-    assert set(measured(bench, "dsn-closed")["mmacs_per_s"].round(9)) == {round(macs.mmacs_per_s([0] * 5), 9)}
-    assert set(measured(bench, "dsn-open")["mmacs_per_s"].round(9)) == {round(macs.mmacs_per_s([1] * 5), 9)}
-    own = measured(bench, "mgt-dsn")["activation_ratio"]
-    for name in ("random-gate", "mgt-dsn-periodic"):
-        assert measured(bench, name)["activation_ratio"].mean() == pytest.approx(own.mean(), abs=0.05)
-    assert measured(bench, "mgt-dsn-shuffled")["activation_ratio"].tolist() == pytest.approx(own.tolist())
-    assert set(measured(bench, "mgt-dsn-frozen")["activation_ratio"].round(9)) <= {k / 5 for k in range(6)}
-
-
-def test_a_control_is_measured_again_when_the_ratios_it_rests_on_change(
+def test_controls_are_measured_with_the_ratio_that_the_rating_asks_for(
     bench: evaluate.Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    measured(bench, "mgt-dsn-frozen", "voicebank")
-    own, frozen = (bench.place(system(name), 0, "voicebank") for name in ("mgt-dsn", "mgt-dsn-frozen"))
-    before, calls = own.read_text(), []
-    monkeypatch.setattr(evaluate, "measure", lambda _, job, *rest: calls.append(job.name) or pandas.read_csv(frozen))
-    evaluate.keep(bench, system("mgt-dsn-frozen"), 0, "voicebank")
-    own.write_text(before + "\n")
-    evaluate.keep(bench, system("mgt-dsn-frozen"), 0, "voicebank")
-    assert calls == ["mgt-dsn-frozen"]
-    own.write_text(before)
-    evaluate.keep(bench, system("mgt-dsn-frozen"), 0, "voicebank")
-    assert calls == ["mgt-dsn-frozen"] * 2
-
-
-@pytest.mark.parametrize("control", ["random", "shuffled"])
-def test_a_file_has_the_same_drawn_gates_in_every_pass(control: str) -> None:
-    model, (wav, other) = make(), torch.randn(2, 8000)
-    drawn = systems.controlled(model, control, [0.5] * 5, 0)
-    first = drawn.enhance(wav).gate
-    drawn.enhance(other)
-    assert torch.equal(drawn.enhance(wav).gate, first)
-    assert control != "random" or not torch.equal(
-        systems.controlled(model, control, [0.5] * 5, 1).enhance(wav).gate, first
-    )
-
-
-def test_controls_are_named_when_unknown() -> None:
-    with pytest.raises(ValueError, match="control is 'magic'"):
-        systems.controlled(make(), "magic", [0.5] * 5, 0)
-
-
-def test_shuffling_moves_frames_as_a_whole() -> None:
-    gate = torch.arange(20.0).reshape(10, 2)
-    moved = systems.shuffled(gate, torch.Generator().manual_seed(0))
-    assert not torch.equal(moved, gate)
-    assert torch.equal(moved[moved[:, 0].argsort()], gate)
+    noisy = evaluate.Job("noisy", 0, "test").place(bench)
+    noisy.parent.mkdir(parents=True, exist_ok=True)
+    files = [item.file for item in bench.items("test")]
+    pandas.DataFrame({"file": files, "dnsmos_ovrl": 1.0}).to_csv(noisy, index=False)
+    asked = evaluate.asked_ratios(bench, evaluate.Job("mgt-dsn", 0, "test"))
+    pair = bench.items("test")[0]
+    assert asked(SimpleNamespace(item=pair)) == pytest.approx(config.Guide().ratio_max)  # type: ignore[arg-type]
+    table = measured(bench, "mgt-dsn", part="controls")
+    assert len(table) == 6 * len(control_names())
+    noisy.unlink()
 
 
 def test_the_dial_is_set_on_validation_mixtures(bench: evaluate.Bench) -> None:
-    model = weights.load(bench.weights("mgt-dsn", 0))
-    dials = [bench.dial(model, ratio) for ratio in (0.0, 0.5, 1.0)]
-    assert dials == sorted(dials)
-    assert measured(bench, "mgt-dsn-dial-100")["activation_ratio"].tolist() == [1.0] * 6
+    table = measured(bench, "dsn", part="dial")
+    by_dial = table.groupby("dial")["mmacs_per_s"].mean()
+    assert by_dial.is_monotonic_increasing and len(table) == 6 * len(by_dial)
+    macs = DSN(SMALL).macs()
+    assert by_dial.iloc[0] == pytest.approx(macs.mmacs_per_s([0] * 5))
+    assert by_dial.iloc[-1] == pytest.approx(macs.mmacs_per_s([1] * 5))
 
 
-def test_every_third_mixture_is_rated_at_all_its_snrs(bench: evaluate.Bench) -> None:
-    items = bench.items("test")
-    assert evaluate.rated(items, "test", 2) == [*items[:2], *items[4:]]
-    assert evaluate.rated(items, "voicebank", 2) == items
+def test_gates_are_diagnosed(bench: evaluate.Bench) -> None:
+    table = measured(bench, "dsn", "", part="diagnostics")
+    assert table["gate"].tolist() == list(DSN(SMALL).gate_names) and "autocorrelation_2" in table
 
 
 def test_failing_everywhere_is_an_error(bench: evaluate.Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = [item._replace(load=lambda: (torch.zeros(0).numpy(),) * 2) for item in bench.items("voicebank")]
     monkeypatch.setattr(evaluate.Bench, "items", lambda self, name: broken)
     with pytest.raises(ValueError, match="ftfnet failed on every file"):
-        evaluate.measure(bench, system("ftfnet"), 0, "voicebank")
+        evaluate.own(bench, evaluate.Job("ftfnet", 0, "voicebank"))
 
 
-def test_noisy_inputs_are_described(bench: evaluate.Bench) -> None:
-    for part in evaluate.SETS:
-        measured(bench, "noisy", part)
+def test_noisy_inputs_are_described(bench: evaluate.Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    ratings = ("dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl")
+    for name in ("voicebank", "test"):
+        place = evaluate.Job("noisy", 0, name).place(bench)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        rows = [{"file": item.file, "snr_db": item.snr_db, "seconds": 1.0} for item in bench.items(name)]
+        pandas.DataFrame(rows).assign(**dict.fromkeys(ratings, 3.0)).to_csv(place, index=False)
     evaluate.inputs(bench)
     table = pandas.read_csv(bench.results / "inputs.csv")
     assert table["set"].tolist() == ["voicebank"] * 2 + ["test"] * 6
     assert len(set(table["group"])) == 5 and set(table["kind"].dropna()) == {"hum"}
     assert table["speech_presence"].between(0, 1).tolist() == [True] * 8
-
-
-def test_a_second_draw_measures_each_model_once_and_compares_it_with_the_static_one(
-    bench: evaluate.Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    paths = {name: evaluate_second_draw.located(name, bench.runs) for name in ("trunk", "ftfnet")}
-    assert paths == {"trunk": bench.weights("trunk", 0), "ftfnet": weights.locate("ftfnet")}
-    drawn = Corpus(bench.corpus), bench.recipes
-    tables = {
-        name: evaluate_second_draw.measured(bench.weights(name, 0), *drawn, tmp_path, 1)
-        for name in ("ftfnet", "mgt-dsn")
-    }
-    monkeypatch.setattr(evaluate_second_draw, "evaluate", None)
-    pandas.testing.assert_frame_equal(
-        tables["ftfnet"], evaluate_second_draw.measured(bench.weights("ftfnet", 0), *drawn, tmp_path, 1)
-    )
-    earlier = {name: table.assign(file="x" + table["file"], stoi=0 * table["stoi"]) for name, table in tables.items()}
-    row = evaluate_second_draw.row("mgt-dsn", tables, earlier)
-    apart = tables["mgt-dsn"]["stoi"].mean() - tables["ftfnet"]["stoi"].mean()
-    assert row["stoi_mean"] == pytest.approx(apart) and row["files"] == 6
-    assert {"stoi_low", "stoi_high", "pesq_wb_mean", "percent_of_ftfnet"} <= set(row)
-    assert row["stoi_both_mean"] == pytest.approx(apart / 2)
-    assert "stoi_mean" not in evaluate_second_draw.row("ftfnet", tables, earlier)

@@ -5,9 +5,10 @@ from collections import Counter
 from pathlib import Path
 
 import hard_set
+import numpy as np
 import pytest
 
-from dsn.data import Recipe, read_recipes
+from dsn.data import Mixture, Recipe, read_recipes
 from dsn.data.recipe import NO_NOISE_DB, NO_SPEECH_DB, VOICE
 
 FOLDER = Path(hard_set.__file__).parent
@@ -51,3 +52,11 @@ def test_hard_kinds_are_what_they_say(hard: list[Recipe]) -> None:
 def test_another_recipe_is_not_in_the_hard_set(hard: list[Recipe]) -> None:
     with pytest.raises(ValueError, match="not in the hard set"):
         hard_set.hard_kind(dataclasses.replace(hard[0], seed=7))
+
+
+def test_clean_input_is_the_clean_signal_itself(hard: list[Recipe], monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Mixture(np.ones(4, np.float32), np.zeros(4, np.float32))
+    monkeypatch.setattr(hard_set, "render", lambda corpus, recipe: made)
+    for recipe in hard[::20]:
+        noisy, clean = hard_set.hard_mixture(None, recipe)  # type: ignore[arg-type]
+        assert (noisy is clean) == (hard_set.hard_kind(recipe) == "clean")

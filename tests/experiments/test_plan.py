@@ -13,13 +13,23 @@ from dsn.model import DSN
 from dsn.training.loop import snapshot
 
 
-def test_every_row_ends_after_the_same_hours_and_slows_down_at_the_same_one() -> None:
+def test_every_row_ends_after_its_hours_and_the_main_ones_slow_down_at_the_same_hour() -> None:
     for row in plan().values():
         ended = steps(row.start_hours) + row.train.steps
-        assert ended == steps(HOURS), row.name
+        assert ended == steps(row.until), row.name
+        assert row.first == (ended - row.train.steps) * BATCH
+    for row in [row for row in plan().values() if row.until == HOURS]:
         constant = steps(row.start_hours) + row.train.decay_from * row.train.steps
         assert constant == pytest.approx(max(steps(COOL_DOWN), steps(row.start_hours)), abs=1), row.name
-        assert row.first == (ended - row.train.steps) * BATCH
+
+
+def test_short_rows_differ_from_the_usual_one_in_their_network_alone() -> None:
+    rows = [row for name, row in plan().items() if name.startswith("short-")]
+    assert {replace(row, name="", train=replace(row.train, model=SLIM)) for row in rows} == {
+        replace(plan()["short-slim"], name="")
+    }
+    assert len({row.train.model for row in rows}) == len(rows)
+    assert DSN(plan()["short-gru"].train.model).macs().by_gate()[1].count(0) == 0
 
 
 def test_what_a_row_starts_from_is_kept_by_the_row_before() -> None:

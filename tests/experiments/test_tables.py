@@ -27,26 +27,41 @@ FILES += [("voicebank", f"v{k}", f"v{k}", (2.0, 6.9, 16.0, 17.0)[k]) for k in ra
 GATES = ("encoder", "time")
 
 
-def write(cache: Path, system: str, seed: int, gain: float, ratio: float | None = None, dial: float = 0.0) -> None:
+def write(cache: Path, system: str, seed: int, gain: float, ratio: float | None = None) -> None:
     """The tables of one system: quality rises with the SNR and with `gain`, which differs by seed and file."""
     for part in ("test", "voicebank"):
         rows = []
         for place, (_, file, _, snr_db) in enumerate(row for row in FILES if row[0] == part):
             quality = 1.5 + 0.05 * snr_db + gain + 0.1 * seed + 0.01 * place * (system != "ftfnet")
-            row = {"file": file, "dial": dial, "snr_db": snr_db, **dict.fromkeys(tables.METRICS, quality)}
+            row = {"file": file, "snr_db": snr_db, **dict.fromkeys(tables.METRICS, quality)}
             row |= {"mmacs_per_s": 0.0 if system == "noisy" else 300.0, "activation_ratio": math.nan, "error": ""}
             if ratio is not None:
                 used = ratio - 0.01 * snr_db
                 row |= {"mmacs_per_s": 130 + 170 * used, "activation_ratio": used}
-                if "dial" not in system:
-                    row |= {f"{key}_{gate}": used for gate in (*GATES, "mean") for key in ("ratio", "speech", "pause")}
-                    row |= {f"variance_{gate}": used * (1 - used) for gate in (*GATES, "mean")}
+                row |= {f"{key}_{gate}": used for gate in (*GATES, "mean") for key in ("ratio", "speech", "pause")}
+                row |= {f"variance_{gate}": used * (1 - used) for gate in (*GATES, "mean")}
             rows.append(row)
         path = cache / system / f"seed{seed}-{part}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
         pandas.DataFrame(rows).to_csv(path, index=False)
-        record = {"hashes": {}, "params": 1000, "minutes": 1.0, "device": "a CPU", "versions": {}}
+        record = {"hashes": {}, "params": 1000, "audio_hours": 150.0, "minutes": 1.0, "device": "a CPU", "versions": {}}
         path.with_suffix(".json").write_text(json.dumps(record))
+
+
+def write_other_gates(cache: Path, system: str, seed: int) -> None:
+    """The tables of a system under controls and along its dial, and what was diagnosed."""
+    own = pandas.read_csv(cache / system / f"seed{seed}-test.csv")
+    own = own[["file", "snr_db", *tables.METRICS[:4], "activation_ratio", "mmacs_per_s"]]
+    better = own.assign(**{metric: own[metric] + 0.03 for metric in tables.METRICS[:4]})
+    parts = [own.assign(control="policy", follows_benefit=0.2), better.assign(control="oracle")]
+    pandas.concat(parts).to_csv(cache / system / f"seed{seed}-test-controls.csv", index=False)
+    turned = [own.assign(dial=-1.0, mmacs_per_s=150.0), better.assign(dial=1.0, mmacs_per_s=290.0)]
+    pandas.concat(turned).to_csv(cache / system / f"seed{seed}-test-dial.csv", index=False)
+    told = pandas.DataFrame({"gate": GATES, "autocorrelation_1": 0.9})
+    told.to_csv(cache / system / f"seed{seed}-diagnostics.csv", index=False)
+    for name in ("test-controls", "test-dial", "diagnostics"):
+        record = {"hashes": {}, "minutes": 1.0, "device": "a CPU", "versions": {}}
+        (cache / system / f"seed{seed}-{name}.json").write_text(json.dumps(record))
 
 
 @pytest.fixture(autouse=True)
@@ -60,21 +75,21 @@ def places(tmp_path: Path) -> tuple[Path, Path, Path]:
 
 
 def measured(place: Path) -> tuple[Path, Path, Path]:
-    """Runs, cache and results; two seeds of each model, a control, and two settings of the dial."""
+    """Runs, cache and results; two seeds of each model, a control and two settings of the dial of one."""
     runs, folder = place / "runs", place / "results"
     cache = runs / "evaluation"
     write(cache, "noisy", 0, 0.0)
     for seed in (0, 1):
         write(cache, "ftfnet", seed, 0.5)
         write(cache, "mgt-dsn", seed, 0.48, ratio=0.5)
-        write(cache, "mgt-dsn-frozen", seed, 0.3, ratio=0.5)
+        write_other_gates(cache, "mgt-dsn", seed)
     write(cache, "dsn", 0, 0.45, ratio=0.5)
-    for dial, ratio in ((-1.0, 0.3), (1.0, 0.9)):
-        write(cache, f"mgt-dsn-dial-{100 * ratio:.0f}", 0, 0.4, ratio, dial)
     folder.mkdir()
     inputs = pandas.DataFrame(FILES, columns=["set", "file", "group", "snr_db"])
     inputs = inputs.assign(kind="rain", seen=1, speech_presence=0.5, dnsmos_ovrl=1 + 0.1 * inputs["snr_db"])
     inputs.to_csv(folder / "inputs.csv", index=False)
+    for name in ("learning", "levels", "hard"):
+        results.table(name).to_csv(folder / f"{name}.csv", index=False)
     (folder / "test_recipes.jsonl").write_text("{}\n")
     return runs, cache, folder
 
@@ -105,7 +120,7 @@ def test_systems_have_one_row_per_seed_set_and_snr(written: Path) -> None:
     table = results.table("systems", written)
     assert not table.duplicated(["system", "seed", "set", "snr_db"]).any()
     assert table.columns.tolist() == [
-        *("system", "seed", "set", "snr_db", "pesq_wb", "stoi", "estoi", "si_sdr_db"),
+        *("system", "seed", "set", "snr_db", "audio_hours", "pesq_wb", "stoi", "estoi", "si_sdr_db"),
         *("dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl", "params", "mmacs_per_s", "percent_of_ftfnet"),
         *("activation_ratio", "files", "dnsmos_files"),
     ]
@@ -116,7 +131,7 @@ def test_systems_have_one_row_per_seed_set_and_snr(written: Path) -> None:
     assert of_slim["percent_of_ftfnet"].iloc[0] == pytest.approx(100 * (130 + 170 * 0.45) / full, rel=1e-4)
     pairs = table[(table["system"] == "ftfnet") & (table["set"] == "voicebank") & (table["seed"] == 0)]
     assert pairs["snr_db"].tolist()[1:] == [2.5, 7.5, 17.5] and pairs["files"].tolist() == [4, 1, 1, 2]
-    assert "mgt-dsn-dial-30" not in set(table["system"])
+    assert (table.loc[table["system"] != "noisy", "audio_hours"] == 150).all()
 
 
 def test_ratings_are_means_over_files_that_every_system_has(places: tuple[Path, Path, Path]) -> None:
@@ -141,8 +156,8 @@ def test_differences_are_paired_by_seed_and_pooled(written: Path) -> None:
     assert found is not None
     assert found["mean"] == pytest.approx(-0.02 + 0.01 * 3.5) and found["seeds"] == 2 and found["files"] == 8
     assert found["low"] < found["mean"] < found["high"] and found["spread_seeds"] == pytest.approx(0, abs=1e-9)
-    control = results.difference(table, "mgt-dsn", "pesq_wb", "test", "mgt-dsn-frozen")
-    assert control is not None and control["mean"] == pytest.approx(0.18)
+    other = results.difference(table, "mgt-dsn", "pesq_wb", "test", "dsn")
+    assert other is not None and other["mean"] == pytest.approx(0.03) and other["seeds"] == 1
     noisy = results.difference(table, "noisy", "pesq_wb")
     assert noisy is not None and noisy["seeds"] == 2
     by_snr = table[(table["system"] == "mgt-dsn") & table["snr_db"].notna() & table["seed"].isna()]
@@ -150,12 +165,21 @@ def test_differences_are_paired_by_seed_and_pooled(written: Path) -> None:
     assert set(table.loc[table["seed"].notna(), "seed"]) == {0, 1}
 
 
-def test_the_dials_curve_holds_the_trained_setting_and_its_neighbours(written: Path) -> None:
-    table = results.table("dial", written)
-    curve = table[table["set"] == "test"]
-    assert curve["dial"].tolist() == [-1.0, 0.0, 1.0] and (curve["seed"] == 0).all()
-    assert curve["mmacs_per_s"].is_monotonic_increasing
-    assert curve["pesq_wb_mean"].tolist() == pytest.approx([-0.065, 0.015, -0.065])
+def test_the_dials_curve_is_of_one_network(written: Path) -> None:
+    curve = results.table("dial", written)
+    assert curve["dial"].tolist() == [-1.0, 1.0] * 2 and set(curve["system"]) == {"mgt-dsn"}
+    of_seed = curve[curve["seed"] == 0]
+    assert of_seed["mmacs_per_s"].tolist() == [150.0, 290.0]
+    assert of_seed["pesq_wb_mean"].tolist() == pytest.approx([0.015, 0.045])
+
+
+def test_controls_are_told_as_what_the_policy_has_over_them(written: Path) -> None:
+    table = results.table("controls", written).set_index(["control", "metric"])
+    oracle = table.loc[("oracle", "pesq_wb")]
+    assert oracle["mean"] == pytest.approx(-0.03) and oracle["low"] == pytest.approx(-0.03) and oracle["seeds"] == 2
+    assert table.loc[("oracle", "pesq_wb"), "value"] > table.loc[("policy", "pesq_wb"), "value"]
+    assert table.loc[("policy", "follows_benefit"), "mean"] == pytest.approx(0.2)
+    assert results.table("diagnostics", written)["system"].tolist() == ["mgt-dsn"] * 4
 
 
 def test_usage_and_gates_are_there_for_slim_networks_alone(written: Path) -> None:
@@ -169,15 +193,15 @@ def test_usage_and_gates_are_there_for_slim_networks_alone(written: Path) -> Non
 
 def test_files_are_small_and_complete(written: Path) -> None:
     table = results.table("files", written)
-    assert len(table) == 12 * 8 and "error" not in table
-    assert not any("dial" in name for name in table["system"])
+    assert len(table) == 12 * 6 + 2 * 8 * 4 and "error" not in table
+    assert {*table["gates"]} == {"own", "policy", "oracle", "dial"}
     first = (written / "files.csv.gz").read_bytes()
     assert first[3:8] == b"\0" * 5  # neither name nor date: the same results give the same file
 
 
-def test_claims_and_manifest_say_what_is_missing_and_where_it_comes_from(written: Path) -> None:
-    claims = results.table("claims", written)
-    assert {"yes", "no", "missing"} == set(claims["met"])
+def test_goals_and_manifest_say_what_is_missing_and_where_it_comes_from(written: Path) -> None:
+    goals = results.table("goals", written)
+    assert {"yes", "no", "missing"} == set(goals["met"])
     made = results.manifest(written)
     assert made["evaluation"]["device"] == "a CPU" and "device" not in made["evaluation"]["tables"]["dsn/seed0-test"]
     assert len(made["test_recipes"]) == 64
@@ -189,13 +213,13 @@ def test_the_manifest_names_the_runs_that_were_measured_and_no_others(written: P
     assert {*made["training"]} == {*made["commands"]} == {"mgt-dsn"}
     key = made["evaluation"]["tables"]["mgt-dsn/seed0-test"]["hashes"]["weights"]
     assert made["training"]["mgt-dsn"]["0"]["weights"] == key
-    assert made["commands"]["mgt-dsn"].startswith("python experiments/training.py mgt-dsn --seed 0 ")
+    assert made["commands"]["mgt-dsn"].startswith("python experiments/train.py mgt-dsn --seed 0 ")
 
 
 def test_the_report_names_rows_that_are_not_there(made: tuple[Path, str]) -> None:
     assert "mgt-dsn, seed 0, test: falls at every step (0.50, 0.40)" in made[1]
     absent = made[1].rpartition("not measured: ")[2]
-    assert absent.startswith("ftfnet-narrow,") and "mgt-dsn-60" in absent
+    assert absent.startswith("ftfnet-73,") and "mgt-dsn-60" in absent
 
 
 def test_the_noisy_input_alone_is_enough(tmp_path: Path, places: tuple[Path, Path, Path]) -> None:
@@ -203,7 +227,8 @@ def test_the_noisy_input_alone_is_enough(tmp_path: Path, places: tuple[Path, Pat
     write(cache, "noisy", 0, 0.0)
     tables.write_all(cache, tmp_path, places[2])
     assert set(results.table("systems", places[2])["system"]) == {"noisy"}
-    assert set(results.table("claims", places[2])["met"]) == {"missing"}
+    of_test = results.table("goals", places[2]).query("set == 'test'")
+    assert set(of_test["met"]) == {"missing"}
     assert results.table("differences", places[2]).empty
 
 
@@ -220,14 +245,26 @@ def test_rows_that_these_runs_lack_are_kept(written: Path, tmp_path: Path) -> No
     write(tmp_path / "crn", "mgt-dsn-crn", 0, 0.2, ratio=0.4)
     tables.write_all(tmp_path / "crn", tmp_path, written)
     systems = results.table("systems", written)
-    assert set(systems["system"]) == {"noisy", "ftfnet", "dsn", "mgt-dsn", "mgt-dsn-frozen", "mgt-dsn-crn"}
+    assert set(systems["system"]) == {"noisy", "ftfnet", "dsn", "mgt-dsn", "mgt-dsn-crn"}
     assert (systems.loc[systems["system"] != "noisy", "params"] == 1000).all()
     assert {"mgt-dsn", "mgt-dsn-crn"} <= set(results.table("gates", written)["system"])
     assert results.difference(results.table("differences", written), "mgt-dsn-crn", "pesq_wb") is not None
     said = results.manifest(written)["evaluation"]
     assert {"mgt-dsn/seed1-test", "mgt-dsn-crn/seed0-voicebank"} <= {*said["tables"]} and said["device"] == "a CPU"
-    for name in ("dial.csv", "usage.csv"):
+    for name in ("dial.csv", "controls.csv", "usage.csv"):
         assert (written / name).read_bytes() == before[name]
+
+
+def test_controls_of_a_system_leave_its_own_rows_as_they_are(written: Path, tmp_path: Path) -> None:
+    before = {name: of(written, name, "mgt-dsn") for name in ("systems", "usage", "gates")}
+    write(tmp_path / "again", "mgt-dsn", 0, 0.9, ratio=0.7)
+    write_other_gates(tmp_path / "again", "mgt-dsn", 0)
+    for path in (tmp_path / "again" / "mgt-dsn").glob("seed0-*"):
+        if path.stem in ("seed0-test", "seed0-voicebank"):
+            path.unlink()
+    tables.write_all(tmp_path / "again", tmp_path, written)
+    for name, table in before.items():
+        pandas.testing.assert_frame_equal(of(written, name, "mgt-dsn"), table)
 
 
 def test_new_measurements_replace_old_ones(written: Path, tmp_path: Path) -> None:
@@ -237,7 +274,8 @@ def test_new_measurements_replace_old_ones(written: Path, tmp_path: Path) -> Non
     for name, old in before.items():
         new, first = of(written, name, "mgt-dsn"), old["seed"] == 0
         assert new.shape == old.shape and new[~first].equals(old[~first])
-        assert (new.loc[first, "activation_ratio"] > old.loc[first, "activation_ratio"] + 0.1).all()
+        again = first & (new["gates"] == "own") if "gates" in new else first
+        assert (new.loc[again, "activation_ratio"] > old.loc[again, "activation_ratio"] + 0.1).all()
 
 
 def test_nothing_stays_of_another_test_set(written: Path, tmp_path: Path) -> None:
@@ -258,5 +296,4 @@ def test_every_comparison_has_both_its_sides() -> None:
     assert len(found) == len(set(found))
     assert ("only-gru", "short-mgt-dsn") in found
     assert ("mgt-dsn-crn", "crn") in found and ("short-mgt-dsn", "short-mgt-dsn") not in found
-    assert not any(name.startswith("random") for name, _ in found)
     assert all({*pair} <= {*names} for pair in found)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from dsn.data.test_pairs import Pair
 from dsn.utils import audio
 
 
@@ -29,12 +28,6 @@ def _speechlike(seed: int, seconds: float) -> audio.Wav:
 
 def noise(seed: int, samples: int = 4000, level: float = 0.1) -> audio.Wav:
     return (level * np.random.default_rng(seed).standard_normal(samples)).astype(np.float32)
-
-
-def noise_pairs(count: int = 3) -> list[Pair]:
-    """Noise at levels and SNRs that rise from one pair to the next."""
-    wavs = [noise(k, level=0.02 * 3**k) for k in range(count)]
-    return [Pair(f"file{k}", wav, wav, float(5 * k)) for k, wav in enumerate(wavs)]
 
 
 def write_manifest(path: Path, label: str, rows: list[tuple[str, int, int, str]]) -> None:

@@ -10,12 +10,13 @@ from typing import NamedTuple
 import numpy as np
 
 from dsn import config, weights
-from dsn.data import TEST_RECIPES, Corpus, default_folder, read_recipes, render, test_pairs
+from dsn.data import TEST_RECIPES, Corpus, default_folder, read_recipes, render
 from dsn.dial import open_margin
 from dsn.inference import backends
 from dsn.inference.backends import Backend, Forced
 from dsn.inference.timing import Contestant
 from dsn.model import DSN
+from dsn_book import test_pairs
 
 Array = np.ndarray
 

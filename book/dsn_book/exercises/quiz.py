@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from dsn import dial
-from dsn.data import test_pairs
 from dsn.model import DSN
 from dsn.utils.audio import SAMPLE_RATE
+from dsn_book import test_pairs
 
 from .. import display
 from ..formatting import number

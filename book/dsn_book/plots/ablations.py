@@ -1,9 +1,6 @@
-"""Figures and tables of the chapter on ablations: every network by quality and cost, and one change at a time."""
+"""Figures and tables of the chapter on choices: hours of training, every network by cost, and one change at a time."""
 
 from __future__ import annotations
-
-import math
-from typing import Any
 
 from IPython.display import HTML
 from matplotlib.figure import Figure
@@ -13,22 +10,18 @@ from ..study import results
 from ..study.intervals import Row, Table
 from ..study.systems import Family, baseline_of, by_question, family_of, label_of
 from .marks import DIGITS, METRIC_NAMES
-from .spectrograms import block_name
-from .style import GREY, INK, KINDS, SERIES, new_figure
+from .style import INK, SERIES, new_figure
 from .tables import cell, html, interval
 
 FAMILIES: dict[Family, tuple[str, str]] = {
     "static": ("D", INK),
     "metric-guided": ("o", SERIES[0]),
     "fixed ratio": ("s", SERIES[1]),
-    "control": ("x", SERIES[3]),
+    "price": ("P", SERIES[3]),
     "short schedule": ("^", SERIES[2]),
     "other backbones": ("v", SERIES[4]),
 }
 """Marker and colour of each family of systems."""
-
-ABOVE: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "fontsize": 9}
-"""Where a note on a point stands."""
 
 
 def landscape(means: Table, dial: Table, metric: str) -> tuple[Figure, str]:
@@ -46,7 +39,14 @@ def landscape(means: Table, dial: Table, metric: str) -> tuple[Figure, str]:
         texts.append(f"{name}: {', '.join(_point(str(system), row, metric) for system, row in part.iterrows())}")
     curve = dial.sort_values("mmacs_per_s")
     if len(curve):
-        axis.plot(curve["mmacs_per_s"], curve[metric], ".-", color=SERIES[0], linewidth=1.2, label="dial of MGT-DSN")
+        axis.plot(
+            curve["mmacs_per_s"],
+            curve[metric],
+            ".-",
+            color=SERIES[0],
+            linewidth=1.2,
+            label=f"dial of {label_of(str(curve['system'].iloc[0]))}",
+        )
     if "noisy" in means.index:
         noisy = number(float(means.loc["noisy", metric]), DIGITS.get(metric, 2))  # type: ignore[arg-type]
         axis.text(
@@ -63,40 +63,22 @@ def _point(system: str, row: Row, metric: str) -> str:
     return f"{label_of(system)} {value} at {number(float(row['mmacs_per_s']), 0)} MMAC/s"
 
 
-def sensitivity(table: Table) -> tuple[Figure, str]:
-    """PESQ lost against MMAC/s saved, by kind of layer: what each was worth before anything was trained to be slim.
-
-    `table` is results/sensitivity.csv. A number is the static share of a kind.
-    """
-    figure, (axis,) = new_figure(3.6)
-    part = table[table["stage"] == "all"].iloc[1:].sort_values("mmacs_saved")
+def learning_curves(learning: Table) -> tuple[Figure, str]:
+    """Validation PESQ-WB against hours of training (results/learning.csv): one line per system, thin ones per seed."""
+    figure, (axis,) = new_figure(3.4)
     texts = []
-    for kind, rows in part.groupby("kind", sort=False):
-        colour = KINDS.get(str(kind), INK)
-        axis.scatter(rows["mmacs_saved"], rows["pesq_lost"], color=colour, label=str(kind), s=32)
-        for row in rows.itertuples():
-            share = "" if math.isnan(row.static_share) else f"{row.static_share:g}"
-            axis.annotate(share, (row.mmacs_saved, row.pesq_lost), (0, 6), color=colour, **ABOVE)
-            texts.append(f"{kind} {share}".strip() + f": {number(row.pesq_lost, 3)} for {row.mmacs_saved:.0f} MMAC/s")
-    axis.axhline(0, color=GREY, linewidth=0.8)
-    axis.set(xlabel="saved, MMAC/s", ylabel="PESQ-WB lost")
-    axis.set_xlim(left=0)
-    figure.legend(loc="outside upper center", ncols=5, frameon=False)
-    return (
-        figure,
-        f"PESQ-WB lost and MMAC/s saved by closing one kind of layer, with its static share. {'; '.join(texts)}.",
-    )
-
-
-def sensitivity_table(table: Table) -> HTML:
-    """Every line of results/sensitivity.csv: what was closed, what that saved and lost, and the loss per MAC."""
-    rows = []
-    for row in table.iloc[1:].to_dict("records"):
-        found = {"closed": row["kind"], "static share": cell(row["static_share"], 3), "stage": block_name(row["stage"])}
-        found["saved, MMAC/s"] = cell(row["mmacs_saved"], 1)
-        found["PESQ-WB lost"] = cell(row["pesq_lost"], 3)
-        rows.append(found | {"lost per 100 MMAC/s": cell(100 * row["pesq_lost"] / row["mmacs_saved"], 2)})
-    return html(rows)
+    for place, (system, rows) in enumerate(learning.groupby("system", sort=False)):
+        seeds = rows.pivot_table(index="audio_hours", columns="seed", values="pesq_wb")
+        colour, name = SERIES[place % len(SERIES)], label_of(str(system))
+        axis.plot(seeds.index, seeds, color=colour, linewidth=0.8, alpha=0.5)
+        means = seeds.mean(axis=1)
+        axis.plot(means.index, means, "o-", color=colour, linewidth=2, label=name)
+        texts.append(
+            f"{name}: {', '.join(f'{number(value, 3)} at {number(hours, 0)} h' for hours, value in means.items())}"
+        )
+    axis.set(xlabel="hours of audio seen in training", ylabel="PESQ-WB, validation", xlim=(0, None))
+    figure.legend(loc="outside upper center", ncols=3, frameon=False)
+    return figure, f"Validation PESQ-WB against hours of training. {'; '.join(texts)}."
 
 
 def ablation_tables(means: Table, differences: Table) -> HTML:

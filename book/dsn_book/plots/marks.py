@@ -12,10 +12,9 @@ from .style import GREY, INK, SERIES
 MARKERS = ("o", "s", "^", "D", "v")
 
 MODEL_COLOURS = {"noisy": GREY, "ftfnet": INK, "dsn": SERIES[1], "mgt-dsn": SERIES[0]} | {
-    "ftfnet-narrow": SERIES[2],
-    "dsn-closed": SERIES[1],
-    "dsn-open": SERIES[1],
-    "mgt-dsn-60": SERIES[3],
+    "ftfnet-73": SERIES[2],
+    "price": SERIES[3],
+    "mgt-dsn-60": SERIES[4],
 }
 METRIC_NAMES = {
     "pesq_wb": "PESQ-WB",

@@ -9,7 +9,7 @@ from typing import Literal
 import pandas
 from IPython.display import HTML
 
-from .. import formatting
+from .. import display, formatting
 from ..formatting import minus, number
 from ..study.intervals import Row, Table
 from ..study.systems import label_of
@@ -30,9 +30,10 @@ SHORT_NAMES = {**METRIC_NAMES, "si_sdr_db": "SI-SDR dB", "dnsmos_ovrl": "OVRL"} 
     "activation_ratio": "activation ratio",
     "seeds": "seeds",
 }
-CLAIM_DIGITS = {"MACs": 1, "cost": 1, "steps": 0, "SI-SDR": 1, "PESQ-WB, mean": 2, "STOI": 4}
+GOAL_DIGITS = {"MACs": 1, "cost": 1, "SI-SDR": 1, ", mean": 2, "STOI": 4, "dB, dB": 1, "clean": 2}
 SEEDS_APART = "PESQ-WB, spread"
 COST_DIGITS = {"params": 1, "mmacs_per_s": 1, "percent_of_ftfnet": 1, "activation_ratio": 2, "seeds": 0}
+COST = tuple(COST_DIGITS)
 
 
 def cell(value: float, digits: int, spread: float = math.nan) -> str:
@@ -55,20 +56,23 @@ def systems(
     names: Sequence[str],
     metrics: Sequence[str] = METRICS,
     spread: Sequence[str] = ("pesq_wb",),
+    cost: Sequence[str] = COST,
 ) -> HTML:
     """The rows `names` of `study.results.overall` that are there, with the spread over seeds beside some metrics."""
-    return html([_system_row(name, means.loc[name], metrics, spread) for name in names if name in means.index])
+    return html([_system_row(name, means.loc[name], metrics, spread, cost) for name in names if name in means.index])
 
 
-def _system_row(name: str, row: Row, metrics: Sequence[str], spread: Sequence[str]) -> dict[str, str]:
+def _system_row(
+    name: str, row: Row, metrics: Sequence[str], spread: Sequence[str], cost: Sequence[str]
+) -> dict[str, str]:
     cells = {"system": label_of(name)}
     for metric in metrics:
         wide = float(row[f"{metric}_spread"]) if metric in spread else math.nan
         cells[SHORT_NAMES[metric]] = cell(float(row[metric]), DIGITS.get(metric, 2), wide)
     free = name == "noisy"
-    for key, digits in COST_DIGITS.items():
+    for key in cost:
         value = float(row[key]) / (1000 if key == "params" else 1)
-        cells[SHORT_NAMES[key]] = DASH if free else cell(value, digits)
+        cells[SHORT_NAMES[key]] = DASH if free else cell(value, COST_DIGITS[key])
     return cells
 
 
@@ -87,21 +91,6 @@ def differences(table: Table, metrics: Sequence[str] = ("pesq_wb", "stoi", "si_s
     return html(rows if apart else [{k: row[k] for k in row if k != SEEDS_APART} for row in rows], "dsn-intervals")
 
 
-def redrawn(table: Table) -> HTML:
-    """Models on the second draw of the test mixtures: cost, PESQ-WB, differences to FTF-Net with their intervals."""
-    rows = []
-    for row in table.to_dict("records"):
-        cells = {"system": label_of(row["system"])}
-        cells[SHORT_NAMES["percent_of_ftfnet"]] = cell(row["percent_of_ftfnet"], 1)
-        cells[SHORT_NAMES["pesq_wb"]] = cell(row["pesq_wb"], 2)
-        for name, digits in (("pesq_wb", 3), ("stoi", 4)):
-            for key, where in ((name, ""), (f"{name}_both", ", both draws")):
-                apart = pandas.Series({end: row[f"{key}_{end}"] for end in ("mean", "low", "high")})
-                cells[f"Δ {SHORT_NAMES[name]}{where}"] = interval(apart, digits)
-        rows.append(cells)
-    return html(rows, "dsn-intervals")
-
-
 def interval(row: Row | None, digits: int) -> str:
     """A mean and its interval in words; a dash for what was not measured."""
     if row is None:
@@ -110,26 +99,42 @@ def interval(row: Row | None, digits: int) -> str:
     return formatting.interval(mean, low, high, digits) if math.isfinite(low) else cell(mean, digits)
 
 
-def claims(table: Table) -> HTML:
-    """Every goal, its value and its verdict."""
+def goals(table: Table) -> HTML:
+    """Goals of results/goals.csv, their values and verdicts."""
     rows = []
     for row in table.to_dict("records"):
-        digits = next((n for text, n in CLAIM_DIGITS.items() if text in row["claim"]), 3)
+        digits = next((n for text, n in GOAL_DIGITS.items() if text in row["goal"]), 3)
         value = interval(pandas.Series({"mean": row["value"], **row}), digits)
-        wanted = minus(row["goal"]).replace(" %", "\u00a0%")
-        about = {"goal": row["claim"], "set": row["set"], "system": label_of(row["system"])}
+        wanted = minus(row["threshold"]).replace(" %", "\u00a0%")
+        about = {"goal": row["goal"], "set": row["set"], "system": label_of(row["system"])}
         rows.append(about | {"value (95 % interval)": value, "wanted": wanted, "met": row["met"]})
     return html(rows, "dsn-words")
 
 
-def gates(table: Table) -> HTML:
-    """How much each gate moves and what it follows, means over the seeds, from `study.results`'s gates."""
-    heads = {"activation_ratio": "ratio", "variance_frames": "variance, frames", "variance_files": "variance, files"}
-    heads |= {"spearman_ovrl": "ρ with OVRL", "spearman_snr": "ρ with SNR", "spearman_speech_presence": "ρ with speech"}
-    means = table.groupby(["system", "gate"], sort=False)[list(heads)].mean()
+def sortable(table: Table, digits: Mapping[str, int] | None = None, most: int = 200) -> HTML:
+    """A whole table to sort and to filter; at most `most` rows are drawn. On paper stands how large it is.
+
+    Floats have three digits behind the point, or `digits` of their column; systems go by their labels.
+    """
+    named = table.assign(**{key: table[key].map(label_of) for key in ("system", "baseline") if key in table})
+    places = [(digits or {}).get(name, 3 if named[name].dtype.kind == "f" else 0) for name in named]
+    rows = [[None if pandas.isna(cell) else cell for cell in row] for row in named.astype(object).to_numpy().tolist()]
+    state = {"columns": list(named), "digits": places, "rows": rows, "most": most}
+    still = f"<p>{len(named)} rows of {len(named.columns)} columns, to be read on a screen.</p>"
+    return display.embed("sortable", state, still, height=0, label="Table to sort and filter")
+
+
+def diagnostics(table: Table) -> HTML:
+    """Whether the gates of one system listen: results/diagnostics.csv, means over the seeds, one row per gate."""
+    heads = {
+        "activation_ratio": "ratio",
+        "run_open": "frames open in a row",
+        "autocorrelation_2": "autocorrelation, lag 2",
+    }
+    heads |= {"correlation_energy": "with level", "ratio_white": "white noise", "ratio_silence": "silence"}
+    heads |= {"ratio_music": "music"}
     rows = []
-    for key, row in means.iterrows():
-        system, gate = key  # type: ignore[misc]
-        cells = {heads[name]: cell(float(row[name]), 3 if "variance" in name else 2) for name in heads}
-        rows.append({"system": label_of(system), "gate": block_name(gate)} | cells)
+    for gate, row in table.groupby("gate", sort=False)[list(heads)].mean().iterrows():
+        cells = {text: cell(float(row[name]), 1 if name == "run_open" else 2) for name, text in heads.items()}
+        rows.append({"gate": block_name(str(gate))} | cells)
     return html(rows)

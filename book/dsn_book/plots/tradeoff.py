@@ -9,11 +9,15 @@ from typing import Any
 
 import pandas
 from IPython.display import HTML
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from .. import display
-from ..study.systems import label_of
-from .marks import DIGITS, METRIC_NAMES
-from .results import pareto
+from ..formatting import number
+from ..study.intervals import Table
+from ..study.systems import family_of, label_of
+from .marks import DIGITS, METRIC_NAMES, system_colour
+from .style import new_figure
 
 METRICS = ("pesq_wb", "stoi", "si_sdr_db", "dnsmos_ovrl")
 
@@ -57,3 +61,48 @@ def tradeoff(points: pandas.DataFrame, baseline: str = "ftfnet", metrics: Sequen
     still = str(display.figure(plot, alt, kind="svg").data)
     label = f"Quality against cost: {html.escape(', '.join(METRIC_NAMES[metric] for metric in metrics))}"
     return display.embed("pareto", tradeoff_state(points, baseline, metrics), still, height=420, label=label)
+
+
+def pareto(points: Table, metrics: Sequence[str] = ("pesq_wb", "si_sdr_db")) -> tuple[Figure, str]:
+    """Quality against MMAC/s, one panel per metric, from the rows of `study.results.points`.
+
+    Models with several dials are drawn as a curve, the trained setting (dial 0) filled; the noisy input is a line.
+    """
+    figure, axes = new_figure(0.5 + 2.5 * len(metrics), len(metrics), sharex=True)
+    for axis, metric in zip(axes, metrics, strict=True):
+        for model, rows in points.groupby("model", sort=False):
+            _pareto_model(axis, str(model), rows.sort_values("mmacs_per_s"), metric)
+        axis.set_ylabel(METRIC_NAMES[metric])
+        axis.set_xlim(left=0)
+    axes[-1].set_xlabel("MMAC/s, million multiply-accumulates per second of audio")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2, fontsize=9, frameon=False)
+    return figure, " ".join(_pareto_text(points, metric) for metric in metrics)
+
+
+def _pareto_model(axis: Axes, model: str, rows: Table, metric: str) -> None:
+    name, colour = label_of(model), system_colour(model)
+    if model == "noisy":
+        axis.axhline(float(rows[metric].iloc[0]), color=colour, linestyle=":", label=name)
+        return
+    trained = rows[rows["dial"] == 0]
+    if len(rows) > 1:
+        axis.plot(rows["mmacs_per_s"], rows[metric], color=colour, marker="o", markerfacecolor="white", linewidth=1.6)
+        name += ", dial turned; filled: as trained"
+    marker = {"static": "D", "fixed ratio": "s"}.get(family_of(model), "o")
+    axis.scatter(trained["mmacs_per_s"], trained[metric], s=55, color=colour, marker=marker, zorder=3, label=name)
+
+
+def _pareto_text(points: Table, metric: str) -> str:
+    parts = []
+    for model, rows in points.groupby("model", sort=False):
+        name, digits = label_of(str(model)), DIGITS.get(metric, 2)
+        if model == "noisy":
+            parts.append(f"{name} {number(float(rows[metric].iloc[0]), digits)} at no cost")
+            continue
+        ends = rows.sort_values("mmacs_per_s").iloc[[0, -1] if len(rows) > 1 else [0]]
+        values = [
+            f"{number(float(row[metric]), digits)} at {number(float(row['mmacs_per_s']), 0)} MMAC/s"
+            for _, row in ends.iterrows()
+        ]
+        parts.append(f"{name} from {' to '.join(values)}" if len(values) > 1 else f"{name} {values[0]}")
+    return f"{METRIC_NAMES[metric]} against cost: {'; '.join(parts)}."

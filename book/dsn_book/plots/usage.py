@@ -1,28 +1,31 @@
-"""Figures of the chapter on usage: activation ratios by SNR, kind of noise and speech, and what the gates earn."""
+"""Figures of the chapter on usage: ratios by SNR and rating, gates over time."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from matplotlib.figure import Figure
+from torch import Tensor
+
+from dsn.utils.audio import SAMPLE_RATE, Wav
 
 from ..formatting import number
 from ..study.gate_usage import MEAN
-from ..study.intervals import Table
+from ..study.intervals import Table, spearman
 from ..study.systems import label_of
-from .marks import DIGITS, METRIC_NAMES, system_colour
-from .spectrograms import block_name
-from .style import DYNAMIC, GREY, INK, SERIES, STATIC, new_figure
+from .marks import MARKERS, METRIC_NAMES, scatter_with_means, system_colour
+from .spectrograms import block_name, gate_strip, levels_db
+from .style import SERIES, new_figure
 
-
-def _rows(usage: Table, by: str, gate: str = MEAN) -> Table:
-    return usage[(usage["by"] == by) & (usage["gate"] == gate)]
+DYNAMIC_RANGE_DB = 70.0
 
 
 def by_snr(usage: Table) -> tuple[Figure, str]:
     """Mean ratio against SNR, one line per system, thin ones per seed, from the usage of one set."""
     figure, (axis,) = new_figure(3.2)
-    rows = _rows(usage, "snr_db").assign(value=lambda frame: frame["value"].astype(float))
+    rows = usage[(usage["by"] == "snr_db") & (usage["gate"] == MEAN)]
+    rows = rows.assign(value=rows["value"].astype(float))
     parts = []
     for system, part in rows.groupby("system", sort=False):
         colour = system_colour(str(system))
@@ -37,56 +40,58 @@ def by_snr(usage: Table) -> tuple[Figure, str]:
     return figure, f"Mean activation ratio against SNR. {'. '.join(parts)}."
 
 
-def by_kind(usage: Table, unseen: Sequence[str] = ()) -> tuple[Figure, str]:
-    """Mean ratio by kind of noise, one dot per system, sorted by the last system's; kinds in `unseen` are marked."""
-    rows = _rows(usage, "kind")
-    table = rows.pivot_table(index="value", columns="system", values="activation_ratio", sort=False)
-    table = table.sort_values(table.columns[-1])
-    figure, (axis,) = new_figure(0.8 + 0.21 * len(table))
-    for system in table:
-        label, colour = label_of(str(system)), system_colour(str(system))
-        axis.plot(table[system], range(len(table)), "o", color=colour, label=label)
-    names = [f"{str(kind).replace('_', ' ')}{' *' if kind in unseen else ''}" for kind in table.index]
-    axis.set_yticks(range(len(table)), names, fontsize=8)
-    axis.grid(axis="y", color="#dddddd", linewidth=0.6)
-    axis.set(xlabel="activation ratio (* training has no noise of this kind)", xlim=(0, 1))
-    figure.legend(loc="outside upper center", ncols=2, frameon=False)
-    last = table[table.columns[-1]]
-    text = f"{label_of(str(table.columns[-1]))} runs least in {names[0]} ({number(float(last.iloc[0]), 2)})"
-    return figure, f"Activation ratio by noise. {text}, most in {names[-1]} ({number(float(last.iloc[-1]), 2)})."
+def by_property(table: Table, inputs: Sequence[str] = ("snr_db", "noisy_ovrl")) -> tuple[Figure, str]:
+    """Activation ratio of each gate against properties of the input, one panel each: points are files, lines means.
+
+    `table` is a `study.measure.gate_table` with the columns `inputs`. The legend gives Spearman's correlation.
+    """
+    gates = [column.removeprefix("ratio_") for column in table.columns if column.startswith("ratio_")]
+    figure, axes = new_figure(0.4 + 3.2 * len(inputs), len(inputs))
+    texts = []
+    for axis, name in zip(axes, inputs, strict=True):
+        labels = []
+        for index, gate in enumerate(gates):
+            ratios = table[f"ratio_{gate}"].tolist()
+            rho = spearman(table[name].tolist(), ratios)
+            label = f"{block_name(gate)}: " + ("constant" if np.ptp(ratios) == 0 else number(rho, 2))
+            scatter_with_means(axis, table[name].tolist(), ratios, SERIES[index], MARKERS[index], label)
+            labels.append(f"{label} (mean {number(float(np.mean(ratios)), 2)})")
+        texts.append(f"Against {METRIC_NAMES[name]}: {', '.join(labels)}.")
+        axis.set(xlabel=METRIC_NAMES[name], ylabel="activation ratio", ylim=(-0.04, 1.04))
+        axis.legend(
+            title="Spearman's correlation",
+            fontsize=8,
+            title_fontsize=8,
+            loc="lower left",
+            bbox_to_anchor=(0, 1),
+            ncols=3,
+        )
+    return figure, f"Activation ratio and Spearman's correlation of each gate. {' '.join(texts)}"
 
 
-def by_presence(usage: Table) -> tuple[Figure, str]:
-    """Ratio of each gate in frames with and without speech, for one system."""
-    rows = usage[usage["by"] == "presence"]
-    table = rows.pivot_table(index="gate", columns="value", values="activation_ratio", sort=False)
-    figure, (axis,) = new_figure(0.8 + 0.3 * len(table))
-    for place, (_, row) in enumerate(table.iterrows()):
-        axis.plot([row["pause"], row["speech"]], [place, place], color=GREY, linewidth=1.5, zorder=1)
-    axis.scatter(table["pause"], range(len(table)), color=STATIC, marker="s", label="frames without speech", zorder=2)
-    axis.scatter(table["speech"], range(len(table)), color=DYNAMIC, label="frames with speech", zorder=2)
-    names = [block_name(str(gate)) for gate in table.index]
-    axis.set_yticks(range(len(table)), names)
-    axis.set(xlabel="activation ratio", xlim=(-0.02, 1.02), ylim=(len(table) - 0.5, -0.5))
-    figure.legend(loc="outside upper center", ncols=2, frameon=False)
-    listed = ", ".join(
-        f"{name} {number(float(row['speech']), 2)} against {number(float(row['pause']), 2)}"
-        for name, (_, row) in zip(names, table.iterrows(), strict=True)
+def gate_timeline(noisy: Wav, gate: Tensor, names: Sequence[str], frame_rate: float) -> tuple[Figure, str]:
+    """A spectrogram of the noisy signal (L,) above the state of every gate (T, n_gates) over time."""
+    height = 0.5 + 0.3 * len(names)
+    figure, (upper, lower) = new_figure(2.6 + height, 2, height_ratios=(2.2, height), sharex=True)
+    fine, seconds = levels_db(noisy), len(noisy) / SAMPLE_RATE
+    level = fine[:-1].reshape(-1, 2, fine.shape[1]).max(axis=1)  # pairs of bins: half the bytes of the page
+    top, extent = float(level.max()), (0, seconds, 0, SAMPLE_RATE / 2000)
+    bottom = top - DYNAMIC_RANGE_DB
+    upper.imshow(
+        level,
+        origin="lower",
+        aspect="auto",
+        extent=extent,
+        cmap="magma_r",  # by night the page turns its light and dark round
+        vmin=bottom,
+        vmax=top,
+        interpolation="none",  # keeps the image as small as its data
     )
-    return figure, f"Activation ratio in frames with speech against those without: {listed}."
-
-
-def rivals(differences: Table, metric: str = "pesq_wb") -> tuple[Figure, str]:
-    """What MGT-DSN gains over each of its controls: rows of `study.results`'s differences, one per baseline."""
-    rows = differences[differences["metric"] == metric]
-    figure, (axis,) = new_figure(0.9 + 0.32 * max(len(rows), 1))
-    axis.axvline(0, color=INK, linewidth=1)
-    digits, texts = DIGITS.get(metric, 2) + 1, []
-    for place, row in enumerate(rows.to_dict("records")):
-        axis.plot([row["low"], row["high"]], [place, place], color=SERIES[0], linewidth=2.5)
-        axis.plot(row["mean"], place, "o", color=SERIES[0])
-        mean, low, high = (number(row[key], digits) for key in ("mean", "low", "high"))
-        texts.append(f"{label_of(row['baseline'])} {mean} ({low} to {high})")
-    axis.set_yticks(range(len(rows)), [label_of(name) for name in rows["baseline"]])
-    axis.set(xlabel=f"MGT-DSN minus the other, {METRIC_NAMES[metric]}", ylim=(len(rows) - 0.4, -0.6))
-    return figure, f"{METRIC_NAMES[metric]} of MGT-DSN minus that of its controls: {'; '.join(texts)}."
+    upper.set_ylabel("kHz")
+    gate_strip(lower, gate.numpy(), tuple(names), 1 / frame_rate)
+    lower.set(xlabel="seconds (filled: gate open)", xlim=(0, seconds))
+    shares = (
+        f"{block_name(name)} {100 * ratio:.0f} %" for name, ratio in zip(names, gate.mean(0).tolist(), strict=True)
+    )
+    text = f"Spectrogram of {seconds:.1f} s of noisy speech over its gates; frames open: {', '.join(shares)}."
+    return figure, text

@@ -8,10 +8,10 @@ import pandas
 from tqdm.auto import tqdm
 
 from dsn import config, weights
-from dsn.data.test_pairs import Pair
 from dsn.dial import gates
 from dsn.evaluation import metrics
 from dsn.model import DSN
+from dsn_book.test_pairs import Pair
 
 
 def gate_table(model: DSN, pairs: Sequence[Pair], dial: float = 0.0) -> pandas.DataFrame:

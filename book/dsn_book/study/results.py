@@ -1,20 +1,21 @@
 """The stored results: what the experiments measured, as small tables that come with the package.
 
 systems      means: one row per system, seed, set and SNR (empty: all SNRs together)
-files        the same before averaging, one row per file
+files        the same before averaging, one row per file; `gates` says whose ran: own, a control's, or the dial's
 differences  paired differences between systems, with intervals over files and the spread over seeds
-dial         one trained MGT-DSN at several settings of its compute dial
+controls     one network under gates that are not its policy's (`dsn_book.study.controls`)
+learning     validation quality against hours of training
+dial         one network at several settings of its compute dial
 usage        activation ratios by property of the input
 gates        how much each gate moves, and what it follows
+diagnostics  how regularly each gate moves, and what it does on noise, silence and music
 inputs       what each noisy file is
-sensitivity  what closing each kind of layer loses and saves
 time_weighted  one dial per gate instead of one for all, at equal time
-redrawn      the first seeds on a second draw of the test mixtures, by which nothing was chosen
 hard         the shipped models on the hard set, by kind
 levels       the shipped models on the same speech at falling levels
 peers        our models and denoisers of others, by set
 peer_systems  what these are: package, rate, delay, time, training data
-claims       every goal with its value and verdict
+goals        every goal with its value and verdict
 default      the shipped models on the default data set, file by file
 """
 

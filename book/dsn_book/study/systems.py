@@ -1,7 +1,8 @@
 """The systems of the study, one entry per row: its label, family and baseline, and the tables and goals it belongs to.
 
-A new row is an entry here, in the order of the tables, and one in the plan (`experiments/rows.py`); a control, which is
-a trained network with other gates, is an entry here alone. Tables, figures, goals and experiments ask this registry.
+A new row is an entry here, in the order of the tables, and one in the plan (`experiments/plan.py`). Tables, figures,
+goals and experiments ask this registry. What a network does under other gates than its own is no system but a control
+(`dsn_book.study.controls`).
 """
 
 from __future__ import annotations
@@ -9,16 +10,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Family = Literal["", "static", "metric-guided", "fixed ratio", "control", "short schedule", "other backbones"]
-Control = Literal["", "closed", "open", "random", "frozen", "periodic", "shuffled"]
+Family = Literal["", "static", "metric-guided", "fixed ratio", "price", "short schedule", "other backbones"]
 
 NOISY = "noisy"
 BASELINE = "ftfnet"
-DIALLED = "mgt-dsn"
-"""The system whose compute dial is measured."""
-
-NARROW = "ftfnet-narrow"
+EQUAL_COST = "ftfnet-73"
 """The static network at the cost of the main rows."""
+
+CLOSED_COST = "ftfnet-52"
+"""The static network near the cost of the slim network with every gate closed."""
+
+HEADLINE = "mgt-dsn"
+"""The paper's system, which the claims are about."""
+
+DIALLED = "price"
+"""The system whose compute dial is measured: its dial is the price of a multiply-accumulate."""
+
+GUIDED = ("metric-guided", "fixed ratio", "price")
+"""Families of networks with a policy of their own."""
 
 SHORT = ("short-ftfnet", "short-mgt-dsn")
 """What rows of the short schedule are compared with."""
@@ -34,10 +43,9 @@ QUESTIONS = (GUIDANCE, GUIDE, "One gate, or one per block?", "Gates drawn while 
 class System:
     """A row of the tables.
 
-    `baseline` is the system that differs from it in one thing alone; differences are given to it, to FTF-Net, to
-    `rivals`, which the row must beat, and to those in `against`. `main` places it in the main table; `target` is its
-    largest cost in per cent of FTF-Net's MACs. A control runs the trained `network` with other gates, some of them as
-    often open as the policy of `ratios` opens its own.
+    `baseline` is the system that differs from it in one thing alone; differences are given to it and to FTF-Net, of
+    networks with a policy also to the static one of equal cost. `main` places it in the main table; `target` is its
+    largest cost in per cent of FTF-Net's MACs.
     """
 
     name: str
@@ -48,17 +56,6 @@ class System:
     target: float | None = None
     question: str = ""
     shipped: bool = False
-    rivals: tuple[str, ...] = ()
-    against: tuple[str, ...] = ()
-    network: str = ""
-    control: Control = ""
-    ratios: str = DIALLED
-
-
-def _control(
-    name: str, label: str, network: str, control: Control, baseline: str = BASELINE, ratios: str = DIALLED
-) -> System:
-    return System(name, label, "control", baseline, network=network, control=control, ratios=ratios)
 
 
 def _short(name: str, label: str, question: str, baseline: str = SHORT[1]) -> System:
@@ -69,38 +66,15 @@ def _backbone(name: str, label: str, baseline: str = BASELINE) -> System:
     return System(name, label, "other backbones", baseline)
 
 
-RIVALS = (NARROW, "dsn", "random-gate", "random-gate-trained", "mgt-dsn-frozen", "mgt-dsn-periodic")
-
 SYSTEMS = (
     System(NOISY, "noisy", "", main=True),
     System(BASELINE, "FTF-Net", "static", main=True, shipped=True),
-    System(NARROW, "FTF-Net, narrow (73\u00a0%)", "static", main=True),
-    System("dsn", "DSN", "fixed ratio", main=True, shipped=True),
-    _control("dsn-closed", "DSN, all gates closed", "dsn", "closed"),
-    _control("dsn-open", "DSN, all gates open", "dsn", "open"),
-    System(
-        "mgt-dsn",
-        "MGT-DSN",
-        "metric-guided",
-        main=True,
-        target=73.0,
-        shipped=True,
-        rivals=RIVALS,
-        against=("mgt-dsn-shuffled",),
-    ),
-    System(
-        "mgt-dsn-60",
-        "MGT-DSN (60\u00a0%)",
-        "metric-guided",
-        main=True,
-        target=60.0,
-        shipped=True,
-    ),
-    _control("random-gate", "MGT-DSN, random gates", "mgt-dsn", "random"),
-    _control("random-gate-trained", "random gates, trained so", "random-gate-trained", "random", "mgt-dsn"),
-    _control("mgt-dsn-frozen", "MGT-DSN, gates at rounded means", "mgt-dsn", "frozen"),
-    _control("mgt-dsn-periodic", "MGT-DSN, periodic gates", "mgt-dsn", "periodic"),
-    _control("mgt-dsn-shuffled", "MGT-DSN, gates shuffled in time", "mgt-dsn", "shuffled"),
+    System(EQUAL_COST, "FTF-Net, 73\u00a0%", "static", main=True),
+    System(CLOSED_COST, "FTF-Net, 52\u00a0%", "static"),
+    System("dsn", "DSN", "fixed ratio", main=True, target=73.0, shipped=True),
+    System(HEADLINE, "MGT-DSN", "metric-guided", "dsn", main=True, target=73.0, shipped=True),
+    System("price", "price per MAC", "price", HEADLINE, main=True, target=73.0),
+    System("mgt-dsn-60", "MGT-DSN, 60\u00a0%", "metric-guided", HEADLINE, target=60.0, shipped=True),
     _short("short-ftfnet", "FTF-Net, short", KINDS),
     _short("short-dsn", "DSN, short", GUIDANCE),
     _short("short-mgt-dsn", "MGT-DSN, short", GUIDANCE),
@@ -172,24 +146,9 @@ def targets() -> dict[str, float]:
     return {system.name: system.target for system in SYSTEMS if system.target is not None}
 
 
-def candidates() -> list[str]:
-    """Systems among which the cheapest is sought that keeps FTF-Net's quality: all metric-guided ones."""
-    return [system.name for system in SYSTEMS if system.family == "metric-guided" or system.target is not None]
-
-
 def with_policy() -> list[str]:
     """The full-schedule systems with a policy of their own, whose use of the gates is described."""
-    return [system.name for system in SYSTEMS if system.family in ("fixed ratio", "metric-guided")]
-
-
-def controls() -> list[System]:
-    """Trained networks with gates that are not their policy's own."""
-    return [system for system in SYSTEMS if system.control]
-
-
-def random_control(name: str) -> str:
-    """The control that opens the gates of a system at random and as often as its policy; empty if there is none."""
-    return next((s.name for s in controls() if s.control == "random" and s.network == s.ratios == name), "")
+    return [system.name for system in SYSTEMS if system.family in GUIDED]
 
 
 def comparisons(name: str) -> list[str]:
@@ -197,9 +156,9 @@ def comparisons(name: str) -> list[str]:
     system = find(name)
     if system is None:
         return [BASELINE]
+    rival = (EQUAL_COST,) if system.family in GUIDED else ()
     short = SHORT if system.family == "short schedule" else ()
-    found = (BASELINE, system.baseline, *system.rivals, *system.against, *short)
-    return [other for other in dict.fromkeys(found) if other != name]
+    return [other for other in dict.fromkeys((BASELINE, *rival, system.baseline, *short)) if other != name]
 
 
 def by_question() -> dict[str, list[str]]:

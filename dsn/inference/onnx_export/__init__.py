@@ -8,6 +8,7 @@ A gate is an `If`, so what a closed frame does not need does not run.
 from __future__ import annotations
 
 import json
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,6 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from ... import __version__
 from ...utils.files import replacing
 from ...weights import Weights, of
 from .builder import IR_VERSION, OPSET, value_info
@@ -54,7 +54,7 @@ def build(model: DSN | Weights) -> onnx.ModelProto:
     renames = [helper.make_node("Identity", [value], [name]) for name, value in results.items()]
     graph = helper.make_graph([*frame.b.nodes, *renames], "dsn", inputs, outputs, frame.b.constants)
     proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="dsn")
-    proto.ir_version, proto.producer_version = IR_VERSION, __version__
+    proto.ir_version, proto.producer_version = IR_VERSION, metadata.version("dsn")
     about = {"config": model.config.to_dict(), "gates": model.gate_names}
     helper.set_model_props(proto, {"dsn": json.dumps(about)})
     onnx.checker.check_model(proto, full_check=True)

@@ -9,9 +9,8 @@ import pytest
 import torch
 
 from dsn import weights
-from dsn.evaluation import gate_diagnostics
-from dsn.evaluation.gate_diagnostics import (
-    as_row,
+from dsn_book.study import gate_diagnostics
+from dsn_book.study.gate_diagnostics import (
     check_not_oscillating,
     describe,
     diagnose,
@@ -93,13 +92,14 @@ def test_columns_say_what_the_gates_do():
     assert still["run_open"] == frames(SIGNALS[0])
 
 
-def test_model_in_one_flat_row_with_its_own_gates():
+def test_a_model_is_diagnosed_by_its_own_gates():
     model = weights.load("mgt-dsn")
-    row = as_row(diagnose(model, SIGNALS[:1]))
+    table = diagnose(model, SIGNALS[:1]).set_index("gate")
     gate = model.enhance(torch.from_numpy(SIGNALS[0])).gate[0].mean(dim=0)
-    for name, ratio in zip(model.gate_names, gate.tolist(), strict=True):
-        assert row[f"activation_ratio_{name}"] == pytest.approx(ratio, abs=1e-6)
-        assert 0 <= row[f"ratio_music_{name}"] <= 1
+    assert table["activation_ratio"].to_dict() == pytest.approx(
+        dict(zip(model.gate_names, gate.tolist(), strict=True)), abs=1e-6
+    )
+    assert table["ratio_music"].between(0, 1).all()
 
 
 def test_probes_have_their_levels():

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from tqdm.auto import tqdm
 
-from ..utils.audio import Wav
-from . import TEST_RECIPES, Corpus, default_folder, read_recipes, render
+from dsn.data import TEST_RECIPES, Corpus, default_folder, read_recipes, render
+from dsn.utils.audio import Wav
 
 
 class Pair(NamedTuple):

@@ -13,10 +13,10 @@ import numpy as np
 import pandas
 from numpy.typing import NDArray
 
-from ..config import Stft
-from ..dial import gates
-from ..model import DSN
-from ..utils.audio import SAMPLE_RATE, Wav
+from dsn.config import Stft
+from dsn.dial import gates
+from dsn.model import DSN
+from dsn.utils.audio import SAMPLE_RATE, Wav
 
 Table = Any
 """A pandas table."""
@@ -113,12 +113,6 @@ def diagnose(model: DSN, signals: Sequence[Wav], dial: float = 0.0) -> Table:
     Raises: ValueError for a model without gates, or without signals.
     """
     return describe(model.gate_names, lambda wav: gates(model, wav, dial).double().numpy(), signals)
-
-
-def as_row(diagnostics: Table) -> dict[str, float]:
-    """All gates in one flat row for a CSV: `<column>_<gate>`."""
-    by_gate = diagnostics.set_index("gate")
-    return {f"{column}_{gate}": float(by_gate.at[gate, column]) for gate in by_gate.index for column in by_gate}
 
 
 def check_not_oscillating(diagnostics: Table) -> None:

@@ -1,4 +1,4 @@
-"""Gates that do not depend on the input: for slim training, and as controls for a policy."""
+"""Who decides the gates in slim training: chance, or the policy that the network has."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ..policy import hard_gate
+
 Ratio = float | Sequence[float] | Tensor
 """An activation ratio in [0, 1] for all gates, or one per gate, or anything that broadcasts to (B, T, n_gates)."""
 
 
-def _ratio(ratio: Ratio) -> Tensor:
+def as_ratio(ratio: Ratio) -> Tensor:
+    """A ratio in float64. Raises ValueError for one outside [0, 1]."""
     values = torch.as_tensor(ratio, dtype=torch.float64)
     if not ((values >= 0) & (values <= 1)).all():
         raise ValueError(f"ratio is {values.tolist()}; it must lie in [0, 1]")
@@ -23,7 +26,7 @@ def random_gate(shape: Sequence[int], ratio: Ratio, generator: torch.Generator |
 
     A policy must beat them at the same ratio. Training draws new ones at every step; a generator repeats them.
     """
-    return (torch.rand(tuple(shape), generator=generator, dtype=torch.float64) < _ratio(ratio)).float()
+    return (torch.rand(tuple(shape), generator=generator, dtype=torch.float64) < as_ratio(ratio)).float()
 
 
 def slimmable_gate(shape: Sequence[int], hold: int = 16) -> Tensor:
@@ -58,40 +61,26 @@ def run_length_gate(shape: Sequence[int], generator: torch.Generator | None = No
     return is_open.gather(-1, segment).transpose(1, 2).float()
 
 
-def segments_like(gate: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """The runs of given gates (B, T, n_gates) in random order: same ratios, same run lengths, other moments.
+def closed_or_random(shape: tuple[int, ...]) -> Tensor:
+    """Gates (B, T, n_gates): closed in the first half of the batch, random in the others."""
+    gate = run_length_gate(shape)
+    gate[: shape[0] // 2] = 0
+    return gate
 
-    A control for a policy: what its gates are worth if they open as much and as long, but at random. Open and closed
-    runs of each gate are shuffled among themselves and still take turns; gates are shuffled independently.
+
+JITTER = 0.5
+"""Standard deviation of the dial in `own_gates`, in units of the margins' own (`dsn.policy.standardise`)."""
+
+
+def own_gates(logits: Tensor) -> Tensor:
+    """Gates (B, T, n_gates) of a policy that no longer learns, from its logits (B, T, n_gates, 2).
+
+    Dynamic parts are then learnt for the frames in which their gates open, static ones for the others. A quarter of the
+    batch has every gate open and a quarter closed, and for the rest the dial is turned a little, so that it still
+    trades quality for computation (our choice).
     """
-    rows = [_shuffled(row, generator) for row in gate.transpose(1, 2).flatten(0, 1)]
-    return torch.stack(rows).unflatten(0, (gate.shape[0], gate.shape[2])).transpose(1, 2).to(gate)
-
-
-def _shuffled(row: Tensor, generator: torch.Generator | None) -> Tensor:
-    """One gate (T,) with its runs in random order."""
-    states, lengths = torch.unique_consecutive((row > 0.5).cpu(), return_counts=True)
-    runs = [lengths[~states], lengths[states]]
-    runs = [part[torch.randperm(len(part), generator=generator)] for part in runs]
-    either = int(torch.randint(2, (), generator=generator))
-    first = either if len(runs[0]) == len(runs[1]) else int(len(runs[1]) > len(runs[0]))
-    lengths[::2], lengths[1::2] = runs[first], runs[1 - first]
-    return ((torch.arange(len(lengths)) + first) % 2).repeat_interleave(lengths)
-
-
-def constant_gate(shape: Sequence[int], ratio: Ratio) -> Tensor:
-    """Each gate open in all frames where its `ratio` is above 0.5, else in none; shape (B, T, n_gates).
-
-    At a policy's mean ratios this is the static network that its gates amount to.
-    """
-    return (_ratio(ratio) > 0.5).float().expand(*shape).clone()
-
-
-def periodic_gate(shape: Sequence[int], ratio: Ratio) -> Tensor:
-    """Gates frozen at their means: evenly spread open frames at the rate `ratio`; shape (B, T, n_gates).
-
-    The running mean stays within one frame of the ratio (error diffusion), whatever the input.
-    """
-    frames = torch.arange(shape[1] + 1, dtype=torch.float64)[:, None]
-    due = torch.floor(_ratio(ratio) * frames + 0.5)
-    return due.diff(dim=-2).float().expand(*shape).clone()
+    dial = JITTER * torch.randn(len(logits), 1, 1).to(logits)
+    gate = hard_gate(logits.detach(), dial)
+    quarter = len(gate) // 4
+    gate[:quarter], gate[quarter : 2 * quarter] = 1, 0
+    return gate

@@ -1,0 +1,151 @@
+"""Words that follow the numbers: what a chapter says of a result, whichever way it falls."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from IPython.display import HTML
+
+from ..formatting import number
+from ..study.gate_usage import MEAN, falls
+from ..study.intervals import Row, Table
+from ..study.systems import BASELINE, label_of
+
+
+def sign(row: Row | None) -> str:
+    """What a difference says by its interval: better, worse, no difference, or that it was not measured."""
+    if row is None:
+        return "not measured yet"
+    if row["low"] > 0:
+        return "better"
+    return "worse" if row["high"] < 0 else "no different"
+
+
+def comparable(goals: Table, system: str = "mgt-dsn") -> str:
+    """The answer to the paper's claim, from the goals on cost and quality of a system."""
+    asked = goals[(goals["system"] == system) & goals["goal"].str.contains("MACs|difference to FTF-Net")]
+    if asked.empty or "missing" in set(asked["met"]):
+        return "That has not been measured yet."
+    met = dict(zip(asked["goal"], asked["met"] == "yes", strict=True))
+    if all(met.values()):
+        return "Yes: cost, PESQ-WB and STOI are all within what was asked."
+    if not met["MACs, % of FTF-Net"]:
+        return "No: it costs more than was asked."
+    missed = [goal.partition(" difference")[0] for goal, kept in met.items() if not kept]
+    return f"No: its {' and '.join(missed)} cannot be told to lie within the margin."
+
+
+def timing(segments: Row | None, oracle: Row | None, share: float) -> str:
+    """The answer to whether the timing of gates pays, from the policy's leads over random segments and the oracle."""
+    if segments is None or oracle is None:
+        return "That has not been measured yet."
+    if oracle["mean"] >= segments["mean"]:
+        return "No: even the best frames do no better than random ones, so there is nothing to choose."
+    there = "The best frames do better than random ones, so there is something to gain"
+    ends = {
+        "better": f"Yes. {there}, and the policy finds {share:.0%} of it.",
+        "worse": f"No. {there}, but the policy chooses worse than chance.",
+        "no different": f"Not yet. {there}, but the policy does not find it.",
+    }
+    return ends[sign(segments)]
+
+
+def follows(goals: Table, system: str = "mgt-dsn") -> str:
+    """The answer to whether usage follows severity over files and benefit within them, from the goals on both."""
+    asked = goals[(goals["system"] == system) & goals["goal"].str.contains("orrelation of")]
+    met = [row["met"] for row in asked.sort_values("goal").to_dict("records")]  # Spearman's over files comes first
+    if len(met) != 2 or "missing" in met:
+        return "That has not been measured yet."
+    over = (
+        "Over files, yes: the worse a signal is rated, the more gates are open"
+        if met[0] == "yes"
+        else ("Over files, less than was asked: the share of open gates hardly follows the rating")
+    )
+    within = (
+        "and within a file they open where that pays"
+        if met[1] == "yes"
+        else ("but within a file they hardly follow what a frame is worth")
+    )
+    return f"{over}, {within}."
+
+
+def falls_with_snr(usage: Table, system: str) -> str:
+    """Whether the share of open gates falls at every step of the SNR, in how many seeds, as a caption."""
+    rows = usage[(usage["system"] == system) & (usage["by"] == "snr_db") & (usage["gate"] == MEAN)]
+    by_seed = rows.assign(value=rows["value"].astype(float)).pivot_table("activation_ratio", "seed", "value")
+    falling = sum(falls(row) for row in by_seed.to_numpy().tolist())
+    said = f"at every step of the SNR in {falling} of {len(by_seed)} seeds" if falling else "in no seed at every step"
+    return f"The share of open gates of {label_of(system)} falls {said}. Thick: mean over seeds, thin: each seed."
+
+
+def where_most(differences: Table, system: str, name: str) -> str:
+    """At which SNR a system loses most against FTF-Net, metric by metric, in a sentence."""
+    rows = differences[(differences["system"] == system) & (differences["baseline"] == BASELINE)]
+    rows = rows[(rows["set"] == name) & rows["seed"].isna() & rows["snr_db"].notna()]
+    told = []
+    for metric, label in (("pesq_wb", "PESQ-WB"), ("stoi", "STOI"), ("si_sdr_db", "SI-SDR")):
+        part = rows[rows["metric"] == metric]
+        if len(part):
+            worst = part.loc[part["mean"].idxmin()]
+            told.append(f"{label} at {number(worst['snr_db'], 0)} dB")
+    return f"{label_of(system)} falls furthest behind in {', in '.join(told)}." if told else "Not measured yet."
+
+
+def choices(changed: Table) -> str:
+    """Which of the changes of the ablations are beyond their interval, from their differences, in two sentences."""
+    clear = changed[(changed["low"] > 0) | (changed["high"] < 0)].sort_values("mean", key=abs, ascending=False)
+    if clear.empty:
+        return f"None of the {len(changed)} changes is beyond its interval."
+    largest = clear.iloc[0]
+    said = f"Of {len(changed)} changes {len(clear)} are beyond their interval."
+    return f"{said} The largest is *{label_of(str(largest['system']))}*, {number(float(largest['mean']), 3, '+')}."
+
+
+class Card(NamedTuple):
+    """A negative finding: what was expected, what was done to test it, what was seen, and what follows."""
+
+    title: str
+    expected: str
+    tested: str
+    seen: str
+    so: str
+    otherwise: str
+
+
+CARDS = (
+    Card(
+        "A policy that trains with its network becomes a clock",
+        "Gates that are sampled while the network trains learn from its gradient where to open.",
+        "Network and policy trained together, with a loss on the share of open frames.",
+        "The shares were met. In one run the gates opened in every second frame, on white noise as on speech.",
+        "The loss on the share teaches a share. Where to open comes from benefit labels here.",
+        "A joint training whose gates follow the benefit within files.",
+    ),
+    Card(
+        "After a short training there is nothing to switch",
+        "Opening every gate of a slim network brings back the quality of the whole one.",
+        "Networks that had heard 22 hours of audio, with every gate open and with every gate closed.",
+        "Open and closed were equally good, and a static network of 73 % of the MACs was as good as the whole.",
+        "Networks see seven times as much audio now, and the open state is trained in every step.",
+        "A gap between open and closed that a short training already has.",
+    ),
+    Card(
+        "Gates that open for a single frame bring less than their label says",
+        "The frames with the largest benefit, one by one, are the best to open.",
+        "A slim network under gates that open and close in every other frame.",
+        "It was worse than with every gate closed, while runs of some frames were not.",
+        "Labels are averaged over nine frames, and policies learn to open for a while.",
+        "A network whose convolutions do not read the frame before.",
+    ),
+)
+"""Negative findings of this study."""
+
+
+def cards() -> HTML:
+    """The negative findings, each a card with the same five lines."""
+    heads = ("We expected", "We tested", "We saw", "So", "What would change our mind")
+    shown = []
+    for title, *parts in CARDS:
+        lines = "".join(f"<dt>{head}</dt><dd>{part}</dd>" for head, part in zip(heads, parts, strict=True))
+        shown.append(f'<section class="dsn-card"><h3>{title}</h3><dl>{lines}</dl></section>')
+    return HTML(f'<div class="dsn-cards">{"".join(shown)}</div>')

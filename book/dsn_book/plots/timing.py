@@ -1,0 +1,67 @@
+"""Figures of the chapter on timing: one network under its policy's gates and under others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from IPython.display import HTML
+from matplotlib.figure import Figure
+
+from .. import display
+from ..formatting import interval, number
+from ..study import controls as registry
+from ..study.controls import POLICY
+from ..study.intervals import Table
+from .marks import DIGITS, METRIC_NAMES
+from .style import DYNAMIC, GREY, INK, SERIES, new_figure
+
+LESS = 0.0
+"""A difference counts where its whole interval lies on one side of this."""
+
+
+def _rows(table: Table, metric: str) -> list[dict[str, Any]]:
+    """The controls of a metric, of one system and set, in the order of the registry, the policy left out."""
+    rows = {row["control"]: row for row in table[table["metric"] == metric].to_dict("records")}
+    return [rows[name] for name in registry.names() if name in rows and name != POLICY]
+
+
+def over_policy(table: Table, metric: str = "pesq_wb") -> tuple[Figure, str]:
+    """What each control has over the policy's own gates, with 95 % intervals; those of another cost are hollow.
+
+    `table` holds the rows of one system and set of results/controls.csv, whose differences are the policy's lead.
+    """
+    rows, digits = _rows(table, metric), DIGITS.get(metric, 2) + 1
+    figure, (axis,) = new_figure(0.7 + 0.3 * len(rows))
+    axis.axvline(0, color=INK, linewidth=1)
+    texts = []
+    for place, row in enumerate(rows):
+        equal = registry.find(row["control"]).equal_cost
+        colour = (DYNAMIC if "oracle" in row["control"] else SERIES[0]) if equal else GREY
+        axis.plot([-row["high"], -row["low"]], [place, place], color=colour, linewidth=2.5)
+        axis.plot(-row["mean"], place, "o", color=colour, markerfacecolor=colour if equal else "white")
+        said = interval(-row["mean"], -row["high"], -row["low"], digits)
+        cost = "" if equal else f" at {number(row['percent_of_ftfnet'], 0)} % of the MACs"
+        texts.append(f"{registry.label_of(row['control'])}{cost} {said}")
+    axis.set_yticks(range(len(rows)), [registry.label_of(row["control"]) for row in rows])
+    axis.set(xlabel=f"{METRIC_NAMES[metric]} over the policy's own gates", ylim=(len(rows) - 0.4, -0.6))
+    return figure, f"{METRIC_NAMES[metric]} of each control minus the policy's: {'; '.join(texts)}."
+
+
+def outcome(row: dict[str, Any]) -> str:
+    """Who wins a bet: the policy, the control, or neither where the interval holds 0."""
+    if row["low"] > LESS:
+        return "policy"
+    return "control" if row["high"] < LESS else "neither"
+
+
+def bets(table: Table, metric: str = "pesq_wb") -> HTML:
+    """The controls of equal cost to bet on, each revealed after the bet; without scripts, `over_policy` as it is."""
+    digits, rounds = DIGITS.get(metric, 2) + 1, []
+    for row in [row for row in _rows(table, metric) if registry.find(row["control"]).equal_cost]:
+        control = registry.find(row["control"])
+        ends = [round(-row[key], digits) for key in ("mean", "high", "low")]
+        said = interval(-row["mean"], -row["high"], -row["low"], digits)
+        rounds.append({"label": control.label, "opens": control.opens, "won": outcome(row), "ends": ends, "said": said})
+    state = {"rounds": rounds, "metric": METRIC_NAMES[metric]}
+    still = str(display.figure(*over_policy(table, metric), "What every control has over the policy.", "svg").data)
+    return display.embed("bets", state, still, height=0, label="Bets on the policy against each control")

@@ -1,0 +1,58 @@
+"""The controls: one network under gates that are not its policy's, and what each of them would tell.
+
+Where the gates open as often as the policy opens its own, the cost is the same, and the difference is what the policy's
+choice of moments is worth. `experiments/controls.py` makes the gates.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+POLICY = "policy"
+SEGMENTS = "segments"
+"""The control that T2 is about: the policy's rhythm at moments that it did not choose."""
+
+ORACLE = "oracle"
+FOLLOWS = "follows_benefit"
+"""What stands beside the metrics for the policy alone: how its gates correlate with what frames are worth."""
+
+
+class Control(NamedTuple):
+    """A control by name: its label, which frames are open, and whether it costs what the policy costs."""
+
+    name: str
+    label: str
+    opens: str
+    equal_cost: bool = True
+
+
+CONTROLS = (
+    Control(POLICY, "the policy", "what the policy chooses"),
+    Control("closed", "all closed", "no frame", False),
+    Control("open", "all open", "every frame", False),
+    Control("random", "random frames", "each frame by a coin of the policy's mean ratio"),
+    Control(SEGMENTS, "random segments", "the policy's own runs of frames, in random order"),
+    Control("periodic", "evenly spread", "one frame in so many"),
+    Control("energy", "loudest frames", "the loudest frames of the noisy signal"),
+    Control("speech", "loudest speech", "the loudest frames of the clean signal, which no policy hears"),
+    Control("rating", "random, as often as the rating asks", "random segments at the share that DNSMOS asks for"),
+    Control(ORACLE, "the best frames", "the frames of each signal in which the loss falls most"),
+    Control("oracle-files", "the best frames of all", "the same over all signals together, so that some get more"),
+    Control("anti-oracle", "the worst frames", "the frames of each signal in which the loss falls least"),
+)
+"""Every control, the policy's own gates first."""
+
+
+def find(name: str) -> Control:
+    """A control by name. Raises KeyError for a name that has none."""
+    return {control.name: control for control in CONTROLS}[name]
+
+
+def names() -> list[str]:
+    """All controls by name."""
+    return [control.name for control in CONTROLS]
+
+
+def label_of(name: str) -> str:
+    """A control as the book calls it."""
+    return find(name).label

@@ -1,0 +1,76 @@
+"""Sentences that follow the numbers, whichever way they fall."""
+
+from __future__ import annotations
+
+import math
+
+import pandas
+import pytest
+from bs4 import BeautifulSoup
+
+from dsn_book.pages import verdicts
+
+
+def row(mean: float, width: float = 0.01) -> dict[str, float]:
+    return {"mean": mean, "low": mean - width, "high": mean + width}
+
+
+def goals(**met: str) -> pandas.DataFrame:
+    names = {
+        "cost": "MACs, % of FTF-Net",
+        "pesq": "PESQ-WB difference to FTF-Net",
+        "stoi": "STOI difference to FTF-Net",
+    }
+    names |= {"over": "Spearman's correlation of ratio and noisy OVRL"}
+    names |= {"within": "correlation of gates and benefit within files"}
+    return pandas.DataFrame([{"system": "mgt-dsn", "goal": names[key], "met": said} for key, said in met.items()])
+
+
+@pytest.mark.parametrize(("mean", "said"), [(0.02, "better"), (-0.02, "worse"), (0.005, "no different")])
+def test_a_difference_says_what_its_interval_allows(mean: float, said: str) -> None:
+    assert verdicts.sign(row(mean)) == said and verdicts.sign(None) == "not measured yet"
+
+
+def test_quality_is_comparable_if_every_goal_is_met() -> None:
+    assert verdicts.comparable(goals(cost="yes", pesq="yes", stoi="yes")).startswith("Yes")
+    assert verdicts.comparable(goals(cost="no", pesq="yes", stoi="yes")) == "No: it costs more than was asked."
+    assert "its PESQ-WB and STOI cannot" in verdicts.comparable(goals(cost="yes", pesq="no", stoi="no"))
+    assert verdicts.comparable(goals(cost="missing", pesq="yes", stoi="yes")).endswith("measured yet.")
+
+
+def test_usage_is_judged_over_files_and_within() -> None:
+    assert verdicts.follows(goals(over="yes", within="yes")).endswith("and within a file they open where that pays.")
+    assert "hardly follows the rating, but within" in verdicts.follows(goals(within="no", over="no"))
+    assert verdicts.follows(goals(over="yes")).endswith("measured yet.")
+
+
+def test_timing_pays_if_there_is_something_to_gain_and_the_policy_finds_it() -> None:
+    assert "finds 30% of it" in verdicts.timing(row(0.02), row(-0.04), 0.3)
+    assert verdicts.timing(row(0.0), row(-0.04), 0.0).startswith("Not yet.")
+    assert "worse than chance" in verdicts.timing(row(-0.02), row(-0.06), -0.5)
+    assert "nothing to choose" in verdicts.timing(row(0.0), row(0.001), math.nan)
+    assert verdicts.timing(None, row(0.0), math.nan).endswith("measured yet.")
+
+
+def test_the_largest_clear_change_is_named() -> None:
+    changed = pandas.DataFrame([row(-0.03) | {"system": "dsn"}, row(0.001) | {"system": "price"}])
+    assert verdicts.choices(changed) == "Of 2 changes 1 are beyond their interval. The largest is *DSN*, −0.030."
+    assert verdicts.choices(changed.iloc[1:]) == "None of the 1 changes is beyond its interval."
+
+
+def test_captions_follow_the_snr() -> None:
+    usage = pandas.DataFrame(
+        [("mgt-dsn", seed, "snr_db", str(snr), "mean", 0.5 - snr / 100) for seed in (0, 1) for snr in (0.0, 10.0)],
+        columns=["system", "seed", "by", "value", "gate", "activation_ratio"],
+    )
+    assert "falls at every step of the SNR in 2 of 2 seeds" in verdicts.falls_with_snr(usage, "mgt-dsn")
+    rows = [("pesq_wb", 20.0, -0.1), ("pesq_wb", 0.0, 0.0), ("stoi", 20.0, 0.0), ("stoi", 0.0, -0.01)]
+    table = pandas.DataFrame(rows, columns=["metric", "snr_db", "mean"])
+    table = table.assign(system="mgt-dsn", baseline="ftfnet", set="test", seed=None)
+    said = verdicts.where_most(table, "mgt-dsn", "test")
+    assert said == "MGT-DSN falls furthest behind in PESQ-WB at 20 dB, in STOI at 0 dB."
+
+
+def test_cards_have_five_lines_each() -> None:
+    page = BeautifulSoup(str(verdicts.cards().data), "html.parser")
+    assert [len(card.select("dt")) for card in page.select(".dsn-card")] == [5] * len(verdicts.CARDS)
