@@ -19,8 +19,7 @@ from PIL import Image
 
 from dsn import config, dial, policy, weights
 from dsn_book import test_pairs
-from dsn_book.plots import bench, board, conditional, gates, layers, macs, training
-from dsn_book.plots import results as measured
+from dsn_book.plots import bench, board, conditional, gates, layers, macs, tradeoff, training, usage
 from dsn_book.study import measure, results
 
 Drawing = tuple[Figure, str]
@@ -82,7 +81,7 @@ def _usage() -> Drawing:
 def _pareto() -> Drawing:
     columns = ["mmacs_per_s", "activation_ratio", "pesq_wb", "si_sdr_db"]
     means = [_system(name)[columns].mean().to_dict() | {"model": name, "dial": 0.0} for name in SYSTEMS]
-    return measured.pareto(pandas.DataFrame(means))
+    return tradeoff.pareto(pandas.DataFrame(means))
 
 
 def _noise(seconds: float) -> torch.Tensor:
@@ -110,7 +109,7 @@ def _timeline(place: int) -> Drawing:
     """Gates over the default test mixture of the lowest (0) or the highest SNR (-1)."""
     slim, pair = weights.load("mgt-dsn"), test_pairs.mixtures(2)[place]
     gate, rate = dial.gates(slim, pair.noisy), slim.config.stft.frame_rate
-    return measured.gate_timeline(pair.noisy, gate, slim.gate_names, rate)
+    return usage.gate_timeline(pair.noisy, gate, slim.gate_names, rate)
 
 
 FIGURES: dict[str, tuple[str, Callable[[], Drawing]]] = {

@@ -32,6 +32,7 @@ def networks(clip):
     torch.manual_seed(0)
     static = run("FTF-Net", DSN(config.ModelConfig.ftfnet()).eval(), clip.noisy)
     fixed, slim = (run(name, DSN(config.ModelConfig()).eval(), clip.noisy) for name in ("DSN", "MGT-DSN"))
+    assert slim.gate is not None
     slim.gate[:] = 0
     slim.gate[len(slim.gate) // 3 : 2 * len(slim.gate) // 3] = 1  # wakes with the noise
     return [static, fixed, slim]
