@@ -169,7 +169,7 @@ def measured(tmp_path, monkeypatch):
 def test_chapter_shows_rows_once_they_are_measured(measured):
     torch.set_num_threads(1)
     page = "\n".join(map(str, shown(section("How they fare"))))
-    assert "Not measured yet" not in page and "Every planned row is there" in page
+    assert "measured yet" not in page
     assert "<td>CRN, metric-guided</td>" in page and 'alt="PESQ-WB against cost: HyST-Net, static' in page
     assert "CRN, metric-guided − CRN" in page and page.count("- HyST-Net, ") == 2 and page.count("- CRN, ") == 2
 
