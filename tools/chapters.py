@@ -250,7 +250,7 @@ def _number_figures(code: Sequence[nbformat.NotebookNode], chapter: int | None) 
 def presentable(
     notebook: nbformat.NotebookNode, banner: str, chapter: int | None = None, banner_last: bool = False
 ) -> nbformat.NotebookNode:
-    """An executed notebook as the book shows it: a banner below its title or last, figures numbered, the set-up at the end."""
+    """An executed notebook as the book shows it: figures numbered, a banner below its title or last, then the set-up."""
     if banner_last:
         notebook.cells.append(nbformat.v4.new_markdown_cell(banner))
     else:

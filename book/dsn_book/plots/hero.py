@@ -147,7 +147,8 @@ def alt(state: dict[str, Any]) -> str:
 def about(state: dict[str, Any]) -> str:
     """The small print."""
     return (
-        f"A synthetic voice; {html.escape(state['kind'])} at an SNR of {number(SNR_DB, 0)} dB from {ARRIVES} to {LEAVES} s. "
+        f"A synthetic voice; {html.escape(state['kind'])} at an SNR of {number(SNR_DB, 0)} dB "
+        f"from {ARRIVES} to {LEAVES} s. "
         "Lines: MACs per frame, mean over the last half second, in per cent of the static network; shaded: saved."
     )
 
@@ -212,4 +213,5 @@ def courses_text(clips: Sequence[Arrival], courses: Sequence[Course]) -> str:
     least, most = (
         f"{kind.replace('_', ' ')} ({number(_rise(clips, courses, kind), 0)} points)" for kind in (kinds[0], kinds[-1])
     )
-    return f"Cost of a frame before and during the noise in {len(clips)} clips. It rises least for {least}, most for {most}."
+    told = f"It rises least for {least}, most for {most}."
+    return f"Cost of a frame before and during the noise in {len(clips)} clips. {told}"
