@@ -112,7 +112,7 @@ def test_learning_curves_have_a_line_per_system_and_its_seeds() -> None:
 
 def test_a_sortable_table_has_labels_and_no_nan() -> None:
     table = pandas.DataFrame({"system": ["ftfnet"], "seed": pandas.array([None], "Int64"), "pesq_wb": [math.nan]})
-    page = str(tables.sortable(table).data)
+    page = str(tables.sortable("Systems", table).data)
     assert '"rows":[["FTF-Net",null,null]]' in page and '"digits":[0,0,3]' in page
 
 

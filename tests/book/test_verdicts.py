@@ -54,7 +54,7 @@ def test_timing_pays_if_there_is_something_to_gain_and_the_policy_finds_it() -> 
 
 def test_the_largest_clear_change_is_named() -> None:
     changed = pandas.DataFrame([row(-0.03) | {"system": "dsn"}, row(0.001) | {"system": "price"}])
-    assert verdicts.choices(changed) == "Of 2 changes 1 are beyond their interval. The largest is *DSN*, −0.030."
+    assert verdicts.choices(changed) == "Of 2 changes 1 are beyond their interval. The largest is <em>DSN</em>, −0.030."
     assert verdicts.choices(changed.iloc[1:]) == "None of the 1 changes is beyond its interval."
 
 

@@ -23,7 +23,7 @@ SYSTEMS = pandas.DataFrame({"system": ["ftfnet", "dsn", "mgt-dsn"], "pesq_wb": [
 
 @cache
 def page() -> str:
-    shown = f"{timing.bets(CONTROLS).data}{tables.sortable(SYSTEMS).data}"
+    shown = f"{timing.bets(CONTROLS).data}{tables.sortable('Systems', SYSTEMS).data}"
     return f'<!doctype html><html lang="en"><meta charset="utf-8"><title>t</title><main>{shown}</main>'
 
 

@@ -20,12 +20,12 @@ export function sorted(rows, column, rising) {
 
 const shown = (cell, digits) => (cell === null ? "–" : typeof cell === "number" ? cell.toFixed(digits ?? 0).replace("-", "−") : cell);
 
-export function render(root, { columns, digits, rows, most }) {
+export function render(root, { columns, digits, rows, most, name }) {
   const box = added(root, "div", { class: "dsn-sortable" });
-  const label = added(box, "label", {}, "Filter ");
+  const label = added(box, "label", {}, `Filter ${name.toLowerCase()} `);
   const input = added(label, "input", { type: "search" });
   const told = added(box, "p", { role: "status" });
-  const frame = added(box, "div", { class: "frame", tabindex: "0", role: "region", "aria-label": "Table" });
+  const frame = added(box, "div", { class: "frame", tabindex: "0", role: "region", "aria-label": name });
   const table = added(frame, "table", { class: "dataframe" });
   const head = added(added(table, "thead"), "tr");
   const body = added(table, "tbody");

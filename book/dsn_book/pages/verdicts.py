@@ -98,7 +98,8 @@ def choices(changed: Table) -> str:
         return f"None of the {len(changed)} changes is beyond its interval."
     largest = clear.iloc[0]
     said = f"Of {len(changed)} changes {len(clear)} are beyond their interval."
-    return f"{said} The largest is *{label_of(str(largest['system']))}*, {number(float(largest['mean']), 3, '+')}."
+    name, size = label_of(str(largest["system"])), number(float(largest["mean"]), 3, "+")
+    return f"{said} The largest is <em>{name}</em>, {size}."
 
 
 class Card(NamedTuple):

@@ -111,17 +111,17 @@ def goals(table: Table) -> HTML:
     return html(rows, "dsn-words")
 
 
-def sortable(table: Table, digits: Mapping[str, int] | None = None, most: int = 200) -> HTML:
-    """A whole table to sort and to filter; at most `most` rows are drawn. On paper stands how large it is.
+def sortable(name: str, table: Table, digits: Mapping[str, int] | None = None, most: int = 200) -> HTML:
+    """A whole table by its name, to sort and to filter; at most `most` rows are drawn. On paper stands its size.
 
     Floats have three digits behind the point, or `digits` of their column; systems go by their labels.
     """
     named = table.assign(**{key: table[key].map(label_of) for key in ("system", "baseline") if key in table})
-    places = [(digits or {}).get(name, 3 if named[name].dtype.kind == "f" else 0) for name in named]
+    places = [(digits or {}).get(key, 3 if named[key].dtype.kind == "f" else 0) for key in named]
     rows = [[None if pandas.isna(cell) else cell for cell in row] for row in named.astype(object).to_numpy().tolist()]
-    state = {"columns": list(named), "digits": places, "rows": rows, "most": most}
+    state = {"columns": list(named), "digits": places, "rows": rows, "most": most, "name": name}
     still = f"<p>{len(named)} rows of {len(named.columns)} columns, to be read on a screen.</p>"
-    return display.embed("sortable", state, still, height=0, label="Table to sort and filter")
+    return display.embed("sortable", state, still, height=0, label=f"{name}: table to sort and filter")
 
 
 def diagnostics(table: Table) -> HTML:
