@@ -35,7 +35,7 @@ from draw_test_set import FINAL_RECIPES, about, mixture_items, voicebank_items
 from learning import VALIDATION
 from plan import HOURS, plan
 from record import write
-from tables import trained, write_all
+from tables import RATINGS, trained, write_all
 from tqdm.auto import tqdm
 from train import fitted
 
@@ -58,9 +58,6 @@ SETS = ("voicebank", "test", "final")
 
 CONTROLLED = (HEADLINE, DIALLED)
 """Rows that are measured under the controls."""
-
-QUICK = ("pesq_wb", "stoi", "estoi", "si_sdr_db")
-"""Metrics along the dial."""
 
 DIAL_RATIOS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0)
 """Shares of open gates, over validation mixtures, between which the dial's curve is measured."""
@@ -169,7 +166,7 @@ def along_dial(bench: Bench, job: Job) -> Table:
     model, chosen = weights.load(bench.weights(job.row, job.seed)), bench.items(job.set)
     tables = []
     for dial in dial_settings(model, bench.validation(), DIAL_RATIOS):
-        tables.append(evaluate(model, chosen, dial, bench.processes, QUICK).assign(dial=dial))
+        tables.append(evaluate(model, chosen, dial, bench.processes, controls.METRICS).assign(dial=dial))
     return pandas.concat(tables, ignore_index=True)
 
 
@@ -224,15 +221,10 @@ def audio_hours(name: str) -> float:
     return row.until if row else HOURS
 
 
-def blind(name: str) -> bool:
-    """Whether a row has gates but no policy that was ever trained."""
-    row = plan().get(name)
-    return row is not None and row.train.loss.ratio == "sandwich"
-
-
 def jobs(bench: Bench, rows: Sequence[str] | None, seeds: Sequence[int] | None, sets: Sequence[str]) -> Iterator[Job]:
     """What to measure: every row on every set, then controls, dials and diagnostics; slim networks need a policy."""
-    there = {name: found for name, found in trained(bench.runs).items() if not blind(name)}
+    blind = {row.name for row in plan().values() if row.blind}
+    there = {name: found for name, found in trained(bench.runs).items() if name not in blind}
     names = [name for name in [NOISY, *sorted(there, key=place_of)] if rows is None or name in rows]
     sets = [name for name in sets if bench.source(name).is_file()]
     chosen = [(name, seed) for name in names for seed in there.get(name, [0])]
@@ -254,7 +246,7 @@ def inputs(bench: Bench) -> None:
     for name in [name for name in SETS if Job(NOISY, 0, name).place(bench).is_file()]:
         noisy = pandas.read_csv(Job(NOISY, 0, name).place(bench))
         speech = [gate_usage.speech_frames(item.load()[1]) for item in tqdm(bench.items(name), "speech")]
-        table = noisy[["file", "snr_db", "seconds", "dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl"]]
+        table = noisy[["file", "snr_db", "seconds", *RATINGS]]
         table = table.assign(set=name, speech_presence=list(map(np.mean, speech)))
         if name != "voicebank":
             known = about(read_recipes(bench.source(name))).drop(columns="snr_db")
@@ -264,8 +256,7 @@ def inputs(bench: Bench) -> None:
         return
     if not tables:
         raise FileNotFoundError(f"{NOISY} has not been measured; leave out --rows, or name it among them")
-    columns = ["set", "file", *KNOWN, "snr_db", "seconds", "speech_presence"]
-    columns += ["dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl"]
+    columns = ["set", "file", *KNOWN, "snr_db", "seconds", "speech_presence", *RATINGS]
     whole = pandas.concat(tables, ignore_index=True).reindex(columns=columns)
     write_csv(whole.astype({"seen": "Int64", "reverberant": "Int64"}).round(4), bench.results / "inputs.csv")
 

@@ -69,7 +69,7 @@ def points(row: Row, runs: Path, now: bool) -> Iterator[Point]:
             model, step = averaged(place / CHECKPOINT)
             models.append((step, model))
         states = {row.name: 0.0}
-        if row.train.loss.ratio == "sandwich":
+        if row.blind:
             states = {f"{row.name}-open": math.inf, f"{row.name}-closed": -math.inf}
         for step, model in models:
             for system, dial in states.items():

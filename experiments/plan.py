@@ -53,8 +53,6 @@ BACKBONE_HOURS, BACKBONE_COOLING, BACKBONE_SLIM_FROM = 30.0, 24.0, 18.0
 PARTS = {"train": 24, "valid": 2}
 """Benefit labels of each split, in parts of 250 mixtures."""
 
-KINDS: tuple[config.Kind, ...] = ("gru", "attention", "conv", "fc")
-
 PERCENT = 72.0
 """Mean cost on the validation mixtures at which policies are compared, % of FTF-Net's MACs."""
 
@@ -114,6 +112,11 @@ class Row:
     until: float = HOURS
 
     @property
+    def blind(self) -> bool:
+        """Whether the row trains gates that no policy decides: it is looked at with all of them open, and closed."""
+        return self.train.loss.ratio == "sandwich"
+
+    @property
     def hours(self) -> float:
         """Hours of audio of its own."""
         return self.until - self.start_hours
@@ -155,7 +158,7 @@ def schedule(
     )
 
 
-def blind(train: config.TrainConfig) -> config.TrainConfig:
+def slimming(train: config.TrainConfig) -> config.TrainConfig:
     """The training of a slim network: open in every step, then closed or under random gates; no policy."""
     return replace(train, loss=replace(train.loss, ratio="sandwich"))
 
@@ -168,7 +171,7 @@ def static_rows() -> list[Row]:
 
 def slim_row() -> Row:
     """FTF-Net from its 90th hour on, trained to run with any of its gates open."""
-    return Row("slim", blind(schedule(SLIM, SLIM_FROM, (TUNED_FROM,))), 3, "ftfnet", SLIM_FROM)
+    return Row("slim", slimming(schedule(SLIM, SLIM_FROM, (TUNED_FROM,))), 3, "ftfnet", SLIM_FROM)
 
 
 def tuned_rows() -> list[Row]:
@@ -187,15 +190,14 @@ def joint_row() -> Row:
 
 def short_rows() -> list[Row]:
     """Slim networks with other layers dynamic, after few hours of slim training; the usual ones are `short-slim`."""
-    share = SLIM.static_share
     models = {"slim": SLIM}
-    for kind in KINDS:
-        static = {other: 1.0 for other in KINDS if other != kind}
-        models[kind] = replace(SLIM, static_share=replace(share, **static))
+    for kind in SLIM.static_share.slim:
+        only = config.Share.only(kind, share=getattr(SLIM.static_share, kind))
+        models[kind] = replace(SLIM, static_share=only)
     models["time"] = replace(SLIM, static_stages=())
     models["time-running"] = replace(SLIM, static_stages=(), closed_state="running")
     until, cool_down = SLIM_FROM + SHORT_HOURS, SLIM_FROM + SHORT_COOLING
-    trains = {name: blind(schedule(model, SLIM_FROM, (), until, cool_down)) for name, model in models.items()}
+    trains = {name: slimming(schedule(model, SLIM_FROM, (), until, cool_down)) for name, model in models.items()}
     return [Row(f"short-{name}", train, 1, "ftfnet", SLIM_FROM, until=until) for name, train in trains.items()]
 
 
@@ -206,7 +208,7 @@ def backbone_rows() -> list[Row]:
     for backbone, whole in BACKBONES.items():
         static = schedule(config.ModelConfig.ftfnet(backbone=backbone), 0.0, (start,), until, cool_down)
         model = replace(SLIM, backbone=backbone, static_stages=whole)
-        slim = blind(schedule(model, start, (), until, cool_down))
+        slim = slimming(schedule(model, start, (), until, cool_down))
         rows += [Row(backbone, static, 1, until=until), Row(f"slim-{backbone}", slim, 1, backbone, start, until=until)]
     return rows
 

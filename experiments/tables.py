@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pandas
+from controls import METRICS as QUICK
 from previous_results import KEYS, SHARED, PreviousResults
 from record import made, write
 
@@ -35,9 +36,8 @@ from dsn_book.study.systems import BASELINE, NOISY, comparisons, place_of, with_
 from dsn_book.study.systems import names as registered
 
 RATINGS = ("dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl")
-METRICS = ("pesq_wb", "stoi", "estoi", "si_sdr_db", *RATINGS)
-COMPARED = ("pesq_wb", "stoi", "estoi", "si_sdr_db", "dnsmos_ovrl")
-UNDER_CONTROLS = COMPARED[:4]
+METRICS = (*QUICK, *RATINGS)
+COMPARED = (*QUICK, "dnsmos_ovrl")
 
 TRAINED = "python experiments/train.py {row} --seed {seeds} --corpus CORPUS --runs RUNS"
 RESAMPLES = 300
@@ -181,7 +181,7 @@ def controls_table(files: Table) -> Table:
             cost = {"activation_ratio": part["activation_ratio"].mean()}
             cost |= {"percent_of_ftfnet": 100 * part["mmacs_per_s"].mean() / full_cost()}
             about = {"system": system, "control": control, "set": name}
-            for metric in UNDER_CONTROLS:
+            for metric in QUICK:
                 found = pooled_difference(policy, part, metric)
                 row = about | {"metric": metric, "value": part[metric].mean(), **found.interval._asdict()}
                 rows.append(row | cost | {"seeds": found.seeds})
@@ -198,7 +198,7 @@ def dial_table(files: Table) -> Table:
     for key, part in files[files["gates"] == DIAL].groupby(["system", "seed", "set", "dial"]):
         system, seed, name, dial = key  # type: ignore[misc]
         means = summarise(part).iloc[0]
-        row = {"system": system, "seed": seed, "set": name, "dial": dial, **means[[*METRICS[:4]]]}
+        row = {"system": system, "seed": seed, "set": name, "dial": dial, **means[[*QUICK]]}
         row |= {key: means[key] for key in ("mmacs_per_s", "activation_ratio", "files")}
         own = files[(files["gates"] == OWN) & (files["set"] == name)]
         base = own[(own["system"] == BASELINE) & (own["seed"] == seed)]
@@ -206,7 +206,7 @@ def dial_table(files: Table) -> Table:
             interval = pooled_difference(part, base, "pesq_wb").interval
             row |= {f"pesq_wb_{key}": getattr(interval, key) for key in ("mean", "low", "high")}
         rows.append(row | {"percent_of_ftfnet": 100 * means["mmacs_per_s"] / full_cost()})
-    columns = ["system", "seed", "set", "dial", *METRICS[:4], "mmacs_per_s", "percent_of_ftfnet", "activation_ratio"]
+    columns = ["system", "seed", "set", "dial", *QUICK, "mmacs_per_s", "percent_of_ftfnet", "activation_ratio"]
     return pandas.DataFrame(rows, columns=[*columns, "files", "pesq_wb_mean", "pesq_wb_low", "pesq_wb_high"])
 
 

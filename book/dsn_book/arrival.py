@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from dsn.data import Corpus
 from dsn.data.corpus import Clip as Recording
-from dsn.data.mixing import PEAK, active_power, rms
+from dsn.data.mixing import PEAK, rms, snr_db
 from dsn.inference import backends
 from dsn.inference.stream import StreamingEnhancer
 from dsn.model import DSN
@@ -101,7 +101,7 @@ def _noise(corpus: Corpus, recording: Recording) -> tuple[str, NDArray[np.floati
 
 def _mixed(name: str, voice: NDArray[np.floating], kind: str, noise: NDArray[np.floating]) -> Arrival:
     """Voice and noise at `SNR_DB`; the whole clip is turned down where it would be too loud."""
-    gain = (active_power(voice) / np.mean(noise**2)) ** 0.5 * 10 ** (-SNR_DB / 20)
+    gain = 10 ** ((snr_db(voice, noise) - SNR_DB) / 20)
     noisy = voice.copy()
     noisy[ARRIVES * SAMPLE_RATE : LEAVES * SAMPLE_RATE] += gain * noise
     down = min(1.0, PEAK / float(np.abs(noisy).max()))

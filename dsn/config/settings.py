@@ -37,21 +37,23 @@ LARGEST = 2**31
 Probability = float
 """The annotation of settings that are probabilities."""
 
-_PLAIN: dict[str, tuple[type, str, int, int]] = {
-    "int": (Integral, f"a whole number from -{LARGEST} to {LARGEST}", -LARGEST, LARGEST),
-    "float": (Real, f"a number from -{LARGEST} to {LARGEST}", -LARGEST, LARGEST),
-    "Probability": (Real, "a probability, a number from 0 to 1", 0, 1),
-    "bool": (bool, "true or false", 0, 1),
-    "str": (str, "text", 0, 0),
+_PLAIN: dict[str, tuple[type, str]] = {
+    "int": (Integral, f"a whole number from -{LARGEST} to {LARGEST}"),
+    "float": (Real, f"a number from -{LARGEST} to {LARGEST}"),
+    "Probability": (Real, "a probability, a number from 0 to 1"),
+    "bool": (bool, "true or false"),
+    "str": (str, "text"),
 }
-"""Annotations of plain values: what their values are, in Python and in words, and the range of numbers."""
+"""Annotations of plain values: what their values are, in Python and in words."""
 
 
-def _is(value: Any, kind: type, low: int, high: int) -> bool:
-    """Whether a value is of a kind in `_PLAIN`, a number also finite and in range."""
+def _is(value: Any, annotation: str) -> bool:
+    """Whether a value is what an annotation in `_PLAIN` says, a number also finite and in range."""
+    kind, _ = _PLAIN[annotation]
     if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
         return False
-    return kind is str or bool(low <= value <= high)
+    low, high = (0, 1) if annotation == "Probability" else (-LARGEST, LARGEST)
+    return kind in (bool, str) or bool(low <= value <= high)
 
 
 class Settings:
@@ -65,9 +67,9 @@ class Settings:
             found = re.fullmatch(r"(tuple\[)?(\w+)\b.*", str(f.type))
             if found is None or found[2] not in _PLAIN:
                 continue
-            value, (kind, text, *limits) = getattr(self, f.name), _PLAIN[found[2]]
+            value, (_, text) = getattr(self, f.name), _PLAIN[found[2]]
             entries = value if found[1] else (value,)
-            right = isinstance(entries, tuple) and all(_is(entry, kind, *limits) for entry in entries)
+            right = isinstance(entries, tuple) and all(_is(entry, found[2]) for entry in entries)
             check(right, f"{f.name} is {_shown(value)}; it takes {'a list, each entry ' if found[1] else ''}{text}")
 
     def to_dict(self) -> dict[str, Any]:

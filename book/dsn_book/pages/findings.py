@@ -9,7 +9,7 @@ from .. import provenance
 from ..provenance import Number
 from ..study import goals, results
 from ..study.controls import SEGMENTS
-from ..study.intervals import Row
+from ..study.intervals import Row, side
 
 SLIM, STATIC = "mgt-dsn", "ftfnet"
 ROUTE, PACE = "native", "back-to-back"
@@ -21,7 +21,7 @@ CLEAR, WEAK = -0.5, -0.2
 
 def judged() -> str:
     """The set of the evidence."""
-    return goals.evidence({"systems": results.table("systems")})
+    return goals.evidence(results.table("systems"))
 
 
 def hours() -> Number:
@@ -101,5 +101,4 @@ def _told(row: Row | None, table: str, keys: dict[str, str], better: str, worse:
         return "not measured yet"
     number = provenance.result(table, "mean", **keys)
     size = f"{Number(abs(float(number)), number.source):.3f}"
-    told = better if float(row["low"]) > 0 else worse if float(row["high"]) < 0 else alike
-    return told.format(size=size)
+    return {1: better, -1: worse, 0: alike}[side(row)].format(size=size)

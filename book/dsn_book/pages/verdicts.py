@@ -8,17 +8,13 @@ from IPython.display import HTML
 
 from ..formatting import number
 from ..study.gate_usage import MEAN, falls
-from ..study.intervals import Row, Table
+from ..study.intervals import Row, Table, side
 from ..study.systems import BASELINE, label_of
 
 
 def sign(row: Row | None) -> str:
     """What a difference says by its interval: better, worse, no difference, or that it was not measured."""
-    if row is None:
-        return "not measured yet"
-    if row["low"] > 0:
-        return "better"
-    return "worse" if row["high"] < 0 else "no different"
+    return "not measured yet" if row is None else {1: "better", -1: "worse", 0: "no different"}[side(row)]
 
 
 def comparable(goals: Table, system: str = "mgt-dsn") -> str:

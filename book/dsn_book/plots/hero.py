@@ -15,7 +15,7 @@ from dsn.utils.audio import SAMPLE_RATE, Wav
 from .. import display
 from ..arrival import ARRIVES, LEAVES, SNR_DB, Arrival, Course, course
 from ..formatting import number
-from .listening import PEAK, speech_gain
+from .listening import equally_loud
 from .spectrograms import image_data_uri, levels_db
 from .versions import Version
 
@@ -77,12 +77,12 @@ def _points(values: NDArray[np.floating]) -> list[float]:
 
 def _heard(versions: Sequence[Wav], clean: Wav) -> dict[str, list[str]]:
     """Sound and picture of what goes in and what comes out, equally loud in their speech."""
-    loud = [speech_gain(wav, clean) * wav for wav in versions]
-    scale = PEAK / max(float(np.abs(wav).max()) for wav in loud)
-    top_db = max(float(levels_db(scale * wav).max()) for wav in loud)
+    loud = equally_loud(versions, clean)
+    levels = list(map(levels_db, loud))
+    top_db = max(float(level.max()) for level in levels)
     return {
-        "sounds": [display.audio_data_uri(scale * wav, SAMPLE_RATE, "mp3") for wav in loud],
-        "images": [image_data_uri(levels_db(scale * wav), top_db) for wav in loud],
+        "sounds": [display.audio_data_uri(wav, SAMPLE_RATE, "mp3") for wav in loud],
+        "images": [image_data_uri(level, top_db) for level in levels],
     }
 
 
@@ -200,18 +200,12 @@ def courses_figure(clips: Sequence[Arrival], courses: Sequence[Course], shown: i
         ax.plot(one.during, y, "o", markersize=4.5, color=colour)
     ax.set_yticks(range(len(kinds)), [kind.replace("_", " ") for kind in kinds])
     ax.set_xlabel("cost of a frame, % of FTF-Net's MACs (outlined: before the noise, filled: during it)")
-    return figure, courses_text(clips, courses)
+    least, most = (
+        f"{kind.replace('_', ' ')} ({number(_rise(clips, courses, kind), 0)} points)" for kind in (kinds[0], kinds[-1])
+    )
+    said = f"Cost of a frame before and during the noise in {len(clips)} clips."
+    return figure, f"{said} It rises least for {least}, most for {most}."
 
 
 def _rise(clips: Sequence[Arrival], courses: Sequence[Course], kind: str) -> float:
     return float(np.mean([one.rise for clip, one in zip(clips, courses, strict=True) if clip.kind == kind]))
-
-
-def courses_text(clips: Sequence[Arrival], courses: Sequence[Course]) -> str:
-    """The kinds of noise that move the cost least and most, in words."""
-    kinds = sorted({clip.kind for clip in clips}, key=lambda kind: _rise(clips, courses, kind))
-    least, most = (
-        f"{kind.replace('_', ' ')} ({number(_rise(clips, courses, kind), 0)} points)" for kind in (kinds[0], kinds[-1])
-    )
-    clips_said = f"Cost of a frame before and during the noise in {len(clips)} clips."
-    return f"{clips_said} It rises least for {least}, most for {most}."

@@ -55,6 +55,13 @@ def _value(number: float, digits: int) -> float | None:
     return round(float(number), digits) if math.isfinite(number) else None
 
 
+def equally_loud(wavs: Sequence[NDArray[np.floating]], clean: NDArray[np.floating]) -> list[NDArray[np.floating]]:
+    """Versions (L,) with their speech as loud as in the clean sentence, together as loud as can be played."""
+    loud = [speech_gain(wav, clean) * wav for wav in wavs]
+    scale = PEAK / max(float(np.abs(wav).max()) for wav in loud)
+    return [scale * wav for wav in loud]
+
+
 def _bits(gate: NDArray[np.floating]) -> list[str]:
     """Gates (T, n_gates) as one string of 0 and 1 per gate."""
     return ["".join("1" if value > 0.5 else "0" for value in row) for row in gate.T]
@@ -100,11 +107,10 @@ def listen_state(fixed: Sequence[Version], dial: Sequence[Version], baseline: Ve
     versions = [*fixed, *dial]
     if any(version.wav.shape != clean.shape for version in versions):
         raise ValueError(f"versions differ in length: {sorted({version.wav.size for version in versions})}")
-    loud = [speech_gain(version.wav, clean) * version.wav for version in versions]
-    scale = PEAK / max(float(np.abs(wav).max()) for wav in loud)
-    top_db = max(float(levels_db(scale * wav).max()) for wav in loud[:1])
+    loud = equally_loud([version.wav for version in versions], clean)
+    top_db = float(levels_db(loud[0]).max())
     static, dynamic = macs.by_gate()
-    entries = [_entry(v, scale * wav, top_db, baseline) for v, wav in zip(versions, loud, strict=True)]
+    entries = [_entry(v, wav, top_db, baseline) for v, wav in zip(versions, loud, strict=True)]
     return {
         "seconds": clean.size / SAMPLE_RATE,
         "frame_rate": macs.frame_rate,

@@ -11,12 +11,9 @@ from .. import display
 from ..formatting import interval, number
 from ..study import controls as registry
 from ..study.controls import POLICY
-from ..study.intervals import Table
+from ..study.intervals import Table, side
 from .marks import DIGITS, METRIC_NAMES
 from .style import DYNAMIC, GREY, INK, SERIES, new_figure
-
-LESS = 0.0
-"""A difference counts where its whole interval lies on one side of this."""
 
 
 def _rows(table: Table, metric: str) -> list[dict[str, Any]]:
@@ -49,9 +46,7 @@ def over_policy(table: Table, metric: str = "pesq_wb") -> tuple[Figure, str]:
 
 def outcome(row: dict[str, Any]) -> str:
     """Who wins a bet: the policy, the control, or neither where the interval holds 0."""
-    if row["low"] > LESS:
-        return "policy"
-    return "control" if row["high"] < LESS else "neither"
+    return {1: "policy", -1: "control", 0: "neither"}[side(row)]
 
 
 def bets(table: Table, metric: str = "pesq_wb") -> HTML:

@@ -83,9 +83,9 @@ def _above(goal: str, name: str, system: str, row: Row | None, margin: float) ->
     return _goal(goal, name, system, row, f"interval above {margin:g}", met)
 
 
-def evidence(tables: Tables) -> str:
-    """The set that judges: the sealed final draw once it has been measured, the test mixtures until then."""
-    return "final" if "final" in set(tables["systems"]["set"]) else "test"
+def evidence(measured: Table) -> str:
+    """The set of results/systems.csv that judges: the sealed final draw once it is there, until then the test set."""
+    return "final" if "final" in set(measured["set"]) else "test"
 
 
 def _mean(tables: Tables, name: str, system: str, column: str) -> float:
@@ -231,7 +231,7 @@ def goals(tables: Tables) -> Table:
 
     Needs the tables systems, differences, controls, dial, gates, learning, levels and hard.
     """
-    name = evidence(tables)
+    name = evidence(tables["systems"])
     rho, within = follows(tables, name)
     claimed = [goal._replace(asks="paper") for goal in (*kept(tables, name, HEADLINE), rho)]
     others = [goal for system in systems.targets() if system != HEADLINE for goal in kept(tables, name, system)]

@@ -66,6 +66,11 @@ def bootstrap_interval(
     return Interval(mean, float(low), float(high), files)
 
 
+def side(row: Row) -> int:
+    """On which side of 0 the whole interval of a difference lies: 1 above, -1 below, 0 if it holds 0."""
+    return int(row["low"] > 0) - int(row["high"] < 0)
+
+
 class Pooled(NamedTuple):
     """A paired difference over several seeds: its interval, and how far the seeds' means lie apart."""
 
