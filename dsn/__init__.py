@@ -14,28 +14,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .dynamic import DynamicAttention as DynamicAttention
-    from .dynamic import DynamicConv as DynamicConv
-    from .dynamic import DynamicConvTranspose as DynamicConvTranspose
-    from .dynamic import DynamicDepthwise as DynamicDepthwise
-    from .dynamic import DynamicGRU as DynamicGRU
-    from .dynamic import DynamicLinear as DynamicLinear
-    from .inference.catalogue import models as models
-    from .inference.enhancer import Enhancer as Enhancer
-    from .inference.enhancer import enhance as enhance
-    from .inference.enhancer import load as load
-    from .inference.stream import StreamingEnhancer as StreamingEnhancer
-    from .losses import quality_loss as quality_loss
-    from .losses import ratio_loss as ratio_loss
-    from .losses import target_ratio as target_ratio
-    from .macs import Macs as Macs
-    from .macs import MacTable as MacTable
-    from .model import DSN as DSN
-    from .policy import activation_ratio as activation_ratio
-    from .policy import gate_prob as gate_prob
-    from .policy import hard_gate as hard_gate
-    from .policy import sample_gate as sample_gate
-    from .utils.signals import Enhanced as Enhanced
+    from .dynamic import (
+        DynamicAttention,
+        DynamicConv,
+        DynamicConvTranspose,
+        DynamicDepthwise,
+        DynamicGRU,
+        DynamicLinear,
+    )
+    from .inference.catalogue import models
+    from .inference.enhancer import Enhancer, enhance, load
+    from .inference.stream import StreamingEnhancer
+    from .losses import quality_loss, ratio_loss, target_ratio
+    from .macs import Macs, MacTable
+    from .model import DSN
+    from .policy import activation_ratio, gate_prob, hard_gate, sample_gate
+    from .utils.signals import Enhanced
 
 __version__ = "0.1.0"
 

@@ -18,7 +18,7 @@ from .dynamic import (
     DynamicLinear,
 )
 from .dynamic.gating import Axis, Branches, wants_gradient
-from .macs import MacRow
+from .sizes import coder_bins
 
 SLOPE = 0.03
 """Negative slope of every LeakyReLU (LCT-GAN, arXiv:2505.21057)."""
@@ -72,22 +72,6 @@ class Encoder(nn.Module):
             states.append(last)
         return outputs[1:], tuple(states)
 
-    def sizes(self, bins: int) -> list[int]:
-        """Frequency bins of the input and of every layer's output."""
-        sizes = [bins]
-        for layer in self.layers:
-            assert isinstance(layer, DynamicConv)
-            sizes.append(layer.output_bins(sizes[-1]))
-        return sizes
-
-    def macs(self, gate: int | None, bins: int) -> list[MacRow]:
-        """Cost per frame of `bins`, layer by layer."""
-        rows = []
-        for k, (layer, size) in enumerate(zip(self.layers, self.sizes(bins), strict=False)):
-            assert isinstance(layer, DynamicConv)
-            rows.append(MacRow(f"encoder.conv{k + 1}", "conv", gate, layer.macs(size)))
-        return rows
-
 
 class BlockState(NamedTuple):
     """What a block carries from frame to frame; None along frequency."""
@@ -128,32 +112,25 @@ class Block(nn.Module):
         y, attention = self.attention(x, attention, gate, skip_closed)
         return self.norm2(x + y), BlockState(gru, attention)
 
-    def macs(self, name: str, gate: int | None, bins: int) -> list[MacRow]:
-        """Cost per frame, layer by layer."""
-        return [
-            MacRow(f"{name}.gru", "gru", gate, self.gru.macs(bins)),
-            MacRow(f"{name}.fc", "fc", gate, self.fc.macs(bins)),
-            MacRow(f"{name}.attention", "attention", gate, self.attention.macs(bins)),
-        ]
-
 
 class Decoder(nn.Module):
     """The encoder's mirror: each layer takes the layer before plus a scaled encoder output.
 
-    `sizes` are those of the encoder: what it halves from an even number of bins gets one bin more on the way back.
+    What the encoder halves from an even number of bins gets one bin more on the way back.
 
     Shapes: x (B, C, T, F'), the encoder's outputs, gate (B, T) -> mask features (B, P, T, F).
     State:  one past input frame per layer.
     Closed gate: dynamic channels of skips and layers are 0; the first layer reads the whole bottleneck all the same.
     """
 
-    def __init__(self, model: config.ModelConfig, sizes: list[int]) -> None:
+    def __init__(self, model: config.ModelConfig) -> None:
         super().__init__()
         inputs = model.encoder_channels[::-1]
         static = [model.static(channels, "conv") for channels in inputs]
         self.skips = nn.ModuleList(map(DynamicDepthwise, inputs, static))
         outputs, static_outputs = [*inputs[1:], model.parts], [*static[1:], model.parts]
-        parts = zip(inputs, outputs, [inputs[0], *static[1:]], static_outputs, sizes[-2::-1], strict=True)
+        sizes = coder_bins(model)[-2::-1]
+        parts = zip(inputs, outputs, [inputs[0], *static[1:]], static_outputs, sizes, strict=True)
         self.layers = nn.ModuleList(
             DynamicConvTranspose(whole_in, whole_out, static_in, static_out, output_padding=1 - bins % 2)
             for whole_in, whole_out, static_in, static_out, bins in parts
@@ -186,15 +163,6 @@ class Decoder(nn.Module):
             states.append(last)
         return now.chosen(gate), tuple(states)
 
-    def macs(self, gate: int | None, sizes: list[int]) -> list[MacRow]:
-        """Cost per frame, layer by layer, for the sizes of the encoder."""
-        rows = []
-        for k, (scale, layer, size) in enumerate(zip(self.skips, self.layers, sizes[:0:-1], strict=True)):
-            assert isinstance(scale, DynamicDepthwise) and isinstance(layer, DynamicConv)
-            rows.append(MacRow(f"decoder.skip{k + 1}", "conv", gate, scale.macs(size)))
-            rows.append(MacRow(f"decoder.conv{k + 1}", "conv", gate, layer.macs(size)))
-        return rows
-
 
 class NetworkState(NamedTuple):
     """What the stages of a network carry from frame to frame; None is the start of a signal."""
@@ -215,12 +183,11 @@ class FTFNet(nn.Module):
     def __init__(self, model: config.ModelConfig) -> None:
         super().__init__()
         self.encoder = Encoder(model)
-        sizes = self.encoder.sizes(model.stft.bins)
         self.norm = nn.LayerNorm(model.channels[-1])
         self.frequency_1 = Block(model, "frequency")
         self.time = Block(model, "time")
         self.frequency_2 = Block(model, "frequency")
-        self.decoder = Decoder(model, sizes)
+        self.decoder = Decoder(model)
 
     def forward(
         self,
@@ -238,14 +205,3 @@ class FTFNet(nn.Module):
         x, second = self.frequency_2(x, second, gates[3], skip_closed)
         mask, decoder = self.decoder(x.permute(0, 3, 1, 2), encoded, decoder, gates[4], skip_closed)
         return mask, NetworkState(encoder, (first, time, second), decoder)
-
-    def macs(self, bins: int, gates: Sequence[int | None]) -> list[MacRow]:
-        """Cost per frame of `bins`, layer by layer; `gates` has the index of the gate of each stage."""
-        sizes = self.encoder.sizes(bins)
-        return [
-            *self.encoder.macs(gates[0], bins),
-            *self.frequency_1.macs("frequency_1", gates[1], sizes[-1]),
-            *self.time.macs("time", gates[2], sizes[-1]),
-            *self.frequency_2.macs("frequency_2", gates[3], sizes[-1]),
-            *self.decoder.macs(gates[4], sizes),
-        ]

@@ -14,13 +14,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from . import config
+from . import config, sizes
 from .ftfnet import NetworkState
-from .macs import MacRow, MacTable
+from .macs import MacTable
 from .other_backbones import build
 from .policy import Decide, Policy, given, hard_gate
-from .stft import analyse, compress, from_hops, synthesise, to_hops
+from .stft import analyse, compress, synthesise, to_hops
 from .utils.signals import Enhanced as Enhanced
+from .utils.signals import from_hops
 
 
 class State(NamedTuple):
@@ -92,8 +93,7 @@ class DSN(nn.Module):
         """Enhance whole signals (B, L) or (L,), latency trimmed, `chunk` frames at a time.
 
         The gates have one frame more than the signal has hops, since the last hop comes out one frame late. `decide`
-        replaces `hard_gate` at the dial; it sees the logits of the whole signal, as does
-        `given(partial(random_gate, ratio=0.4))`.
+        replaces `hard_gate` at the dial; it sees the logits of the whole signal.
         Raises: ValueError for a signal of integers, of another shape, empty, or with NaN or infinite samples, and for
         given gates of another shape.
         """
@@ -116,10 +116,7 @@ class DSN(nn.Module):
 
     def macs(self) -> MacTable:
         """Cost table per frame, policy included."""
-        rows = self.network.macs(self.config.stft.bins, self.config.gate_of_stage)
-        if self.policy is not None:
-            rows.append(MacRow("policy", "policy", None, self.policy.macs()))
-        return MacTable(tuple(rows), self.config.n_gates, self.config.stft.frame_rate)
+        return sizes.table(self.config)
 
     def _spectrum(self, noisy: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
         """Compressed spectrum (B, F, T) of the noisy signal (B, L), and the state of the analysis."""

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from . import config
 from .dynamic import DynamicGRU, DynamicLinear
 from .ftfnet import Block, BlockState, Decoder, Encoder, FTFNet, NetworkState, leaky
-from .macs import MacRow
+from .sizes import coder_bins
 
 
 class FrequencyTimeBlock(Block):
@@ -44,9 +44,9 @@ class FrameBlock(nn.Module):
     Closed gate: the dynamic groups and outputs add nothing; the residual path carries on.
     """
 
-    def __init__(self, model: config.ModelConfig, bins: int) -> None:
+    def __init__(self, model: config.ModelConfig) -> None:
         super().__init__()
-        width, groups = model.channels[-1] * bins, model.static(model.groups, "gru")
+        width, groups = model.channels[-1] * coder_bins(model)[-1], model.static(model.groups, "gru")
         self.gru = DynamicGRU(width, model.groups, groups, "time", model.closed_state == "running")
         self.fc = DynamicLinear(width, width, model.static(width, "gru"), model.static(width, "fc"))
         self.norm1 = nn.LayerNorm(width)
@@ -61,93 +61,42 @@ class FrameBlock(nn.Module):
         x = self.norm1(x + self.fc(leaky(y), gate, skip_closed))
         return x[:, :, 0].unflatten(-1, (-1, bins)).transpose(2, 3), BlockState(gru)
 
-    def macs(self, name: str, gate: int | None, bins: int) -> list[MacRow]:
-        """Cost per frame, layer by layer; a frame of all bins is one position."""
-        return [
-            MacRow(f"{name}.gru", "gru", gate, self.gru.macs(1)),
-            MacRow(f"{name}.fc", "fc", gate, self.fc.macs(1)),
-        ]
 
+class OtherBackbone(nn.Module):
+    """Encoder, the blocks of HyST-Net or of the CRN, and decoder.
 
-class HySTNet(nn.Module):
-    """Encoder, three frequency-time blocks and decoder; residual paths and norms as in FTF-Net are our choice.
+    HyST-Net has three frequency-time blocks; residual paths and norms as in FTF-Net are our choice. The CRN has one
+    grouped GRU over the flattened frame (after CRUSE, arXiv:2101.09249); the fully connected layer, the residual path
+    and the norm around it are our choice, and so is the encoder's fourth layer (as in CRUSE's small models): it leaves
+    15 bins of 64 channels, where FTF-Net has 31.
 
-    Shapes and state: as in `FTFNet`.
+    Shapes and state: as in `FTFNet`, with as many blocks.
     """
 
     def __init__(self, model: config.ModelConfig) -> None:
         super().__init__()
         self.encoder = Encoder(model)
         self.norm = nn.LayerNorm(model.channels[-1])
-        self.block_1 = FrequencyTimeBlock(model)
-        self.block_2 = FrequencyTimeBlock(model)
-        self.block_3 = FrequencyTimeBlock(model)
-        self.decoder = Decoder(model, self.encoder.sizes(model.stft.bins))
+        self.names = model.stages[1:-1]
+        block = FrameBlock if model.backbone == "crn" else FrequencyTimeBlock
+        for name in self.names:
+            self.add_module(name, block(model))
+        self.decoder = Decoder(model)
 
     def forward(
-        self,
-        features: Tensor,
-        state: NetworkState | None = None,
-        gates: Sequence[Tensor | None] = (None,) * 5,
-        skip_closed: bool = False,
+        self, features: Tensor, state: NetworkState | None, gates: Sequence[Tensor | None], skip_closed: bool = False
     ) -> tuple[Tensor, NetworkState]:
         """Mask features of every frame, and the state after the last."""
-        encoder, (one, two, three), decoder = state or NetworkState()
+        encoder, blocks, decoder = state or NetworkState()
         encoded, encoder = self.encoder(features, encoder, gates[0], skip_closed)
-        x = self.norm(encoded[-1].permute(0, 2, 3, 1))
-        x, one = self.block_1(x, one, gates[1], skip_closed)
-        x, two = self.block_2(x, two, gates[2], skip_closed)
-        x, three = self.block_3(x, three, gates[3], skip_closed)
-        mask, decoder = self.decoder(x.permute(0, 3, 1, 2), encoded, decoder, gates[4], skip_closed)
-        return mask, NetworkState(encoder, (one, two, three), decoder)
-
-    def macs(self, bins: int, gates: Sequence[int | None]) -> list[MacRow]:
-        """Cost per frame of `bins`, layer by layer; `gates` has the index of the gate of each stage."""
-        sizes, rows = self.encoder.sizes(bins), []
-        for k, block in enumerate((self.block_1, self.block_2, self.block_3), start=1):
-            rows += block.macs(f"block_{k}", gates[k], sizes[-1])
-        return [*self.encoder.macs(gates[0], bins), *rows, *self.decoder.macs(gates[-1], sizes)]
+        x, after = self.norm(encoded[-1].permute(0, 2, 3, 1)), []
+        for name, block, gate in zip(self.names, blocks, gates[1:-1], strict=False):
+            x, block = self.get_submodule(name)(x, block, gate, skip_closed)
+            after.append(block)
+        mask, decoder = self.decoder(x.permute(0, 3, 1, 2), encoded, decoder, gates[-1], skip_closed)
+        return mask, NetworkState(encoder, tuple(after), decoder)
 
 
-class CRN(nn.Module):
-    """Encoder, one grouped GRU over the flattened frame, decoder with skips (after CRUSE, arXiv:2101.09249).
-
-    The fully connected layer, the residual path and the norm around the GRU are our choice, and so is the encoder's
-    fourth layer (as in CRUSE's small models): it leaves 15 bins of 64 channels, where FTF-Net has 31.
-
-    Shapes and state: as in `FTFNet`, with one block.
-    """
-
-    def __init__(self, model: config.ModelConfig) -> None:
-        super().__init__()
-        self.encoder = Encoder(model)
-        sizes = self.encoder.sizes(model.stft.bins)
-        self.norm = nn.LayerNorm(model.channels[-1])
-        self.recurrence = FrameBlock(model, sizes[-1])
-        self.decoder = Decoder(model, sizes)
-
-    def forward(
-        self,
-        features: Tensor,
-        state: NetworkState | None = None,
-        gates: Sequence[Tensor | None] = (None,) * 3,
-        skip_closed: bool = False,
-    ) -> tuple[Tensor, NetworkState]:
-        """Mask features of every frame, and the state after the last."""
-        encoder, (block, *_), decoder = state or NetworkState()
-        encoded, encoder = self.encoder(features, encoder, gates[0], skip_closed)
-        x = self.norm(encoded[-1].permute(0, 2, 3, 1))
-        x, block = self.recurrence(x, block, gates[1], skip_closed)
-        mask, decoder = self.decoder(x.permute(0, 3, 1, 2), encoded, decoder, gates[2], skip_closed)
-        return mask, NetworkState(encoder, (block,), decoder)
-
-    def macs(self, bins: int, gates: Sequence[int | None]) -> list[MacRow]:
-        """Cost per frame of `bins`, layer by layer; `gates` has the index of the gate of each stage."""
-        sizes = self.encoder.sizes(bins)
-        block = self.recurrence.macs("recurrence", gates[1], sizes[-1])
-        return [*self.encoder.macs(gates[0], bins), *block, *self.decoder.macs(gates[2], sizes)]
-
-
-def build(model: config.ModelConfig) -> FTFNet | HySTNet | CRN:
+def build(model: config.ModelConfig) -> FTFNet | OtherBackbone:
     """The backbone that a config names, with new weights."""
-    return {"ftfnet": FTFNet, "hystnet": HySTNet, "crn": CRN}[model.backbone](model)
+    return FTFNet(model) if model.backbone == "ftfnet" else OtherBackbone(model)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from . import macs
 from .utils.bands import pooling
 
 Decide = Callable[[Tensor], Tensor]
@@ -45,13 +44,6 @@ class Policy(nn.Module):
         """As `forward`, from the bands on."""
         hidden, state = self.gru(bands, state)
         return self.out(hidden).unflatten(-1, (self.n_gates, 2)), state
-
-    def macs(self) -> macs.Macs:
-        """Cost per frame."""
-        bins, bands = self.pool.shape
-        hidden = self.gru.hidden_size
-        cost = macs.linear(bins, bands) + macs.gru(bands, hidden) + macs.linear(hidden, 2 * self.n_gates)
-        return macs.Macs(cost, 0)
 
 
 def gate_prob(logits: Tensor, tau: float = 1.0) -> Tensor:

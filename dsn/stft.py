@@ -13,22 +13,10 @@ def window(n_fft: int, like: Tensor) -> Tensor:
     return torch.hann_window(n_fft, periodic=True, dtype=like.dtype, device=like.device).sqrt()
 
 
-def as_batch(wav: Tensor) -> Tensor:
-    """Signals (L,) or (B, L) as (B, L). Raises ValueError as `check_signal`."""
-    check_signal(wav)
-    return wav if wav.dim() == 2 else wav[None]
-
-
 def to_hops(noisy: Tensor, hop: int) -> Tensor:
-    """Signals (L,) or (B, L) with `padding`, (B, L'). Raises ValueError as `as_batch`."""
-    batched = as_batch(noisy)
-    return nn.functional.pad(batched, (0, padding(batched.shape[-1], hop)))
-
-
-def from_hops(enhanced: Tensor, noisy: Tensor, hop: int) -> Tensor:
-    """Of enhanced signals (B, L') what `to_hops` was given: in time with the noisy signals and in their shape."""
-    in_time = enhanced[:, hop : hop + noisy.shape[-1]]
-    return in_time if noisy.dim() == 2 else in_time[0]
+    """Signals (L,) or (B, L) with `padding`, (B, L'). Raises ValueError as `check_signal`."""
+    check_signal(noisy)
+    return nn.functional.pad(torch.atleast_2d(noisy), (0, padding(noisy.shape[-1], hop)))
 
 
 def analyse(wav: Tensor, n_fft: int, state: Tensor | None = None) -> tuple[Tensor, Tensor]:

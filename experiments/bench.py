@@ -18,8 +18,7 @@ from record import made, write
 
 from dsn import weights
 from dsn.commands.bench import positive_seconds
-from dsn.evaluation.evaluate import write_csv
-from dsn.utils.files import sha256
+from dsn.utils.files import sha256, write_csv
 from dsn_book.bench import FILES, collect
 
 

@@ -2,7 +2,7 @@
 
 RUNS/<row>/seed<k>/benefit/<split>/part-<n>.npz holds, for mixtures that no training saw: `benefit` (N, T, gates) and
 `bands` (N, T, bands) that a policy hears. A call goes on where the last one stopped, and measures again where the
-weights have changed. RUNS/labels.csv keeps the DNSMOS of the noisy signals.
+weights have changed. RUNS/labels.jsonl keeps the DNSMOS of the noisy signals.
 
 Example:
     python experiments/benefit_labels.py slim --corpus CORPUS --runs RUNS
@@ -66,7 +66,7 @@ def place(runs: Path, row: str, seed: int, split: str) -> Path:
 
 def labelled(arguments: argparse.Namespace, split: str) -> FreshMixtures:
     """The mixtures that a run's labels are measured on, with the table of their ratings."""
-    first, table = FIRST + OF_A_SEED * arguments.seed, arguments.runs / "labels.csv"
+    first, table = FIRST + OF_A_SEED * arguments.seed, arguments.runs / "labels.jsonl"
     return FreshMixtures(Corpus(arguments.corpus), split, config.DataConfig.wide(), first, arguments.cache, table)
 
 

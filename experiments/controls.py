@@ -23,9 +23,9 @@ from dsn.evaluation.metrics import score_pairs
 from dsn.kernels.streaming import Kernel
 from dsn.model import DSN
 from dsn.training.benefit import benefit
-from dsn.training.gates import random_gate, run_length_gate
+from dsn.training.gates import run_length_gate
 from dsn.training.policy_fitting import best_frames
-from dsn_book.study.control_gates import periodic_gate, segments_like
+from dsn_book.study.control_gates import periodic_gate, random_gate, segments_like
 from dsn_book.study.controls import FOLLOWS, POLICY
 from dsn_book.study.gate_diagnostics import correlation, log_energy
 

@@ -15,8 +15,8 @@ import pandas
 import torch
 from record import made, write
 
-from dsn.evaluation.evaluate import write_csv
 from dsn.training.policy_fitting import FitConfig
+from dsn.utils.files import write_csv
 from dsn_book import leaderboard
 
 LABELS, FIT = 120, FitConfig(steps=400, batch=32)

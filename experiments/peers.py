@@ -50,12 +50,12 @@ from tqdm.auto import tqdm
 
 from dsn import __version__, weights
 from dsn.data import Corpus, read_recipes, render
-from dsn.evaluation.evaluate import Item, write_csv
-from dsn.evaluation.journal import Journal
+from dsn.evaluation.evaluate import Item
 from dsn.evaluation.metrics import score
 from dsn.inference.stream import StreamingEnhancer
 from dsn.utils.audio import SAMPLE_RATE, Wav
-from dsn.utils.files import sha256
+from dsn.utils.files import sha256, write_csv
+from dsn.utils.journal import Journal
 from dsn_book import test_pairs
 from dsn_book.study.intervals import Table
 from dsn_book.study.systems import place_of

@@ -33,7 +33,6 @@ from dsn.data import Corpus, read_recipes
 from dsn.data.labels import measure as measure_label
 from dsn.data.mixing import Mixture
 from dsn.dial import gates
-from dsn.evaluation.evaluate import write_csv
 from dsn.kernels.streaming import Kernel
 from dsn.losses import fit_guide, target_ratio
 from dsn.model import DSN
@@ -42,6 +41,7 @@ from dsn.training.benefit import SMOOTH, smoothed
 from dsn.training.loop import MODEL
 from dsn.training.policy_fitting import FitConfig, Labelled, fit_price, fit_shares, set_margin
 from dsn.training.policy_training import bands
+from dsn.utils.files import write_csv
 from dsn_book.study.gate_diagnostics import check_not_oscillating, diagnose
 from dsn_book.study.intervals import Table
 

@@ -21,11 +21,10 @@ from record import made, write
 
 from dsn import config, weights
 from dsn.data import TEST_RECIPES
-from dsn.evaluation.evaluate import write_csv
 from dsn.evaluation.metrics import summarise
 from dsn.model import DSN
 from dsn.training.loop import MODEL
-from dsn.utils.files import replacing, sha256
+from dsn.utils.files import replacing, sha256, write_csv
 from dsn_book.study import results
 from dsn_book.study.controls import FOLLOWS, POLICY
 from dsn_book.study.controls import names as control_names

@@ -31,7 +31,6 @@ OLD = """
 from dsn import config
 from dsn.model import DSN
 from dsn.losses import quality_loss
-from dsn.policy import random_gate
 accelerate = lambda model: None
 from dsn.schedule import optimisers, update
 MODELS = {"static": config.Model.ftfnet(), "slim": config.Model()}
@@ -43,7 +42,6 @@ from functools import partial
 from dsn import config
 from dsn.model import DSN
 from dsn.losses import quality_loss
-from dsn.training.gates import random_gate
 from dsn.kernels.training import accelerate
 from dsn.policy import given, hard_gate
 from dsn.training.optim import optimisers, update
@@ -67,7 +65,7 @@ noisy, clean = 0.1 * torch.randn(batch, samples), 0.1 * torch.randn(batch, sampl
 frames, hop = samples // 256, 256
 
 def step(k):
-    gate = random_gate((batch, frames, train.model.n_gates), 0.5) if kind == "slim" else None
+    gate = (torch.rand(batch, frames, train.model.n_gates) < 0.5).float() if kind == "slim" else None
     loss = quality_loss(run(model, noisy, gate)[:, hop:], clean[:, :-hop], train.loss)
     update(model.children(), steppers, loss, k, train)
 

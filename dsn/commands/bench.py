@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     """Measure, print the table and write it, if asked."""
     check_new(args.json, args.overwrite)
     from ..inference import backends
-    from ..utils.files import replacing
+    from ..utils.files import write
 
     reasons = {name: backends.missing(name) for name in backends.NAMES}
     for name, reason in reasons.items():
@@ -68,8 +68,7 @@ def run(args: argparse.Namespace) -> int:
         times = "  ".join(f"{t['us']:8.1f} {t['rtf']:8.4f} {t['rtf_p95']:8.4f}" for t in map(row.get, PACES) if t)
         print(f"{row['backend']:7} {row['model']:18} {row['gates']:7} {row['mmacs_per_s']:7.1f}  {times}")
     if args.json:
-        with replacing(args.json) as temporary:
-            temporary.write_text(json.dumps(rows, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        write(args.json, json.dumps(rows, indent=2, allow_nan=False) + "\n")
     return 0
 
 
@@ -96,16 +95,14 @@ def measured(names: Sequence[str], models: Sequence[str], sound: np.ndarray, sec
 
 
 def hops(file: str | None, seconds: float) -> np.ndarray:
-    """Hops (n, 256) of a recording's first channel, or of noise. Raises as `dsn.utils.audio.read`."""
+    """Hops (n, 256) of a recording, or of noise. Raises as `dsn.utils.audio.read_mono`."""
     import numpy as np
 
     from ..utils import audio
-    from ..utils.resampling import resample
 
     samples = max(256, math.ceil(seconds * audio.SAMPLE_RATE))
     if file is None:
         wav = 0.05 * np.random.default_rng(0).standard_normal(samples).astype(np.float32)
     else:
-        found, sample_rate = audio.read(file)
-        wav = resample(found[0], sample_rate, audio.SAMPLE_RATE)[:samples]
+        wav = audio.read_mono(file)[:samples]
     return np.pad(wav, (0, -len(wav) % 256)).reshape(-1, 256)

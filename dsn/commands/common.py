@@ -79,18 +79,14 @@ def add_dial(parser: argparse.ArgumentParser) -> None:
     )
 
 
-BACKENDS = ("auto", "native", "onnx", "torch")
-
-
 def add_backend(parser: argparse.ArgumentParser) -> None:
     """The argument --backend."""
     parser.add_argument(
         "--backend",
-        choices=BACKENDS,
+        choices=("auto", "native", "onnx", "torch"),
         default="auto",
         help="C kernel, ONNX Runtime or PyTorch; auto: the first that is here of native, torch and onnx",
     )
-    parser.add_argument("--route", dest="backend", choices=BACKENDS, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 
 
 def open_backend(name: str, model: str, quiet: bool = False) -> Backend:
@@ -110,13 +106,6 @@ def open_backend(name: str, model: str, quiet: bool = False) -> Backend:
 def add_overwrite(parser: argparse.ArgumentParser) -> None:
     """The argument --overwrite."""
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist already")
-
-
-def add_processes(parser: argparse.ArgumentParser, default: int) -> None:
-    """The argument --processes."""
-    parser.add_argument(
-        "--processes", metavar="N", type=positive, default=default, help="processes side by side; default: %(default)s"
-    )
 
 
 def number(text: str) -> float:
@@ -167,27 +156,19 @@ def open_corpus(folder: Path | None) -> Corpus:
     return Corpus(default_folder() if folder is None else folder)
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON file that holds one object. Raises ValueError, naming the file, if it does not."""
+def read_config(kind: type, path: Path | None) -> Any:
+    """A config of class `kind` from a JSON file, its defaults without one.
+
+    Raises ValueError, naming the file, for what is no JSON, and for unknown or wrong settings.
+    """
     import json
 
+    if path is None:
+        return kind()
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path} is no JSON file ({error})") from error
-    if not isinstance(values, dict):
-        raise ValueError(f"{path} holds a {type(values).__name__}; it needs one object of settings")
-    return values
-
-
-def read_config(kind: type, path: Path | None) -> Any:
-    """A config of class `kind` from a JSON file, its defaults without one.
-
-    Raises ValueError, naming the file, for unknown or wrong settings.
-    """
-    if path is None:
-        return kind()
-    values = read_json(path)
     try:
         return kind.from_dict(values)
     except (ValueError, TypeError, AttributeError) as error:

@@ -39,42 +39,18 @@ def add(commands: Any) -> None:
     """Describe the command and its parts."""
     parser = add_command(commands, "data", None, "corpora, mixtures, downloads", ABOUT, EXAMPLES)
     parts = parser.add_subparsers(title="parts", dest="part", required=True, metavar="PART")
-    _add_show(parts)
-    _add_export(parts)
-    fetch = add_command(
-        parts,
-        "voicebank",
-        run_voicebank,
-        "download VoiceBank+DEMAND",
-        VOICEBANK,
-        "data voicebank voicebank\ndata voicebank voicebank --train",
-    )
-    fetch.add_argument("folder", metavar="FOLDER", type=place, help="folder to write to")
-    fetch.add_argument("--train", action="store_true", help="fetch the training set too")
-
-
-def _add_corpus(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--corpus", metavar="FOLDER", type=place, help="speech and noise; default: the default set")
-
-
-def _add_show(parts: Any) -> None:
-    show = add_command(
-        parts,
-        "default",
-        run_show,
-        "where a corpus lies, what is in it",
-        SHOW,
-        "data default\ndata default --corpus mine",
-    )
-    _add_corpus(show)
-
-
-def _add_export(parts: Any) -> None:
+    examples = "data default\ndata default --corpus mine"
+    show = add_command(parts, "default", run_show, "where a corpus lies, what is in it", SHOW, examples)
     examples = "data export testset\ndata export mine_test --recipes mine/test_recipes.jsonl --corpus mine"
     export = add_command(parts, "export", run_export, "render a test set as files", EXPORT, examples)
     export.add_argument("folder", metavar="OUT", type=place, help="folder to write to, new or empty")
     export.add_argument("--recipes", metavar="JSONL", type=place, help="default: test_recipes.jsonl in the corpus")
-    _add_corpus(export)
+    for part in (show, export):
+        part.add_argument("--corpus", metavar="FOLDER", type=place, help="speech and noise; default: the default set")
+    examples = "data voicebank voicebank\ndata voicebank voicebank --train"
+    fetch = add_command(parts, "voicebank", run_voicebank, "download VoiceBank+DEMAND", VOICEBANK, examples)
+    fetch.add_argument("folder", metavar="FOLDER", type=place, help="folder to write to")
+    fetch.add_argument("--train", action="store_true", help="fetch the training set too")
 
 
 def run_show(args: argparse.Namespace) -> int:
@@ -86,10 +62,8 @@ def run_show(args: argparse.Namespace) -> int:
     print(corpus.folder)
     print(f"{'split':6} {'part':7} {'clips':>7} {'minutes':>8}  of")
     for split in corpus.splits:
-        for part, table, label in (
-            ("speech", corpus.speech(split), "speaker"),
-            ("noise", corpus.noise(split), "kind"),
-        ):
+        tables = ("speech", corpus.speech(split), "speaker"), ("noise", corpus.noise(split), "kind")
+        for part, table, label in tables:
             minutes = (table["stop"].to_numpy() - table["start"].to_numpy()).sum() / SAMPLE_RATE / 60
             print(f"{split:6} {part:7} {len(table):7} {minutes:8.1f}  {table[label].nunique()} {label}s")
     recipes = corpus.folder / TEST_RECIPES
@@ -118,7 +92,7 @@ def begin(corpus: Corpus, recipes: list[Recipe], folder: Path) -> None:
     import json
 
     from ..data.recipe import key
-    from ..utils.files import replacing
+    from ..utils.files import write
 
     record = folder / RECORD
     about = json.dumps({"corpus": str(corpus.folder.resolve()), "recipes": key(recipes)})
@@ -126,8 +100,7 @@ def begin(corpus: Corpus, recipes: list[Recipe], folder: Path) -> None:
         return
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ValueError(f"{folder} is not an empty folder; choose another or empty it")
-    with replacing(record) as temporary:
-        temporary.write_text(about, encoding="utf-8")
+    write(record, about)
 
 
 def export(corpus: Corpus, recipes: list[Recipe], folder: Path) -> None:
@@ -136,8 +109,8 @@ def export(corpus: Corpus, recipes: list[Recipe], folder: Path) -> None:
     from tqdm import tqdm
 
     from ..data import render
-    from ..evaluation.evaluate import write_csv
     from ..utils import audio
+    from ..utils.files import write_csv
 
     rows = []
     for number, recipe in enumerate(tqdm(recipes, desc="rendering")):

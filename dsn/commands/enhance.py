@@ -177,10 +177,10 @@ class Batch:
 
         earlier = [report for _, report in self.done]
         notes: list[str] = []
-        if math.isfinite(report.lost_above) and all(math.isinf(other.lost_above) for other in earlier):
-            notes.append(LOST.format(source=name, khz=report.lost_above / 1000))
+        if math.isfinite(report.lost_above_hz) and all(math.isinf(other.lost_above_hz) for other in earlier):
+            notes.append(LOST.format(source=name, khz=report.lost_above_hz / 1000))
         if _quiet(report) and not any(map(_quiet, earlier)):
-            notes.append(QUIET.format(source=name, level=report.level_db))
+            notes.append(QUIET.format(source=name, level=report.level_dbfs))
         for note in notes if not self.args.quiet else ():
             tqdm.write(note, file=sys.stderr)
 
@@ -229,14 +229,12 @@ def seconds(jobs: Sequence[Job]) -> float:
 
 
 def _quiet(report: Report) -> bool:
-    return -math.inf < report.level_db < QUIET_DB
+    return -math.inf < report.level_dbfs < QUIET_DB
 
 
 def _figures(report: Report) -> dict[str, float | None]:
     """A report as plain values; what is not finite is null."""
-    values = report._asdict()
-    names = {"lost_above": "lost_above_hz", "level_db": "level_dbfs"}
-    return {names.get(key, key): value if math.isfinite(value) else None for key, value in values.items()}
+    return {key: value if math.isfinite(value) else None for key, value in report._asdict().items()}
 
 
 def _why(error: Exception) -> str:

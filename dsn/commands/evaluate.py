@@ -13,16 +13,16 @@ from .common import (
     add_dial,
     add_model,
     add_overwrite,
-    add_processes,
     check_new,
     open_backend,
     place,
+    positive,
 )
 
 if TYPE_CHECKING:
     import pandas
 
-    from ..evaluation.journal import Journal
+    from ..utils.journal import Journal
 
 ABOUT = """Enhance the noisy files of a test set and compare them with the clean ones.
 
@@ -50,15 +50,18 @@ def add(commands: Any) -> None:
     add_dial(parser)
     add_backend(parser)
     parser.add_argument("--metrics", metavar="METRIC", nargs="+", help="the metrics to compute; default: all")
-    add_processes(parser, 2)
+    parser.add_argument(
+        "--processes", metavar="N", type=positive, default=2, help="processes side by side; default: %(default)s"
+    )
     add_overwrite(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Write the table and print its means; 1 if a file has an error."""
     check_new(args.out, args.overwrite)
-    from ..evaluation.evaluate import evaluate, write_csv
+    from ..evaluation.evaluate import evaluate
     from ..evaluation.metrics import METRICS
+    from ..utils.files import write_csv
 
     metrics = args.metrics or METRICS
     model = None if args.model == "noisy" else open_backend(args.backend, args.model)
@@ -78,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _journal(args: argparse.Namespace, header: dict[str, Any]) -> Journal:
     """The rows that an interrupted call left beside the table."""
-    from ..evaluation.journal import Journal
+    from ..utils.journal import Journal
 
     journal = Journal(args.out.with_name(f"{args.out.name}.part"), header)
     if len(journal):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+import json
 from typing import TYPE_CHECKING, Any
 
 from .common import add_command, add_overwrite, check_new, place
@@ -44,6 +44,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the tables and write them, if asked."""
     check_new(args.json, args.overwrite)
     from .. import weights
+    from ..utils.files import write
 
     figures = collect(weights.names() if args.model is None else args.model)
     print(_summary(figures["networks"]))
@@ -51,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
         print(_details(network))
     print(f"\n{figures['convention']}")
     if args.json:
-        _write(args.json, figures)
+        write(args.json, json.dumps(figures, indent=2) + "\n")
         print(f"\nfigures: {args.json}")
     return 0
 
@@ -129,12 +130,3 @@ def _details(network: dict[str, Any]) -> str:
     for gate, cost in network["dynamic_mmacs_per_s_by_gate"].items():
         lines.append(f"{'behind one gate':22} {'':10} {gate:12} {'':8} {cost:8.3f}")
     return "\n".join(lines)
-
-
-def _write(path: Path, figures: dict[str, Any]) -> None:
-    import json
-
-    from ..utils.files import replacing
-
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")

@@ -17,7 +17,7 @@ ABOUT = """Train a network: ftfnet is static, dsn has gates with one activation 
 gates with metric-guided training.
 
 Mixtures of speech and noise are rendered as they are needed and never repeated: of the small data set in the package,
-or of your own with --corpus. A guide metric is measured as it is needed, too, and kept in labels.csv. --set
+or of your own with --corpus. A guide metric is measured as it is needed, too, and kept in labels.jsonl. --set
 changes any setting of the training, and of the mixtures those that begin with "data."; --print-config prints them all.
 
 The run leaves checkpoint.pt, log.csv and at the end model.safetensors in its folder. After an interruption the same
@@ -121,7 +121,7 @@ def _train(train_config: TrainConfig, data: Any, args: argparse.Namespace) -> No
         torch.set_num_threads(args.threads)
     check_device(args.device)
     start = weights.load(args.start) if args.start else None
-    mixtures = FreshMixtures(open_corpus(args.corpus), "train", data, table=args.out / "labels.csv")
+    mixtures = FreshMixtures(open_corpus(args.corpus), "train", data, table=args.out / "labels.jsonl")
     log = train(train_config, mixtures, args.out, start, args.device)
     last = log.tail(100)
     print(f"{len(log)} steps done; mean loss of the last {len(last)}: {last['loss'].mean():.4g}")

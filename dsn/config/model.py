@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, get_args
 
 from .settings import Settings, check, nested, one_of
 
@@ -176,20 +176,6 @@ class ModelConfig(Settings):
     def ftfnet(cls, **changes: Any) -> ModelConfig:
         """The static baseline: no policy, every part static."""
         return cls(policy=None, static_share=Share.all(1), **changes)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        """The config that `to_dict` described.
-
-        Files from before `Share` have one number for all kinds, or for those in `slim`, and mean the same.
-        """
-        share = values.get("static_share") if isinstance(values, dict) else None
-        if isinstance(share, int | float):
-            kinds = values.get("slim", get_args(Kind))
-            check(isinstance(kinds, list | tuple), f"slim is {kinds!r}; it takes a list of kinds")
-            values = {name: value for name, value in values.items() if name != "slim"}
-            values["static_share"] = Share.only(*kinds, share=share)
-        return super().from_dict(values)
 
     def _check_share(self, kind: Kind, *wholes: int) -> None:
         share = getattr(self.static_share, kind)

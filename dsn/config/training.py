@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 from .model import ModelConfig
 from .settings import Settings, check, nested, one_of
 
-RatioLoss = Literal["none", "fixed", "guided", "random", "slimmable", "sandwich", "own"]
+RatioLoss = Literal["none", "fixed", "guided", "sandwich", "own"]
 Optimiser = Literal["adamw", "muon"]
 GuideMetric = Literal["dnsmos_ovrl", "dnsmos_sig", "dnsmos_bak", "pesq_wb", "si_sdr_db", "snr_db"]
 
@@ -40,10 +40,9 @@ class Guide(Settings):
 class LossConfig(Settings):
     """Multi-resolution compressed loss (arXiv:2608.30739) and the loss on the activation ratio.
 
-    "random" gates are drawn at `target_ratio` without a look at the input, the control of a policy; "slimmable" ones at
-    all ratios, before there is a policy (`dsn.training.gates.slimmable_gate`). "sandwich" runs the network open,
-    closed and under random gates in every step (`dsn.training.sandwich`), "own" under the policy that it has, which
-    learns nothing (`dsn.training.gates.own_gates`).
+    "fixed" has one target for every input, "guided" that of the guide. "sandwich" runs the network open, closed and
+    under random gates in every step (`dsn.training.sandwich`), "own" under the policy that it has, which learns nothing
+    (`dsn.training.gates.own_gates`).
     `snr_weight` adds the waveform's error, in units of loss per dB of output SNR (our choice; 0 is the papers' loss).
     """
 
@@ -82,7 +81,7 @@ class LossConfig(Settings):
     @property
     def has_target(self) -> bool:
         """Whether each signal has a target ratio."""
-        return self.ratio in ("fixed", "random", "guided")
+        return self.ratio in ("fixed", "guided")
 
 
 @dataclass(frozen=True)
@@ -127,8 +126,5 @@ class TrainConfig(Settings):
         for name in ("warmup", "weight_decay", "policy_steps"):
             check(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}; it must not be negative")
         slim = self.model.policy is not None
-        check(
-            self.policy_steps == 0 or self.loss.has_target,
-            "policy_steps need a ratio loss to train on",
-        )
+        check(self.policy_steps == 0 or self.loss.has_target, "policy_steps need a ratio loss to train on")
         check(slim or self.loss.ratio == "none", "a ratio loss needs a model with a policy")

@@ -29,9 +29,9 @@ class FreshMixtures:
     """Mixtures of a split by number: number i is `render(draw(corpus, split, first + i, data))`.
 
     There are as many as anybody may ask for, or `size` of them. The split is decoded once into `cache` (see
-    `dsn.data.decoded.DecodedCorpus`), so that a mixture of 4.5 s costs a few milliseconds. Labels are kept in `table`,
-    a CSV file by recipe id; without one every process measures them again. Raises as `Corpus` and `draw`; ValueError
-    for a negative `first`, or a `size` below 1.
+    `dsn.data.decoded.DecodedCorpus`), so that a mixture of 4.5 s costs a few milliseconds. Labels are kept in the file
+    `table`; without one every process measures them again. Raises as `Corpus` and `draw`; ValueError for a negative
+    `first`, or a `size` below 1.
 
     >>> mixtures = FreshMixtures(Corpus(folder), "train", config.DataConfig.wide())
     >>> noisy, clean = mixtures.batch(range(4))

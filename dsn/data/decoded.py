@@ -8,55 +8,45 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from ..utils import audio
 from ..utils.audio import Wav, from_int16, to_int16
-from ..utils.files import append, replacing
+from ..utils.files import append, replacing, write
 from .corpus import Corpus
 from .default import default_cache, sound
 
 
 class DecodedCorpus(Corpus):
-    """The corpus of a folder, with the audio of some splits decoded into `cache`.
+    """The corpus of a folder, with the audio of one split decoded into `cache`.
 
     It is decoded when first needed, which takes about a minute for five hours and 115 MB an hour, and found again by a
     hash over the files' names and sizes. Samples are those of the corpus, rounded to 16 bits.
     Raises as `Corpus`; OSError for a full disk.
     """
 
-    def __init__(self, folder: str | Path, splits: Sequence[str] = ("train",), cache: str | Path | None = None) -> None:
+    def __init__(self, folder: str | Path, split: str = "train", cache: str | Path | None = None) -> None:
         super().__init__(folder)
-        self.cache = Path(cache) if cache is not None else default_cache()
-        self.decoded_splits = tuple(splits)
-        self._places: dict[str, tuple[int, int]] = {}
-        self._samples: dict[str, NDArray[np.int16]] = {}
-        for split in self.decoded_splits:
-            self._open(split)
-
-    def __reduce__(self) -> tuple[type[DecodedCorpus], tuple[Path, tuple[str, ...], Path]]:
-        """Another process opens the cache itself, instead of receiving a copy of the samples."""
-        return DecodedCorpus, (self.folder, self.decoded_splits, self.cache)
-
-    def stretch(self, file: str, start: int, stop: int) -> Wav:
-        """Samples `start:stop` at 16 kHz, shape (L,), of a file named relative to the corpus."""
-        if file not in self._samples:
-            return super().stretch(file, start, stop)
-        first, length = self._places[file]
-        if not 0 <= start < stop <= length:
-            raise ValueError(f"{self.folder / file} has {length} samples; {start}:{stop} does not lie within")
-        return from_int16(self._samples[file][first + start : first + stop])
-
-    def _open(self, split: str) -> None:
+        self.cache, self.decoded_split = Path(cache) if cache is not None else default_cache(), split
         files = sorted(set(self.speech(split)["file"]) | set(self.noise(split)["file"]))
         path = self.cache / f"{split}-{self._key(files)}.i16"
         if not _whole(path):
             _decode(self.folder, files, path)
-        places = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        samples = np.asarray(np.memmap(path, dtype="<i2", mode="r"))
-        self._places |= {file: (int(first), int(length)) for file, (first, length) in places.items()}
-        self._samples |= dict.fromkeys(places, samples)
+        self._places: dict[str, tuple[int, int]] = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        self._samples = np.asarray(np.memmap(path, dtype="<i2", mode="r"))
+
+    def __reduce__(self) -> tuple[type[DecodedCorpus], tuple[Path, str, Path]]:
+        """Another process opens the cache itself, instead of receiving a copy of the samples."""
+        return DecodedCorpus, (self.folder, self.decoded_split, self.cache)
+
+    def stretch(self, file: str, start: int, stop: int) -> Wav:
+        """Samples `start:stop` at 16 kHz, shape (L,), of a file named relative to the corpus."""
+        if file not in self._places:
+            return super().stretch(file, start, stop)
+        first, length = self._places[file]
+        if not 0 <= start < stop <= length:
+            raise ValueError(f"{self.folder / file} has {length} samples; {start}:{stop} does not lie within")
+        return from_int16(self._samples[first + start : first + stop])
 
     def _key(self, files: Sequence[str]) -> str:
         described = [f"{file} {sound(self.folder, file).stat().st_size}" for file in files]
@@ -65,9 +55,9 @@ class DecodedCorpus(Corpus):
 
 def decoded(corpus: Corpus, split: str, cache: str | Path | None = None) -> DecodedCorpus:
     """`corpus` with a split decoded; itself if it has that already."""
-    if isinstance(corpus, DecodedCorpus) and split in corpus.decoded_splits:
+    if isinstance(corpus, DecodedCorpus) and corpus.decoded_split == split:
         return corpus
-    return DecodedCorpus(corpus.folder, (split,), cache)
+    return DecodedCorpus(corpus.folder, split, cache)
 
 
 def _whole(path: Path) -> bool:
@@ -90,5 +80,4 @@ def _decode(folder: Path, files: Sequence[str], path: Path) -> None:
                 append(stream, samples.tobytes())
                 places[file] = (first, len(samples))
                 first += len(samples)
-        with replacing(path.with_suffix(".json")) as index:
-            index.write_text(json.dumps(places), encoding="utf-8")
+        write(path.with_suffix(".json"), json.dumps(places))

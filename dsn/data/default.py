@@ -51,7 +51,7 @@ def sound(folder: Path, file: str) -> Path:
     for source in sources():
         try:
             with tempfile.TemporaryDirectory(dir=path.parent) as arriving:  # another process may fetch the same
-                fetch(source + file, Path(arriving) / path.name, sha256=_sums(folder)[file]).replace(path)
+                fetch(source + file, Path(arriving) / path.name, f"sha256:{_sums(folder)[file]}").replace(path)
             return path
         except (OSError, ValueError) as error:
             problems.append(str(error))

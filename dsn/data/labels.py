@@ -1,12 +1,7 @@
-"""Guide metrics of mixtures, each measured when it is first asked for and kept in a CSV table by recipe id.
-
-The table has the column `recipe` and one column per metric; an empty cell is a label not yet measured. Lines are only
-ever added, so a kill costs the last one at most.
-"""
+"""Guide metrics of mixtures, each measured when it is first asked for and kept by recipe id."""
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -18,22 +13,19 @@ from tqdm.auto import tqdm
 
 from ..config import GuideMetric
 from ..utils.audio import Wav
-from ..utils.files import append
+from ..utils.journal import Journal
 from .mixing import Mixture
 from .recipe import Recipe
 
-COLUMNS = ("dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl", "pesq_wb", "si_sdr_db")
-"""The metrics that are kept; `snr_db` stands in the recipe."""
+ABOUT = {"labels": "guide metrics by recipe id"}
+"""First line of a file of labels."""
 
 
 class Labels:
-    """Labels by recipe id, in the CSV file `path`, or in memory alone without one.
-
-    Raises ValueError, when first asked, for a table that is damaged.
-    """
+    """Labels by recipe id, in the file `path` (see `dsn.utils.journal`), or in memory alone without one."""
 
     def __init__(self, path: str | Path | None = None) -> None:
-        self.path = Path(path) if path is not None else None
+        self.path = path
 
     def of(self, recipes: Sequence[Recipe], metric: str, mixture: Callable[[Recipe], Mixture]) -> Wav:
         """The metric of each noisy signal, (N,) float32; what is not known is measured on `mixture(recipe)` and kept.
@@ -42,53 +34,27 @@ class Labels:
         ValueError for an unknown metric or one that a signal does not have (PESQ of a signal without speech), naming
         the recipes, and ImportError without the metric packages.
         """
-        check_metric(metric)
+        if metric not in get_args(GuideMetric):
+            raise ValueError(f"metric is {metric!r}; choose one of {', '.join(get_args(GuideMetric))}")
         if metric == "snr_db":
             return np.array([recipe.snr_db for recipe in recipes], dtype=np.float32)
-        for recipe in tqdm(recipes, f"labelling {metric}", delay=5):
-            if metric not in self._known.get(recipe.id, {}):
-                self._keep(recipe.id, measure(mixture(recipe), metric))
-        values = np.array([self._known[recipe.id][metric] for recipe in recipes], dtype=np.float32)
-        failed = [recipe.id for recipe, value in zip(recipes, values, strict=True) if not math.isfinite(value)]
+        found = [self._label(recipe, metric, mixture) for recipe in tqdm(recipes, f"labelling {metric}", delay=5)]
+        failed = [recipe.id for recipe, value in zip(recipes, found, strict=True) if not math.isfinite(value)]
         if failed:
             text = f"{metric} could not be measured for {len(failed)} mixtures: {failed[:5]}"
             raise ValueError(f"{text}; leave these out")
-        return values
+        return np.array(found, dtype=np.float32)
 
     @cached_property
-    def _known(self) -> dict[str, dict[str, float]]:
-        """Recipe id to metric to value."""
-        if self.path is None or not self.path.is_file():
-            return {}
-        _drop_torn_line(self.path)
-        return read_labels(self.path) if self.path.stat().st_size else {}
+    def _kept(self) -> Journal:
+        return Journal(self.path, ABOUT)
 
-    def _keep(self, recipe_id: str, measured: dict[str, float]) -> None:
-        cells = {name: f"{value:.6g}" for name, value in measured.items()}
-        self._known.setdefault(recipe_id, {}).update({name: float(cell) for name, cell in cells.items()})
-        if self.path is None:
-            return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with open(self.path, "ab") as stream:
-            if not stream.tell():
-                append(stream, f"{','.join(('recipe', *COLUMNS))}\n".encode())
-            append(stream, f"{','.join((recipe_id, *(cells.get(name, '') for name in COLUMNS)))}\n".encode())
-
-
-def read_labels(path: str | Path) -> dict[str, dict[str, float]]:
-    """The labels of a table by recipe id and metric. Raises ValueError, naming the line, if it is damaged."""
-    table: dict[str, dict[str, float]] = {}
-    with open(path, encoding="utf-8", errors="replace", newline="") as stream:  # a damaged line is named by its number
-        rows = csv.DictReader(stream, strict=True)
-        if list(rows.fieldnames or ()) != ["recipe", *COLUMNS]:
-            raise ValueError(f"{path} is no table of labels: its columns are {rows.fieldnames}; delete it")
-        for row in rows:
-            try:
-                values = {name: float(row[name]) for name in COLUMNS if row[name] != ""}
-            except (TypeError, ValueError) as error:
-                raise ValueError(f"{path}, line {rows.line_num} is damaged; delete that line or the file") from error
-            table.setdefault(row["recipe"], {}).update(values)
-    return table
+    def _label(self, recipe: Recipe, metric: str, mixture: Callable[[Recipe], Mixture]) -> float:
+        row = self._kept.get(recipe.id) or {}
+        if metric not in row:
+            row = row | measure(mixture(recipe), metric)
+            self._kept.add(recipe.id, row)
+        return float(row[metric])
 
 
 def measure(mixture: Mixture, metric: str) -> dict[str, float]:
@@ -103,16 +69,3 @@ def measure(mixture: Mixture, metric: str) -> dict[str, float]:
         return {metric: function(mixture.noisy, mixture.clean)}
     except ValueError:
         return {metric: math.nan}
-
-
-def check_metric(metric: str) -> None:
-    """Raises ValueError, with the choices, for an unknown metric."""
-    if metric not in get_args(GuideMetric):
-        raise ValueError(f"metric is {metric!r}; choose one of {', '.join(get_args(GuideMetric))}")
-
-
-def _drop_torn_line(path: Path) -> None:
-    """Cuts off the half line that a kill may have left at the end of a table."""
-    with open(path, "rb+") as stream:
-        content = stream.read()
-        stream.truncate(content.rfind(b"\n") + 1)

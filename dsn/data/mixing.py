@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, overload
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,13 +67,7 @@ def snr_db(speech: Signal | Wav, noise: Signal | Wav) -> float:
     return float(10 * np.log10(active_power(speech) / np.mean(np.square(noise, dtype=np.float64))))
 
 
-@overload
-def assemble(corpus: Corpus, track: Track, samples: int, dtype: type[np.float32]) -> Wav: ...
-@overload
-def assemble(corpus: Corpus, track: Track, samples: int) -> Signal: ...
-def assemble(
-    corpus: Corpus, track: Track, samples: int, dtype: type[np.float32] | type[np.float64] = np.float64
-) -> Signal | Wav:
+def assemble(corpus: Corpus, track: Track, samples: int, dtype: type[np.floating] = np.float64) -> Signal:
     """A track as a signal of `samples` samples; edges inside it are faded over 5 ms, so that loops do not click."""
     wav = np.zeros(samples, dtype)
     ramp = 0.5 - 0.5 * np.cos(np.pi * (np.arange(_FADE) + 0.5) / _FADE)

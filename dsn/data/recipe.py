@@ -13,7 +13,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from ..utils.files import replacing
+from ..utils.files import write
 
 TEST_RECIPES = "test_recipes.jsonl"
 """File with the fixed test mixtures of a corpus or of an experiment."""
@@ -217,8 +217,7 @@ def key(recipes: Iterable[Recipe]) -> str:
 
 def write_recipes(path: str | Path, recipes: Iterable[Recipe]) -> None:
     """Writes one recipe per line (JSON), whole or not at all."""
-    with replacing(path) as temporary:
-        temporary.write_text("".join(recipe.to_json() + "\n" for recipe in recipes), encoding="utf-8")
+    write(path, "".join(recipe.to_json() + "\n" for recipe in recipes))
 
 
 def read_recipes(path: str | Path) -> list[Recipe]:

@@ -6,12 +6,14 @@ most of the mixture isn't louder for it. A mixture without speech has a target o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..utils.audio import Wav
 from . import effects, synthetic_noise
 from .corpus import Corpus
-from .fourier import spread
+from .fourier import Spectrum, spread
 from .mixing import ACTIVE_DB, FRAME, PEAK, Mixture, assemble, mix, speech_bands
 from .recipe import COMPUTED, Effects, Microphone, Noise, Recipe, Track
 
@@ -66,19 +68,21 @@ def _speech(corpus: Corpus, recipe: Recipe, added: Effects) -> tuple[Wav | None,
     """The target and the whole speech, which differ in a room; None without speech."""
     if not recipe.speech:
         return None, None
-    samples, speed = recipe.samples, added.speed
-    wav = _assembled(corpus, recipe.speech, samples, speed)
+    samples, room = recipe.samples, recipe.room
     gain = effects.curve(samples, added.equaliser, recipe.tilt_db, added.microphone)
-    if gain is None and speed == 1 and recipe.room is None:
-        return wav, wav
+    responses = () if room is None else effects.room_spectra(room, samples)
+    heard = _altered(_assembled(corpus, recipe.speech, samples, added.speed), samples, added.speed, gain, responses)
+    return heard[0], heard[-1]
+
+
+def _altered(wav: Wav, samples: int, speed: float, gain: Wav | None, responses: Sequence[Spectrum]) -> list[Wav]:
+    """A track at another speed and with a gain curve, through each of these responses; as it is without any."""
+    if gain is None and speed == 1 and not responses:
+        return [wav]
     bins = effects.spectrum(wav, samples, speed)
     if gain is not None:
         bins *= gain
-    if recipe.room is None:
-        wav = effects.signal(bins, samples)
-        return wav, wav
-    early, whole = effects.room_spectra(recipe.room, samples)
-    return effects.signal(bins * early, samples), effects.signal(bins * whole, samples)
+    return [effects.signal(bins * part, samples) for part in responses] or [effects.signal(bins, samples)]
 
 
 def _noises(corpus: Corpus, recipe: Recipe, microphone: Microphone | None) -> Wav | None:
@@ -105,7 +109,9 @@ def source(corpus: Corpus, noise: Noise, samples: int, microphone: Microphone | 
             effects.fft_length(samples),
         )
     else:
-        wav = _filtered(raw(corpus, noise, samples), noise, samples, gain)
+        speed = 1.0 if noise.kind.startswith(COMPUTED) else noise.speed
+        responses = () if noise.room is None else effects.room_spectra(noise.room, samples)[1:]
+        (wav,) = _altered(raw(corpus, noise, samples), samples, speed, gain, responses)
     if noise.envelope is not None:
         wav = wav * effects.gains(noise.envelope, samples)
     return wav
@@ -121,18 +127,6 @@ def raw(corpus: Corpus, noise: Noise, samples: int) -> Wav:
     return sum((synthetic_noise.unit(track) for track in tracks), np.zeros_like(tracks[0]))
 
 
-def _filtered(wav: Wav, noise: Noise, samples: int, gain: Wav | None) -> Wav:
-    speed = 1.0 if noise.kind.startswith(COMPUTED) else noise.speed
-    if gain is None and speed == 1 and noise.room is None:
-        return wav
-    bins = effects.spectrum(wav, samples, speed)
-    if gain is not None:
-        bins *= gain
-    if noise.room is not None:
-        bins *= effects.room_spectra(noise.room, samples)[1]
-    return effects.signal(bins, samples)
-
-
 def _shape(corpus: Corpus, noise: Noise, samples: int) -> Wav:
     if noise.kind == "coloured":
         return effects.slope(samples, noise.exponent)
@@ -140,7 +134,7 @@ def _shape(corpus: Corpus, noise: Noise, samples: int) -> Wav:
 
 
 def _assembled(corpus: Corpus, track: Track, samples: int, speed: float) -> Wav:
-    return assemble(corpus, track, effects.source_samples(samples, speed), np.float32)
+    return np.asarray(assemble(corpus, track, effects.source_samples(samples, speed), np.float32), np.float32)
 
 
 def active_power(wav: Wav) -> float:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import re
 import zipfile
 import zlib
-from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 import numpy as np
+import pandas
 import soundfile
 from tqdm.auto import tqdm
 
 from ..utils import audio
 from ..utils.audio import SAMPLE_RATE, Wav
-from ..utils.files import replacing
+from ..utils.files import write_csv
 from .download import fetch as fetch
 
 ADDRESS = "https://datashare.ed.ac.uk/bitstream/handle/10283/2791/"
@@ -33,33 +32,26 @@ _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedErr
 """What reading a damaged archive raises: sizes, names, methods and flags may be anything."""
 
 
-@dataclass(frozen=True)
-class Archive:
-    """A file of the data set: name, MD5, and where it is known the size (bytes) and the SHA-256."""
+class Archive(NamedTuple):
+    """A file of the data set: its name, its checksum as for `fetch`, and where it is known the size in bytes."""
 
     name: str
-    md5: str
+    checksum: str
     size: int | None = None
-    sha256: str | None = None
 
 
-LOGS = Archive(
-    "logfiles.zip",
-    "0d16f5b6afe12d64238d1e4a0e6ff6e8",
-    115_932,
-    "ab37c41f31bc2b6c204cc10c8e5bb8bde800307fdb49f277e366d986fefc9e39",
-)
+LOGS = Archive("logfiles.zip", "sha256:ab37c41f31bc2b6c204cc10c8e5bb8bde800307fdb49f277e366d986fefc9e39", 115_932)
 """Kind of noise and nominal SNR of every file."""
 
 TEST = (
-    Archive("noisy_testset_wav.zip", "fb1b86caa31e8ba5b506c0c64da9aab5"),
-    Archive("clean_testset_wav.zip", "34eb1c0ba7ef667e9b966866c542fc16"),
+    Archive("noisy_testset_wav.zip", "md5:fb1b86caa31e8ba5b506c0c64da9aab5"),
+    Archive("clean_testset_wav.zip", "md5:34eb1c0ba7ef667e9b966866c542fc16"),
 )
 """824 pairs of two speakers, about 325 MB."""
 
 TRAIN = (
-    Archive("noisy_trainset_28spk_wav.zip", "1fca9e8bafb8cd069f6653c6d92f9e9c", 2_830_205_201),
-    Archive("clean_trainset_28spk_wav.zip", "d2d5a45ec32f8fcbf201bde0447e20ba", 2_486_057_279),
+    Archive("noisy_trainset_28spk_wav.zip", "md5:1fca9e8bafb8cd069f6653c6d92f9e9c", 2_830_205_201),
+    Archive("clean_trainset_28spk_wav.zip", "md5:d2d5a45ec32f8fcbf201bde0447e20ba", 2_486_057_279),
 )
 """11,572 pairs of 28 speakers, about 5.3 GB."""
 
@@ -72,9 +64,7 @@ def voicebank(folder: str | Path, train: bool = False, address: str = ADDRESS) -
     `Corpus(folder)` work: clean speech as it is, noise as the difference of each pair, speakers p226 and p287 as split
     "valid" (their noise comes from the same recordings as the rest). An interrupted call goes on where it stopped.
 
-    The archives are checked against the MD5 that DataShare publishes, and against their size where a second source
-    gives it (training set, log files). No SHA-256 of the audio archives is published that we could find: that of the
-    first download whose MD5 is right is recorded beside the archive and checked from then on.
+    The archives are checked against the MD5 that DataShare publishes; of the audio there is no published SHA-256.
 
     Raises OSError and ValueError as `fetch`, and ValueError for an archive that is damaged or not what it should be.
     """
@@ -90,7 +80,7 @@ def voicebank(folder: str | Path, train: bool = False, address: str = ADDRESS) -
 
 
 def _fetched(archive: Archive, folder: Path, address: str) -> Path:
-    return fetch(address + archive.name, folder / "archives" / archive.name, archive.size, archive.sha256, archive.md5)
+    return fetch(address + archive.name, folder / "archives" / archive.name, archive.checksum, archive.size)
 
 
 def members(archive: zipfile.ZipFile, name: str, pattern: re.Pattern[str]) -> dict[str, zipfile.ZipInfo]:
@@ -174,30 +164,24 @@ def _write_pair(places: list[Path], noisy: Wav, clean: Wav, keep_noise: bool) ->
     audio.write(places[2], clean)
 
 
-def _write_table(path: Path, columns: list[str], rows: Iterable[Iterable[object]]) -> None:
-    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as stream:
-        table = csv.writer(stream, lineterminator="\n")
-        table.writerow(columns)
-        table.writerows(rows)
-
-
 def _write_pairs(folder: Path, split: str, pairs: list[str], conditions: dict[str, tuple[str, float]]) -> None:
     unknown = [name for name in pairs if name not in conditions]
     if unknown:
         raise ValueError(f"the log files do not name {unknown[0]} and {len(unknown) - 1} more of the {split} set")
     rows = [(f"{split}/noisy/{name}.flac", f"{split}/clean/{name}.flac", *conditions[name]) for name in pairs]
-    _write_table(folder / f"{split}.csv", ["noisy", "clean", "kind", "snr_db"], rows)
+    write_csv(pandas.DataFrame(rows, columns=["noisy", "clean", "kind", "snr_db"]), folder / f"{split}.csv")
 
 
 def _write_manifests(folder: Path, pairs: list[str], conditions: dict[str, tuple[str, float]]) -> None:
     """Manifests of the training set as a corpus, two speakers of it as split "valid"."""
-    for part, column in (("clean", "speaker"), ("noise", "kind")):
+    for part, label in (("clean", "speaker"), ("noise", "kind")):
         rows: dict[str, list[tuple[str, int, int, str]]] = {"train": [], "valid": []}
         for name in pairs:
             speaker = name.partition("_")[0]
             file = f"train/{part}/{name}.flac"
-            label = speaker if part == "clean" else conditions[name][0]
+            value = speaker if part == "clean" else conditions[name][0]
             split = "valid" if speaker in VALID_SPEAKERS else "train"
-            rows[split].append((file, 0, audio.length(folder / file), label))
+            rows[split].append((file, 0, audio.length(folder / file), value))
         for split, table in rows.items():
-            _write_table(folder / f"{split}_{part}.csv", ["file", "start", "stop", column], table)
+            columns = ["file", "start", "stop", label]
+            write_csv(pandas.DataFrame(table, columns=columns), folder / f"{split}_{part}.csv")

@@ -1,9 +1,8 @@
 """A model's table on a set of pairs: file by file its metrics, how far its gates opened, and what that cost.
 
-What can be known from names and headers is checked before the first file and raises: no pairs, a missing partner, a
-file that is no audio, partners of different lengths or sample rates. What only the samples tell (NaN, a truncated file,
-a signal too short for PESQ, silence) ends up in the column `error` of that file, with NaN in place of what could not
-be computed, and the other files go on.
+A set without pairs, a missing partner and an unknown metric raise before the first file. Whatever is wrong with one
+file (no audio, truncated, NaN, silence, another length than its partner) ends up in its column `error`, with NaN in
+place of what could not be computed, and the other files go on.
 """
 
 from __future__ import annotations
@@ -12,22 +11,19 @@ import hashlib
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pandas
-import soundfile
 import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from ..macs import MacTable
-from ..utils.audio import SAMPLE_RATE, audio_files, length, read, read_mono
-from ..utils.files import replacing
+from ..utils.audio import SAMPLE_RATE, audio_files, read_mono
+from ..utils.journal import Journal
 from .dnsmos import samples
-from .journal import Journal
 from .metrics import METRICS, score_pairs, unscored
 
 Array = np.ndarray
@@ -39,15 +35,12 @@ class Enhances(Protocol):
     @property
     def gate_names(self) -> tuple[str, ...]:
         """Names of the gates, none for a static model."""
-        ...
 
     def enhance(self, noisy: Tensor, dial: float = 0.0) -> Any:
         """The enhanced signal `.wav` (L,) and `.gate` (1, T, n_gates) of a noisy one (L,)."""
-        ...
 
     def macs(self) -> MacTable:
         """Cost per frame."""
-        ...
 
 
 class Item(NamedTuple):
@@ -61,32 +54,11 @@ class Item(NamedTuple):
 Source = str | Path | Iterable[tuple[Any, ...]]
 
 
-def _mismatch(noisy: Path, clean: Path) -> str | None:
-    """What the headers of two partners disagree in, if anything. Raises ValueError for a file that is no audio."""
-    for path in (noisy, clean):
-        length(path)  # says what is wrong with an unreadable file
-    left, right = (soundfile.info(str(path)) for path in (noisy, clean))
-    if left.samplerate != right.samplerate:
-        return f"{noisy} has {left.samplerate} Hz, {clean} {right.samplerate} Hz; resample one of them"
-    if left.frames != right.frames:
-        for path in (noisy, clean):
-            read(path)  # says so if the file is truncated
-        return f"{noisy} has {left.frames} samples, {clean} {right.frames}; cut them to the same stretch"
-    return None
-
-
-def _file_item(file: str, noisy: Path, clean: Path, snr_db: float = math.nan) -> Item:
+def _of_files(file: str, noisy: Path, clean: Path, snr_db: float = math.nan) -> Item:
     return Item(file, snr_db, lambda: (read_mono(noisy), read_mono(clean)))
 
 
-def _refuse(problems: Sequence[str]) -> None:
-    """Raises ValueError with the first few problems, if there are any."""
-    if problems:
-        more = f"; and {len(problems) - 3} more" if len(problems) > 3 else ""
-        raise ValueError("; ".join(problems[:3]) + more)
-
-
-def _folder_pairs(folder: Path) -> list[tuple[str, Path, Path, float]]:
+def _folder_items(folder: Path) -> list[Item]:
     """Files of `noisy` and `clean` with the same name; the extensions may differ."""
     sides: list[dict[str, Path]] = []
     for name in ("noisy", "clean"):
@@ -97,16 +69,14 @@ def _folder_pairs(folder: Path) -> list[tuple[str, Path, Path, float]]:
         if len(sides[-1]) < len(files):
             raise ValueError(f"{folder / name} has files that differ in their extension alone; remove one of them")
     noisy, clean = sides
-    _refuse(
-        [f"{noisy[name]} has no partner in {folder / 'clean'}" for name in noisy if name not in clean]
-        + [f"{clean[name]} has no partner in {folder / 'noisy'}" for name in clean if name not in noisy]
-    )
-    return [
-        (path.relative_to(folder / "noisy").as_posix(), path, clean[name], math.nan) for name, path in noisy.items()
-    ]
+    alone = [f"{noisy[name]} has no partner in {folder / 'clean'}" for name in noisy if name not in clean]
+    alone += [f"{clean[name]} has no partner in {folder / 'noisy'}" for name in clean if name not in noisy]
+    if alone:
+        raise ValueError("; ".join(alone[:3]) + (f"; and {len(alone) - 3} more" if len(alone) > 3 else ""))
+    return [_of_files(path.relative_to(folder / "noisy").as_posix(), path, clean[name]) for name, path in noisy.items()]
 
 
-def _manifest_pairs(manifest: Path) -> list[tuple[str, Path, Path, float]]:
+def _manifest_items(manifest: Path) -> list[Item]:
     """Rows of a CSV file with the columns noisy, clean and, if wanted, snr_db; paths start at the file's folder."""
     try:
         table = pandas.read_csv(manifest, dtype={"noisy": str, "clean": str, "snr_db": float})
@@ -119,7 +89,7 @@ def _manifest_pairs(manifest: Path) -> list[tuple[str, Path, Path, float]]:
         raise ValueError(f"{manifest} has rows without a noisy or a clean file; fill them in")
     snr_db = table["snr_db"].to_list() if "snr_db" in table else [math.nan] * len(table)
     pairs = zip(table["noisy"].tolist(), table["clean"].tolist(), snr_db, strict=True)
-    return [(noisy, manifest.parent / noisy, manifest.parent / clean, float(snr)) for noisy, clean, snr in pairs]
+    return [_of_files(noisy, manifest.parent / noisy, manifest.parent / clean, snr) for noisy, clean, snr in pairs]
 
 
 def _array_items(pairs: Iterable[tuple[Any, ...]]) -> Iterator[Item]:
@@ -144,27 +114,10 @@ def items(source: Source) -> Iterable[Item]:
     path = Path(source)
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist; give a folder with noisy/ and clean/, or a CSV manifest")
-    pairs = _folder_pairs(path) if path.is_dir() else _manifest_pairs(path)
-    if not pairs:
+    found = _folder_items(path) if path.is_dir() else _manifest_items(path)
+    if not found:
         raise ValueError(f"{path} lists no pairs")
-    mismatches = [
-        _mismatch(noisy, clean) for _, noisy, clean, _ in tqdm(pairs, desc="Checking", unit="file", leave=False)
-    ]
-    _refuse([text for text in mismatches if text])
-    return [_file_item(*pair) for pair in pairs]
-
-
-@contextmanager
-def _evaluating(model: Enhances | None) -> Iterator[None]:
-    """A torch module is in eval mode within, and then again as it was."""
-    training = model.training if isinstance(model, nn.Module) else False
-    if isinstance(model, nn.Module):
-        model.eval()
-    try:
-        yield
-    finally:
-        if isinstance(model, nn.Module):
-            model.train(training)
+    return found
 
 
 def _gate_columns(model: Enhances | None) -> list[str]:
@@ -206,7 +159,8 @@ class _Table:
     """The rows of a table while they are made: some wait for their metrics, which other processes compute."""
 
     def __init__(self, model: Enhances | None, dial: float, metrics: Sequence[str], journal: Journal | None) -> None:
-        self.model, self.dial, self.metrics, self.journal = model, dial, metrics, journal
+        self.model, self.dial, self.metrics = model, dial, metrics
+        self.journal = Journal() if journal is None else journal
         self.rows: list[dict[str, Any]] = []
         self.waiting: deque[tuple[str, dict[str, Any]]] = deque()
 
@@ -219,7 +173,7 @@ class _Table:
                 noisy, clean = _loaded(item)
                 row["seconds"] = len(noisy) / SAMPLE_RATE
                 key = _key(item, noisy, clean)
-                if self.journal is not None and (kept := self.journal.get(key)):
+                if kept := self.journal.get(key):
                     row.update(kept)
                     continue
                 enhanced, figures = _enhance(self.model, noisy, self.dial)
@@ -235,7 +189,7 @@ class _Table:
         for values in scores:
             key, row = self.waiting.popleft()
             row.update(values)
-            if self.journal is not None and not row["error"]:
+            if not row["error"]:
                 self.journal.add(key, {name: row[name] for name in row if name not in ("file", "snr_db")})
         return self.rows
 
@@ -264,16 +218,9 @@ def evaluate(
     """
     found, table = items(source), _Table(model, dial, metrics, journal)
     total = next((len(pairs) for pairs in (found, source) if isinstance(pairs, Sized)), None)
-    with _evaluating(model):
-        rows = table.scored(score_pairs(table.unscored(found, total), processes, metrics))
+    rows = table.scored(score_pairs(table.unscored(found, total), processes, metrics))
     if not rows:
         raise ValueError("the source holds no pairs")
     ratios = ["activation_ratio", *_gate_columns(model)]
     columns = ["file", "snr_db", "seconds", *metrics, *ratios, "mmacs_per_s", "error"]
     return pandas.DataFrame(rows, columns=columns)
-
-
-def write_csv(table: pandas.DataFrame, path: str | Path) -> None:
-    """Writes a table whole or not at all, in UTF-8. Raises OSError, with a remedy if the disk is full."""
-    with replacing(path) as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n")

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..utils.resampling import Resampler, Wav
-from ..utils.signals import padding
 from .backends import Backend
+from .stream import StreamingEnhancer
 
 RANGE_DB = 20.0
 """Frames that many dB below the loud ones count as pauses."""
@@ -18,17 +18,17 @@ RANGE_DB = 20.0
 class Report(NamedTuple):
     """What enhancing a file took: its length, the mean of its gates (NaN for a static model) and the cost per channel.
 
-    `mmacs_per_s` counts what the gates let run, per second of audio and channel; `lost_above` is the frequency in Hz
+    `mmacs_per_s` counts what the gates let run, per second of audio and channel; `lost_above_hz` is the frequency in Hz
     above which the result is empty although the file's rate has room for more, infinite where nothing is lost;
-    `level_db` the level of the noisy signal in dB below full scale, pauses left out, -inf for silence.
+    `level_dbfs` the level of the noisy signal in dB below full scale, pauses left out, -inf for silence.
     """
 
     seconds: float
     channels: int
     activation_ratio: float
     mmacs_per_s: float
-    lost_above: float = math.inf
-    level_db: float = math.nan
+    lost_above_hz: float = math.inf
+    level_dbfs: float = math.nan
 
     @property
     def channel_seconds(self) -> float:
@@ -48,19 +48,15 @@ class BlockEnhancer:
     def __init__(self, backend: Backend, channels: int, sample_rate: int, dial: float = 0.0, mix: float = 1.0) -> None:
         if not 0 <= mix <= 1:
             raise ValueError(f"mix is {mix}; it is the share of the enhanced signal, from 0 to 1")
-        if math.isnan(dial):
-            raise ValueError(f"dial is {dial}; give a number, or inf or -inf to open or close all gates")
         stft = backend.config.stft
-        self.backend, self.channels, self.sample_rate, self.dial, self.mix = backend, channels, sample_rate, dial, mix
-        self._hop, self._rate = stft.hop_length, stft.sample_rate
+        self.channels, self.sample_rate, self.mix, self._rate = channels, sample_rate, mix, stft.sample_rate
         self._down, self._up = (
             Resampler(channels, *rates) for rates in ((sample_rate, self._rate), (self._rate, sample_rate))
         )
-        self._session = backend.open(channels)
-        self._waiting = self._dry = np.zeros((channels, 0), np.float32)
-        self._came = self._given = self._heard = self._said = 0
-        self._late = self._hop
-        self._open, self._frames = np.zeros(backend.config.n_gates), 0
+        self._stream = StreamingEnhancer(backend, streams=channels, dial=dial, sample_rate=self._rate)
+        self._dry = np.zeros((channels, 0), np.float32)
+        self._came = self._given = 0
+        self._late = stft.hop_length
         self._powers: list[np.ndarray] = []
 
     def push(self, noisy: Wav) -> Wav:
@@ -72,45 +68,30 @@ class BlockEnhancer:
 
     def flush(self) -> Wav:
         """The rest, after the last block."""
-        end = self._down.flush()
-        missing = padding(self._waiting.shape[1] + end.shape[1], self._hop)
-        heard = self._heard + end.shape[1]
-        last = self._model(np.pad(end, ((0, 0), (0, missing))))
-        last = last[:, : last.shape[1] - (self._said - heard)]
+        last = self._model(self._down.flush(), last=True)
         return self._mixed(np.concatenate([self._up.push(last), self._up.flush()], axis=1))
 
     def report(self) -> Report:
         """What it took, once all has come."""
-        ratios = (self._open / self._frames).tolist()
+        ratios = self._stream.activation_ratios
         return Report(
             seconds=self._came / self.sample_rate,
             channels=self.channels,
-            activation_ratio=sum(ratios) / len(ratios) if ratios else math.nan,
-            mmacs_per_s=float(self.backend.macs().mmacs_per_s(ratios)),
-            lost_above=self._rate / 2 if self.sample_rate > self._rate else math.inf,
-            level_db=active_level_db(np.concatenate(self._powers)),
+            activation_ratio=float(ratios.mean()) if len(ratios) else math.nan,
+            mmacs_per_s=self._stream.mmacs_per_s,
+            lost_above_hz=self._rate / 2 if self.sample_rate > self._rate else math.inf,
+            level_dbfs=active_level_db(np.concatenate(self._powers)),
         )
 
-    def _model(self, noisy: Wav) -> Wav:
-        """Samples at the model's rate to enhanced ones in time with them; what fills no hop waits."""
-        self._heard += noisy.shape[1]
-        joined = np.concatenate([self._waiting, noisy], axis=1)
-        stop = joined.shape[1] - joined.shape[1] % self._hop
-        self._waiting = joined[:, stop:]
-        if stop == 0:
-            return joined[:, :0]
-        hops = joined[:, :stop]
-        enhanced, gates = self._session.run(hops.astype(self.backend.dtype), self.dial)
-        if not np.isfinite(enhanced).all():
-            raise ValueError(
-                "the model's result has NaN or infinite samples; check its weights, or try another backend"
-            )
-        self._open += gates.sum(axis=(0, 1), dtype=float)
-        self._frames += gates.shape[0] * gates.shape[1]
-        self._powers.append(np.square(hops).reshape(self.channels, -1, self._hop).mean(axis=2).ravel())
+    def _model(self, noisy: Wav, last: bool = False) -> Wav:
+        """Samples at the model's rate to enhanced ones in time with them."""
+        hop = self._stream.hop_length
+        if noisy.size:
+            frames = np.arange(0, noisy.shape[1], hop)
+            self._powers.append((np.add.reduceat(np.square(noisy), frames, axis=1) / hop).ravel())
+        enhanced = self._stream.run(noisy.astype(self._stream.backend.dtype), last)
         late = min(self._late, enhanced.shape[1])
         self._late -= late
-        self._said += enhanced.shape[1] - late
         return enhanced[:, late:].astype(np.float32, copy=False)
 
     def _mixed(self, enhanced: Wav) -> Wav:

@@ -6,13 +6,11 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from .. import DEFAULT_MODEL, weights
 from ..config import ModelConfig
 from ..macs import MacTable
 from ..utils import audio
-from ..utils.signals import Signal, as_given, to_numpy
+from ..utils.signals import Signal, as_given, check_precision, to_numpy
 from . import backends
 from .backends import Backend
 from .files import Report, enhance_file, enhance_wav
@@ -51,19 +49,13 @@ class Enhancer:
         Raises: ValueError for integers, half precision, an empty signal, one with time first, and NaN, infinite or huge
         samples.
         """
-        kind = str(getattr(noisy, "dtype", type(noisy).__name__)).removeprefix("torch.")
-        if kind.endswith("float16"):
-            raise ValueError(f"the signal is {kind}, too coarse for spectra of 90 dB; give float32")
-        if kind not in ("float32", "float64"):
-            raise ValueError(f"the signal is {kind}; give floats in [-1, 1], of 16-bit integers signal / 32768")
+        check_precision(noisy)
         wav = to_numpy(noisy)
         if wav.ndim > 1 and wav.shape[-1] <= 8 < wav.shape[-2]:
             raise ValueError(f"the signal has shape {wav.shape}, time first; give (channels, samples), its .T")
         if wav.ndim == 0 or wav.size == 0:
             raise ValueError(f"the signal has shape {wav.shape}; give (..., L) with at least one sample")
-        audio.check_samples(wav, "the signal")
-        rows = np.ascontiguousarray(wav.reshape(-1, wav.shape[-1]), dtype=np.float32)
-        enhanced, _ = enhance_wav(self.backend, rows, sample_rate, dial, mix)
+        enhanced, _ = enhance_wav(self.backend, wav.reshape(-1, wav.shape[-1]), sample_rate, dial, mix)
         return as_given(noisy)(enhanced.reshape(wav.shape))
 
     def enhance_file(self, source: str | Path, target: str | Path, dial: float = 0.0, mix: float = 1.0) -> Report:

@@ -17,6 +17,7 @@ import numpy as np
 
 from ..utils import audio
 from ..utils.audio import EXTENSIONS, Wav
+from ..utils.signals import check_samples
 from .backends import Backend, make
 from .blocks import BlockEnhancer
 from .blocks import Report as Report
@@ -67,13 +68,11 @@ def enhance_wav(
 ) -> tuple[Wav, Report]:
     """The enhanced signal (channels, L) of one with any rate, at the same rate, and what it took.
 
-    Raises ValueError for an empty signal, and for NaN or huge samples, before or after the model.
+    Raises ValueError for NaN or huge samples, before or after the model.
     """
-    if wav.ndim != 2 or wav.size == 0:
-        raise ValueError(f"the signal has shape {wav.shape}; give (channels, L) with at least one sample")
-    audio.check_samples(wav, "the signal")
+    check_samples(wav, "the signal")
     enhancer = BlockEnhancer(_backend(model), len(wav), sample_rate, dial, mix)
-    enhanced = np.concatenate([enhancer.push(wav), enhancer.flush()], axis=1)
+    enhanced = np.concatenate([enhancer.push(np.asarray(wav, np.float32)), enhancer.flush()], axis=1)
     return enhanced, enhancer.report()
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import DEFAULT_MODEL, weights
-from ..utils.signals import padding, to_numpy
+from ..utils.signals import check_precision, check_samples, padding, to_numpy
 from ..weights import Weights
 from . import backends
 from .backends import Backend
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from ..model import DSN
 
 Array = np.ndarray
-
-LOUDEST = 1e4
-"""Largest magnitude of a sample, as in `dsn.utils.audio`: far larger ones overflow and stay in the state."""
 
 
 class StreamingEnhancer:
@@ -95,12 +92,16 @@ class StreamingEnhancer:
         return static + self.gates @ dynamic
 
     @property
+    def activation_ratios(self) -> Array:
+        """Mean of each gate since the start (n_gates,); NaN before a frame."""
+        return self._open / (self._frames or math.nan)
+
+    @property
     def mmacs_per_s(self) -> float:
         """Million multiply-accumulates per second of sound and stream, mean since the start; NaN before a frame."""
         static, dynamic = self._cost
-        if self._frames == 0:
-            return math.nan
-        return float(static + self._open @ dynamic / self._frames) * self.backend.config.stft.frame_rate / 1e6
+        macs = float(static + self.activation_ratios @ dynamic) if self._frames else math.nan
+        return macs * self.backend.config.stft.frame_rate / 1e6
 
     def push(self, samples: Any) -> Array:
         """Enhance what came in, an array or a tensor; the result is an array of 0 or more whole hops.
@@ -111,17 +112,17 @@ class StreamingEnhancer:
         """
         if self._ended:
             self.reset()
-        return self._run(self._checked(samples))
+        enhanced = self.run(self._checked(samples))
+        return enhanced if self.streams > 1 else enhanced[0]
 
     def flush(self) -> Array:
         """End the stream: what is still inside, so that all results together are one hop longer than the signal.
 
         Gates and cost stay readable until the next call of `push`, which begins another stream.
         """
-        waiting = self._waiting.shape[1]
-        rest = self._run(np.zeros((self.streams, padding(waiting, self.hop_length)), self.backend.dtype))
+        rest = self.run(np.zeros((self.streams, 0), self.backend.dtype), last=True)
         self._ended = True
-        return rest[..., : waiting + self.hop_length]
+        return rest if self.streams > 1 else rest[0]
 
     def reset(self) -> None:
         """Begin anew at silence; the dial stays."""
@@ -134,31 +135,29 @@ class StreamingEnhancer:
 
     def _checked(self, samples: Any) -> Array:
         """The samples as (streams, n) in the backend's precision."""
-        if str(getattr(samples, "dtype", "")).endswith("float16"):  # also torch.bfloat16, which NumPy has not
-            raise ValueError(f"samples are {samples.dtype}, too coarse for spectra of 90 dB; give float32")
+        check_precision(samples)
         samples = to_numpy(samples)
-        if samples.dtype.kind != "f":
-            raise ValueError(f"samples are {samples.dtype}; give floats in [-1, 1], of 16-bit integers samples / 32768")
         if samples.ndim != min(self.streams, 2) or (self.streams > 1 and len(samples) != self.streams):
             wanted = "(n,)" if self.streams == 1 else f"({self.streams}, n)"
             raise ValueError(f"samples have shape {samples.shape}; {self.streams} streams take {wanted}")
-        if not np.isfinite(samples).all():
-            raise ValueError("samples have NaN or infinite values; leave them out or replace them")
-        if np.abs(samples).max(initial=0) > LOUDEST:
-            raise ValueError(f"samples are beyond {LOUDEST:g} times full scale; scale them to [-1, 1]")
+        check_samples(samples, "the signal")
         return samples.reshape(self.streams, -1).astype(self.backend.dtype, copy=False)
 
-    def _run(self, samples: Array) -> Array:
+    def run(self, samples: Array, last: bool = False) -> Array:
+        """As `push` and `flush`, of unchecked samples (streams, n), with `last` the last ones: (streams, m)."""
         if self._waiting.shape[1]:
             samples = np.concatenate([self._waiting, samples], axis=1)
-        hop, stop = self.hop_length, samples.shape[1] - samples.shape[1] % self.hop_length
+        hop, inside = self.hop_length, samples.shape[1] + self.hop_length
+        if last:
+            samples = np.pad(samples, ((0, 0), (0, padding(samples.shape[1], hop))))
+        stop = samples.shape[1] - samples.shape[1] % hop
         self._waiting = samples[:, stop:].copy()
         enhanced, self._gates = self._enhanced(samples[:, :stop])
         if not np.isfinite(enhanced).all():
             raise ValueError("the model's result has NaN or infinite samples; check its weights, and reset the stream")
         self._open += self._gates.sum(axis=1).mean(axis=0)
         self._frames += stop // hop
-        return enhanced if self.streams > 1 else enhanced[0]
+        return enhanced[:, :inside]
 
     def _enhanced(self, hops: Array) -> tuple[Array, Array]:
         """Whole hops (streams, L), enhanced, and their gates (streams, T, n_gates)."""

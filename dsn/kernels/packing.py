@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..config import ModelConfig, Stft
-from ..sizes import BLOCKS
 from ..utils.bands import band_edges
 from ..weights import Weights, check_finite, of
 
@@ -185,7 +184,7 @@ def _weights(model: ModelConfig, arrays: Arrays) -> list[Array]:
     for k, outputs in enumerate(static):
         parts += _conv(arrays, f"network.encoder.layers.{k}", outputs)
     parts += _plain(arrays, "network.norm")
-    for name in BLOCKS:
+    for name in model.stages[1:-1]:
         parts += _block(model, arrays, f"network.{name}", name == "time")
     for k, outputs in enumerate([*static[-2::-1], model.parts]):
         parts += _plain(arrays, f"network.decoder.skips.{k}.conv")

@@ -98,15 +98,6 @@ class Kernel:
         """Cost per frame."""
         return self._table
 
-    def frame_macs(self, gates: Array | None = None) -> int:
-        """MACs of a frame that ran with these gates (n_gates,); None: all open."""
-        if gates is None:
-            return self.library.dsn_macs(self.block.ctypes.data, None)
-        if np.shape(gates) != (self.n_gates,):
-            raise ValueError(f"gates have shape {np.shape(gates)}; the model has {self.n_gates}")
-        given = np.ascontiguousarray(gates, dtype=np.uint8)
-        return self.library.dsn_macs(self.block.ctypes.data, given.ctypes.data)
-
     def stream(self) -> Stream:
         """A new stream, at silence."""
         return Stream(self)

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from ..utils.files import replacing
+from ..utils import files
 
 KEYS = ("config", "mixtures", "step", "log", "average", "model", "optimisers")
 """What every checkpoint holds; "origin" joined later."""
@@ -19,8 +19,7 @@ def write(path: Path, content: dict[str, Any]) -> None:
     """Writes a checkpoint. Raises OSError, with a remedy, for a full disk; the one that was there then stays."""
     archive = BytesIO()  # torch's own writer does not say why it fails
     torch.save(content, archive)
-    with replacing(path) as temporary:
-        temporary.write_bytes(archive.getbuffer())
+    files.write(path, archive.getvalue())
 
 
 def read(path: Path, device: str) -> dict[str, Any]:

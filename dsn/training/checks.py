@@ -6,15 +6,8 @@ import numpy as np
 import torch
 
 from .. import config
-from ..data.dataset import ENDLESS
 from ..model import DSN
 from .optim import TrainingSet
-
-
-def check_labels(mixtures: TrainingSet, loss: config.LossConfig) -> None:
-    """Raises ValueError where a guided loss lacks labels: of an endless source those of the first mixture, else any."""
-    if loss.ratio == "guided":
-        mixtures.labels(loss.guide.metric, np.arange(1) if len(mixtures) >= ENDLESS else None)
 
 
 def check_length(mixtures: TrainingSet, stft: config.Stft) -> None:

@@ -9,38 +9,6 @@ from torch import Tensor
 
 from ..policy import hard_gate
 
-Ratio = float | Sequence[float] | Tensor
-"""An activation ratio in [0, 1] for all gates, or one per gate, or anything that broadcasts to (B, T, n_gates)."""
-
-
-def as_ratio(ratio: Ratio) -> Tensor:
-    """A ratio in float64. Raises ValueError for one outside [0, 1]."""
-    values = torch.as_tensor(ratio, dtype=torch.float64)
-    if not ((values >= 0) & (values <= 1)).all():
-        raise ValueError(f"ratio is {values.tolist()}; it must lie in [0, 1]")
-    return values
-
-
-def random_gate(shape: Sequence[int], ratio: Ratio, generator: torch.Generator | None = None) -> Tensor:
-    """Input-independent gates, each open with probability `ratio`; shape (B, T, n_gates).
-
-    A policy must beat them at the same ratio. Training draws new ones at every step; a generator repeats them.
-    """
-    return (torch.rand(tuple(shape), generator=generator, dtype=torch.float64) < as_ratio(ratio)).float()
-
-
-def slimmable_gate(shape: Sequence[int], hold: int = 16) -> Tensor:
-    """Gates that train every part of a network to work with and without the others; shape (B, T, n_gates).
-
-    Each signal draws its ratio, nearly a quarter of them 1 and a tenth 0; each gate is drawn anew every `hold` frames
-    on average. The idea is that of slimmable networks (arXiv:1812.08928), the distribution our choice.
-    """
-    ratio = (1.5 * torch.rand(shape[0], 1, 1) - 0.15).clamp(0, 1)
-    drawn = (torch.rand(tuple(shape)) < ratio).float()
-    again = torch.rand(tuple(shape)) < 1 / hold
-    latest = torch.where(again, torch.arange(shape[1])[:, None], 0).cummax(dim=1).values
-    return drawn.gather(1, latest)
-
 
 def run_length_gate(shape: Sequence[int], generator: torch.Generator | None = None, longest: int = 64) -> Tensor:
     """Input-independent gates for slim training, in segments of every length; shape (B, T, n_gates).

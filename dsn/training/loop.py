@@ -18,11 +18,11 @@ from .. import config, kernels, weights
 from ..kernels.training import accelerate
 from ..losses import level_gain, quality_loss, ratio_loss
 from ..model import DSN, Enhanced
-from ..policy import Decide, activation_ratio, given, hard_gate, sample_gate
-from ..utils.files import replacing
+from ..policy import Decide, activation_ratio, hard_gate, sample_gate
+from ..utils.files import write_csv
 from . import checkpoint
-from .checks import check_finite, check_labels, check_length, check_output
-from .gates import own_gates, random_gate, slimmable_gate
+from .checks import check_finite, check_length, check_output
+from .gates import own_gates
 from .optim import TrainingSet, batch_indices, gumbel_noise, optimisers, update
 from .origin import difference, origin
 from .policy_training import pretrain, set_dial_unit, target_ratios
@@ -68,12 +68,9 @@ def batch_loss(model: DSN, batch: Batch, step: int, train: config.TrainConfig) -
 
 def decision(step: int, train: config.TrainConfig) -> Decide:
     """Who decides the gates in this step."""
-    ratio = train.loss.ratio
-    if ratio == "random":
-        return given(partial(random_gate, ratio=train.loss.target_ratio))
-    if ratio == "slimmable":
-        return given(slimmable_gate)
-    return own_gates if ratio == "own" else partial(sample_gate, tau=train.tau, noise=gumbel_noise(step, train))
+    if train.loss.ratio == "own":
+        return own_gates
+    return partial(sample_gate, tau=train.tau, noise=gumbel_noise(step, train))
 
 
 @torch.no_grad()
@@ -178,8 +175,7 @@ class Run:
         saved |= {"model": self.model.state_dict(), "optimisers": [o.state_dict() for o in self.optimisers]}
         checkpoint.write(self.path, saved)
         if self.log:  # before the first step there is no table, not one without columns
-            with replacing(self.folder / "log.csv") as temporary:
-                pandas.DataFrame(self.log).to_csv(temporary, index=False)
+            write_csv(pandas.DataFrame(self.log), self.folder / "log.csv")
 
 
 def warm_start(model: DSN, start: DSN) -> None:
@@ -215,7 +211,6 @@ def train(
     """
     warn_if_slow(device)
     check_length(mixtures, train.model.stft)
-    check_labels(mixtures, train.loss)
     folder = Path(folder)
     run = Run(train, mixtures, folder, start, device)
     model = run.model.train()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -25,15 +24,6 @@ DIFFERENT = {
 """What a resumed run may not change, and how an error says so."""
 
 
-@runtime_checkable
-class Identified(Protocol):
-    """Mixtures that know what all of them depend on."""
-
-    def identity(self) -> str:
-        """Differs for sets of which any mixture differs, as far as that shows without rendering them."""
-        ...
-
-
 def origin(mixtures: TrainingSet, train: config.TrainConfig, start: DSN | None) -> dict[str, str]:
     """Fingerprints of what decides a run beside its settings, by the names in `DIFFERENT`.
 
@@ -41,7 +31,7 @@ def origin(mixtures: TrainingSet, train: config.TrainConfig, start: DSN | None) 
     endless source the labels of the first batch, else all.
     """
     first, probes = _samples(mixtures, train)
-    source = mixtures.identity() if isinstance(mixtures, Identified) else ""
+    source = mixtures.identity() if hasattr(mixtures, "identity") else ""  # what all mixtures of the set depend on
     return {
         "mixtures": f"{len(mixtures)} {_digest([first])}",
         "source": _digest([source.encode(), probes]),

@@ -54,7 +54,7 @@ def target_ratios(mixtures: TrainingSet, indices: Tensor, loss: config.LossConfi
     """Target activation ratios (B,) of some mixtures, or None without a ratio loss."""
     if not loss.has_target:
         return None
-    if loss.ratio in ("fixed", "random"):
+    if loss.ratio == "fixed":
         return torch.full((len(indices),), loss.target_ratio)
     labels = mixtures.labels(loss.guide.metric, indices.numpy())
     return target_ratio(torch.as_tensor(labels, dtype=torch.float32), loss.guide)

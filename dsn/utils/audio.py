@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -16,13 +15,13 @@ from numpy.typing import NDArray
 
 from .encoding import EXTENSIONS as EXTENSIONS
 from .encoding import check_writable as check_writable
-from .encoding import encode as encode
 from .encoding import file_name
 from .encoding import to_int16 as to_int16
 from .encoding import writing as writing
 from .resampling import Resampler as Resampler
 from .resampling import Wav as Wav
 from .resampling import resample as resample
+from .signals import check_samples
 from .truncation import check_whole
 
 SAMPLE_RATE = 16000
@@ -36,9 +35,6 @@ CONTAINERS = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "NIST", "FLAC"
 
 LOWEST_RATE = 1000
 """Lowest sample rate in Hz that is taken for one; below it a header is damaged."""
-
-LOUDEST = 1e4
-"""Largest magnitude of a sample, where full scale is 1."""
 
 LONGEST = 2**31
 """Most samples of all channels of a file, 8 GiB in memory: 37 hours of 16 kHz."""
@@ -132,15 +128,6 @@ def _block(sound: soundfile.SoundFile, start: int, got: int, wanted: int, path: 
         raise ValueError(f"{path} is damaged near sample {start + got} ({text}); restore it from its source") from error
 
 
-def check_samples(wav: Wav, name: str | Path) -> None:
-    """Raises ValueError for NaN, infinite or huge samples, which no recording has; `name` says whose they are."""
-    peak = max(float(wav.max(initial=0)), -float(wav.min(initial=0)))
-    if not math.isfinite(peak):
-        raise ValueError(f"{name} has NaN or infinite samples; export it again")
-    if peak > LOUDEST:
-        raise ValueError(f"{name} has samples of up to {peak:.1e}; scale it to [-1, 1], which is full scale")
-
-
 def read(path: str | Path, start: int = 0, stop: int | None = None) -> tuple[Wav, int]:
     """Samples `start:stop` of a file, shape (channels, L), and its sample rate in Hz.
 
@@ -208,13 +195,18 @@ def length(path: str | Path) -> int:
         return -(-frames * SAMPLE_RATE // sound.samplerate)
 
 
-def write(path: str | Path, wav: Wav, sample_rate: int = SAMPLE_RATE) -> None:
-    """Writes `wav`, shape (L,) or (channels, L), as 16-bit .wav or .flac, or as .ogg; whole or not at all.
+def write(path: str | Path, wav: Wav, sample_rate: int = SAMPLE_RATE, sample_format: str = "") -> None:
+    """Writes `wav`, shape (L,) or (channels, L), whole or not at all: 16-bit .wav or .flac, or .ogg, by default.
 
-    Samples beyond [-1, 1] are clipped. Raises as `encode`.
+    `sample_format` is one of libsndfile, such as "PCM_24"; samples beyond [-1, 1] are clipped except in "FLOAT" and
+    "DOUBLE". Raises ValueError for no samples and a wrong shape, else as `dsn.utils.encoding.writing`.
     """
     path = Path(path)
-    encode(path, wav, sample_rate, "VORBIS" if path.suffix.lower() == ".ogg" else "PCM_16")
+    if wav.ndim not in (1, 2) or wav.size == 0:
+        raise ValueError(f"cannot write {path}: shape {wav.shape} is not (L,) or (channels, L) with samples")
+    usual = "VORBIS" if path.suffix.lower() == ".ogg" else "PCM_16"
+    with writing(path, len(np.atleast_2d(wav)), sample_rate, sample_format or usual) as write_block:
+        write_block(np.atleast_2d(wav))
 
 
 def from_int16(samples: NDArray[np.int16]) -> Wav:

@@ -39,18 +39,6 @@ def file_name(path: Path) -> str:
     return str(path) if sys.platform == "win32" else cast(str, os.fsencode(path))
 
 
-def encode(path: Path, wav: Wav, sample_rate: int, sample_format: str) -> None:
-    """Writes `wav`, shape (L,) or (channels, L), in a sample format of libsndfile, such as "PCM_24".
-
-    Raises ValueError for no samples and a wrong shape, else as `writing`.
-    """
-    if wav.ndim not in (1, 2) or wav.size == 0:
-        raise ValueError(f"cannot write {path}: shape {wav.shape} is not (L,) or (channels, L) with samples")
-    wav = np.atleast_2d(wav)
-    with writing(path, len(wav), sample_rate, sample_format) as write:
-        write(wav)
-
-
 @contextmanager
 def writing(path: Path, channels: int, sample_rate: int, sample_format: str) -> Iterator[Callable[[Wav], None]]:
     """A function that writes the next block (channels, n) of a file; the file appears once the `with` block succeeds.

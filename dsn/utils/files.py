@@ -10,7 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    import pandas
 
 NAME_MAX = 255
 """Longest name of a file, in bytes, that common file systems take."""
@@ -41,6 +44,17 @@ def replacing(path: str | Path) -> Iterator[Path]:
         raise OSError(error.errno, f"the disk is full while writing {path}; free some space and run again") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write(path: str | Path, content: str | bytes) -> None:
+    """A whole small file, text in UTF-8. Raises OSError as `replacing`."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def write_csv(table: pandas.DataFrame, path: str | Path) -> None:
+    """A table as CSV, in UTF-8. Raises OSError as `replacing`."""
+    write(path, table.to_csv(index=False, lineterminator="\n"))
 
 
 def check_replaceable(path: Path) -> None:

@@ -13,6 +13,9 @@ Array = np.ndarray
 Signal = TypeVar("Signal")
 """A NumPy array or a torch tensor; what a function gives back is of the kind that it was given."""
 
+LOUDEST = 1e4
+"""Largest magnitude of a sample, where full scale is 1; far larger ones overflow and stay in the state of a stream."""
+
 
 class Enhanced(NamedTuple, Generic[Signal]):
     """What a model makes of a signal: the signal (B, L), the gates (B, T, n_gates) that ran, their logits (..., 2)."""
@@ -22,16 +25,30 @@ class Enhanced(NamedTuple, Generic[Signal]):
     logits: Signal
 
 
+def check_precision(signal: Any) -> None:
+    """Raises ValueError for what is no array or tensor of float32 or float64."""
+    kind = str(getattr(signal, "dtype", type(signal).__name__)).removeprefix("torch.")
+    if kind.endswith("float16"):
+        raise ValueError(f"the signal is {kind}, too coarse for spectra of 90 dB; give float32")
+    if kind not in ("float32", "float64"):
+        raise ValueError(f"the signal is {kind}; give floats in [-1, 1]; divide 16-bit integers by 32768")
+
+
+def check_samples(wav: Array, name: object) -> None:
+    """Raises ValueError for NaN, infinite or huge samples, which no recording has; `name` says whose they are."""
+    peak = max(float(wav.max(initial=0)), -float(wav.min(initial=0)))
+    if not math.isfinite(peak):
+        raise ValueError(f"{name} has NaN or infinite samples; export it again")
+    if peak > LOUDEST:
+        raise ValueError(f"{name} has samples of up to {peak:.1e}; scale it to [-1, 1], which is full scale")
+
+
 def check_signal(wav: Any) -> None:
     """Raises ValueError for a signal that is none: integers, half precision, a wrong shape, no samples, NaN, infinity.
 
     Takes an array or a tensor, (L,) or (B, L).
     """
-    kind = str(wav.dtype).removeprefix("torch.")
-    if kind in ("float16", "bfloat16"):
-        raise ValueError(f"the signal is {kind}, too coarse for spectra of 90 dB; give float32")
-    if kind not in ("float32", "float64"):
-        raise ValueError(f"the signal is {kind}; give floats in [-1, 1]; divide 16-bit integers by 32768")
+    check_precision(wav)
     if wav.ndim not in (1, 2):
         raise ValueError(f"the signal has shape {tuple(wav.shape)}; give (L,), or (B, L) for several")
     if 0 in wav.shape:
@@ -51,7 +68,7 @@ def to_hops(noisy: Array, hop: int) -> Array:
     return np.pad(batched, ((0, 0), (0, padding(batched.shape[1], hop))))
 
 
-def from_hops(enhanced: Array, noisy: Array, hop: int) -> Array:
+def from_hops(enhanced: Any, noisy: Any, hop: int) -> Any:
     """Of enhanced signals (B, L') what `to_hops` was given: in time with the noisy signals and in their shape."""
     in_time = enhanced[:, hop : hop + noisy.shape[-1]]
     return in_time if noisy.ndim == 2 else in_time[0]

@@ -46,7 +46,7 @@ def test_a_long_ogg_is_written_without_a_crash(tmp_path: Path) -> None:
     code = """
 import pathlib, sys, numpy, soundfile
 from dsn.utils import audio
-audio.encode(pathlib.Path(sys.argv[1]), numpy.zeros((2, 3_000_000), numpy.float32), 48000, "VORBIS")
+audio.write(pathlib.Path(sys.argv[1]), numpy.zeros((2, 3_000_000), numpy.float32), 48000, "VORBIS")
 info = soundfile.info(sys.argv[1])
 assert (info.frames, info.channels, info.samplerate, info.subtype) == (3_000_000, 2, 48000, "VORBIS"), info
 """
@@ -152,7 +152,7 @@ def test_blocks_are_resampled_as_the_whole(sample_rate: int, new_rate: int, samp
 
 def test_a_file_is_read_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wav = np.stack([tone(0.1, 440), tone(0.1, 220)])
-    audio.encode(tmp_path / "a.wav", wav, 16000, "FLOAT")
+    audio.write(tmp_path / "a.wav", wav, 16000, "FLOAT")
     monkeypatch.setattr(audio, "READ_BLOCK", 600)
     with audio.reading(tmp_path / "a.wav") as sound:
         assert (sound.sample_rate, sound.channels, sound.subtype, sound.frames) == (16000, 2, "FLOAT", 1600)

@@ -17,7 +17,7 @@ from dsn.config import presets
         config.DataConfig(snr_db_min=0.0),
         config.ModelConfig(static_share=config.Share.only("gru"), closed_state="running"),
         config.ModelConfig(static_share=config.Share(gru=0.5, attention=0.25, conv=0.75, fc=1)),
-        config.TrainConfig(loss=config.LossConfig(ratio="slimmable")),
+        config.TrainConfig(loss=config.LossConfig(ratio="sandwich")),
         config.ModelConfig(backbone="crn"),
     ],
 )
@@ -40,7 +40,6 @@ def test_unknown_keys_are_refused_at_any_depth():
         (lambda: config.ModelConfig(static_share=config.Share(gru=0.3)), "gru is 0.3; it must cut 4 groups"),
         (lambda: config.ModelConfig.from_dict({"static_share": None}), "static_share is None; it takes Share settings"),
         (lambda: config.ModelConfig.from_dict({"static_stages": 5}), "static_stages is 5; it takes a list"),
-        (lambda: config.ModelConfig.from_dict({"static_share": 0.5, "slim": 5}), "slim is 5; it takes a list"),
         (
             lambda: config.LossConfig.from_dict({"teacher_weight": 0.5}),
             "teacher_weight is 0.5; there is no distillation",
@@ -54,7 +53,7 @@ def test_unknown_keys_are_refused_at_any_depth():
         (lambda: config.Guide(low=3.0, high=2.0), "low 3.0"),
         (lambda: config.TrainConfig.from_dict({"steps": 100.5}), "steps is 100.5; it takes a whole number"),
         (lambda: config.LossConfig.from_dict({"fft_sizes": [512, 0]}), r"fft_sizes is \[512, 0\]; .*each at least 2"),
-        (lambda: config.TrainConfig(policy_steps=5, loss=config.LossConfig(ratio="slimmable")), "need a ratio loss"),
+        (lambda: config.TrainConfig(policy_steps=5, loss=config.LossConfig(ratio="sandwich")), "need a ratio loss"),
         (
             lambda: config.TrainConfig(model=config.ModelConfig.ftfnet(), loss=config.LossConfig(ratio="fixed")),
             "needs a model",
@@ -114,14 +113,8 @@ def test_backbones_have_their_own_stages_and_sizes():
 def test_configs_saved_before_new_settings_load_with_todays_behaviour():
     with_teacher = {"loss": config.LossConfig().to_dict() | {"teacher_weight": 0.0}}
     assert config.TrainConfig.from_dict(with_teacher) == config.TrainConfig()
-    old = {"channels": [16, 32, 64], "static_share": 0.5, "policy": {"bands": 32, "hidden": 32, "gates": "block"}}
+    old = {"channels": [16, 32, 64], "policy": {"bands": 32, "hidden": 32, "gates": "block"}}
     assert config.ModelConfig.from_dict(old) == config.ModelConfig()
-    assert (
-        config.TrainConfig.from_dict({"model": old | {"static_share": 1.0, "policy": None}}).model
-        == config.ModelConfig.ftfnet()
-    )
-    some = config.ModelConfig(static_share=config.Share.only("gru", "fc", share=0.25))
-    assert config.ModelConfig.from_dict(old | {"static_share": 0.25, "slim": ["gru", "fc"]}) == some
     assert config.ModelConfig().gate_names == config.BLOCKS and config.ModelConfig().gate_of_stage == (0, 1, 2, 3, 4)
 
 

@@ -30,15 +30,16 @@ from dsn.data import (
     default_folder,
     draw,
     effects,
-    labels,
     mixing,
     read_recipes,
     render,
     rendering,
     write_recipes,
 )
+from dsn.data.labels import ABOUT
 from dsn.data.recipe import NO_NOISE_DB, NO_SPEECH_DB, key
 from dsn.evaluation import metrics
+from dsn.utils.journal import Journal
 
 WIDE = dataclasses.replace(config.DataConfig.wide(), samples=24000)
 NEUTRAL = config.Variations.none()
@@ -127,9 +128,9 @@ def test_a_set_may_have_an_end(mixtures: FreshMixtures, corpus: Corpus, cache: P
 def test_the_cache_is_made_once_and_holds_the_corpus(
     corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = DecodedCorpus(corpus.folder, ("train",), tmp_path)
+    made = DecodedCorpus(corpus.folder, "train", tmp_path)
     monkeypatch.setattr(decoded, "_decode", None)
-    for found in (made, DecodedCorpus(corpus.folder, ("train",), tmp_path), pickle.loads(pickle.dumps(made))):
+    for found in (made, DecodedCorpus(corpus.folder, "train", tmp_path), pickle.loads(pickle.dumps(made))):
         stretch = found.stretch("train/clean/s2.flac", 100, 9000)
         np.testing.assert_allclose(stretch, corpus.stretch("train/clean/s2.flac", 100, 9000), atol=0.5001 / 32768)
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".i16", ".json"]
@@ -155,13 +156,13 @@ def test_an_interrupted_cache_is_not_taken_for_a_whole_one(
     read = decoded.audio.read_mono
     monkeypatch.setattr(decoded.audio, "read_mono", killed)
     with pytest.raises(KeyboardInterrupt):
-        DecodedCorpus(corpus.folder, ("train",), tmp_path)
+        DecodedCorpus(corpus.folder, "train", tmp_path)
     assert not list(tmp_path.glob("*.i16"))
     monkeypatch.undo()
-    stretch = DecodedCorpus(corpus.folder, ("train",), tmp_path).stretch("train/clean/s2.flac", 5000, 6000)
+    stretch = DecodedCorpus(corpus.folder, "train", tmp_path).stretch("train/clean/s2.flac", 5000, 6000)
     (found,) = tmp_path.glob("*.i16")
     found.write_bytes(found.read_bytes()[:-2])
-    again = DecodedCorpus(corpus.folder, ("train",), tmp_path).stretch("train/clean/s2.flac", 5000, 6000)
+    again = DecodedCorpus(corpus.folder, "train", tmp_path).stretch("train/clean/s2.flac", 5000, 6000)
     np.testing.assert_array_equal(again, stretch)
 
 
@@ -178,17 +179,17 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def test_labels_are_measured_once_and_kept(corpus: Corpus, cache: Path, tmp_path: Path, counted: list[int]) -> None:
-    table = tmp_path / "labels.csv"
+    table = tmp_path / "labels.jsonl"
     one = FreshMixtures(corpus, "train", WIDE, cache=cache, table=table)
     first = one.labels("dnsmos_ovrl", range(4))
     assert first.shape == (4,) and first.dtype == np.float32 and len(counted) == 4
     with open(table, "ab") as stream:
-        stream.write(b"abc,1.")  # a kill in the middle of a line
+        stream.write(b'{"key": "abc", "row')  # a kill in the middle of a line
     two = FreshMixtures(corpus, "train", WIDE, cache=cache, table=table)
     found = two.labels("dnsmos_ovrl", [3, 4, 0])
     np.testing.assert_allclose(found[[0, 2]], first[[3, 0]], rtol=1e-5)
     assert len(counted) == 5
-    assert len(labels.read_labels(table)) == 5
+    assert len(Journal(table, ABOUT)) == 5
 
 
 def test_labels_without_a_table_and_for_free(mixtures: FreshMixtures, counted: list[int]) -> None:

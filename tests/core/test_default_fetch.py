@@ -49,7 +49,7 @@ def test_a_sound_is_fetched_once_and_only_when_it_is_read(place: Path) -> None:
 
 
 def test_a_decoded_corpus_fetches_all_that_it_decodes(place: Path) -> None:
-    corpus = decoded.DecodedCorpus(default.default_folder(), ("train",), place / "decoded")
+    corpus = decoded.DecodedCorpus(default.default_folder(), "train", place / "decoded")
     assert len(list(corpus.folder.rglob("*.flac"))) == 9
 
 
@@ -59,7 +59,7 @@ def test_a_changed_sound_is_refused_and_the_next_place_is_asked(place: Path, mon
     bad = place / "site" / "files" / "data" / "train" / "clean" / "s0.flac"
     bad.write_bytes(bad.read_bytes()[:-1] + b"x")
     folder = default.default_folder()
-    with pytest.raises(OSError, match=r"(?s)s0\.flac of the default data cannot be fetched: .*SHA-256.*DSN_DATA"):
+    with pytest.raises(OSError, match=r"(?s)s0\.flac of the default data cannot be fetched: .*sha256.*DSN_DATA"):
         default.sound(folder, "train/clean/s0.flac")
     both = [*default.sources(), f"{good.as_uri()}/"]
     monkeypatch.setattr(default, "sources", lambda: both)

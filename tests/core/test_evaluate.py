@@ -10,11 +10,12 @@ import torch
 from pandas.testing import assert_frame_equal
 
 from dsn import config
-from dsn.evaluation.evaluate import evaluate, write_csv
-from dsn.evaluation.journal import Journal
+from dsn.evaluation.evaluate import evaluate
 from dsn.evaluation.metrics import METRICS, score, summarise
 from dsn.macs import MacRow, Macs, MacTable
 from dsn.utils import audio
+from dsn.utils.files import write_csv
+from dsn.utils.journal import Journal
 from tests.helpers.models import SMALL, STATIC, make
 
 RATE = 16000
@@ -219,13 +220,6 @@ def test_bad_manifests(tmp_path: Path, text: str, message: str) -> None:
         evaluate(None, manifest)
 
 
-def test_manifest_that_names_no_file(tmp_path: Path) -> None:
-    manifest = tmp_path / "pairs.csv"
-    manifest.write_text("noisy,clean\na.wav,b.wav\n")
-    with pytest.raises(FileNotFoundError, match=r"no such audio file: .*a\.wav"):
-        evaluate(None, manifest)
-
-
 def test_folders_that_hold_no_pairs(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="nowhere does not exist"):
         evaluate(None, tmp_path / "nowhere")
@@ -252,31 +246,22 @@ def test_files_without_a_partner_and_with_two(tmp_path: Path) -> None:
         evaluate(None, folder)
 
 
-def test_partners_that_do_not_fit(tmp_path: Path) -> None:
-    folder = folder_of_pairs(tmp_path)
-    audio.write(folder / "clean/a.wav", pair()[1], 8000)
-    with pytest.raises(ValueError, match=r"a\.wav has 16000 Hz, .*a\.wav 8000 Hz; resample"):
-        evaluate(None, folder)
-    audio.write(folder / "clean/a.wav", pair()[1][:-1], RATE)
-    with pytest.raises(ValueError, match=r"a\.wav has 4000 samples, .*a\.wav 3999; cut"):
-        evaluate(None, folder)
-
-
-def test_unreadable_and_truncated_files(tmp_path: Path) -> None:
-    folder = folder_of_pairs(tmp_path, ("a.wav", "b.flac"))
-    whole = (folder / "noisy/a.wav").read_bytes()
+def test_files_that_cannot_be_scored_are_named_in_their_row(tmp_path: Path) -> None:
+    folder = folder_of_pairs(tmp_path, ("a.wav", "b.flac", "c.wav", "d.wav", "e.wav"))
     (folder / "noisy/a.wav").write_bytes(b"text")
-    with pytest.raises(ValueError, match=r"a\.wav cannot be read as audio"):
-        evaluate(None, folder)
-    (folder / "noisy/a.wav").write_bytes(whole[:-1000])
-    with pytest.raises(ValueError, match=r"a\.wav is truncated"):
-        evaluate(None, folder)
-    (folder / "noisy/a.wav").write_bytes(whole)
     damaged = (folder / "noisy/b.flac").read_bytes()
     (folder / "noisy/b.flac").write_bytes(damaged[: len(damaged) // 2])
-    table = evaluate(None, folder, processes=1, metrics=QUICK)
-    assert table["si_sdr_db"].notna().tolist() == [True, False]
-    assert "b.flac" in table.loc[1, "error"]  # type: ignore[operator]
+    audio.write(folder / "clean/c.wav", pair()[1][:-1], RATE)
+    (folder / "pairs.csv").write_text(
+        "noisy,clean\n"
+        + "".join(f"noisy/{name},clean/{name}\n" for name in ("a.wav", "b.flac", "c.wav", "d.wav"))
+        + "noisy/none.wav,clean/e.wav\n"
+    )
+    table = evaluate(None, folder / "pairs.csv", processes=1, metrics=QUICK)
+    messages = ("a.wav cannot be read as audio", "b.flac", "noisy has 4000 samples, clean 3999", "", "none.wav")
+    for error, message in zip(table["error"], messages, strict=True):
+        assert message in error and bool(error) == bool(message)
+    assert table["si_sdr_db"].notna().tolist() == [not message for message in messages]
 
 
 def test_unknown_metric_and_bad_number_of_processes() -> None:
@@ -328,7 +313,7 @@ def test_csv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(pandas.DataFrame, "to_csv", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OSError, match="disk is full"):
         write_csv(table, path)
     assert path.read_bytes() == before

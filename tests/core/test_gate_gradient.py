@@ -13,11 +13,12 @@ from dsn.dynamic import DynamicConv, DynamicConvTranspose
 from dsn.dynamic.gating import Branches
 from dsn.ftfnet import Block, Decoder, Encoder, leaky
 from dsn.policy import given
+from dsn.sizes import coder_bins
 from tests.core.test_dynamic import LAYERS, inputs, is_conv, make, run
 from tests.helpers import models
 
 BATCH, FRAMES, BINS = 2, 6, 33
-MODEL = config.ModelConfig(channels=(4, 6, 8), past_frames=3)
+MODEL = config.ModelConfig(channels=(4, 6, 8), past_frames=3, stft=config.Stft(n_fft=2 * (BINS - 1)))
 RUNNING = config.ModelConfig(channels=(4, 6, 8), past_frames=3, closed_state="running")
 
 Stage = Callable[[Tensor], Tensor]
@@ -80,15 +81,15 @@ def encoder(count: int) -> tuple[Stage, Tensor]:
     """The first `count` convolutions of an encoder."""
     torch.manual_seed(0)
     module, x = Encoder(MODEL).double(), noise(BATCH, 2, FRAMES, BINS).requires_grad_()
-    sizes = zip([2, 4, 6], module.sizes(BINS), strict=False)
+    sizes = zip([2, 4, 6], coder_bins(MODEL), strict=False)
     state = tuple(noise(BATCH, channels, 1, bins) for channels, bins in sizes)
     return lambda gate: module(x, state, gate, False)[0][count - 1].transpose(1, 2), x
 
 
 def decoder() -> tuple[Stage, Tensor]:
     torch.manual_seed(0)
-    sizes = Encoder(MODEL).sizes(BINS)
-    module, x = Decoder(MODEL, sizes).double(), noise(BATCH, 8, FRAMES, sizes[-1]).requires_grad_()
+    sizes = coder_bins(MODEL)
+    module, x = Decoder(MODEL).double(), noise(BATCH, 8, FRAMES, sizes[-1]).requires_grad_()
     encoded = [noise(BATCH, width, FRAMES, bins) for width, bins in zip((4, 6, 8), sizes[1:], strict=True)]
     return lambda gate: module(x, encoded, None, gate, False)[0].transpose(1, 2), x
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dsn.evaluation.journal import Journal
+from dsn.utils.journal import Journal
 
 ABOUT = {"model": "0123", "dial": "0.5"}
 ROWS = {"a": {"pesq_wb": 1.5, "error": ""}, "b": {"pesq_wb": math.inf, "error": "none ü"}}
@@ -39,7 +39,7 @@ def test_a_truncated_line_costs_its_row_alone(path: Path) -> None:
     assert len(Journal(path, ABOUT)) == 2
 
 
-@pytest.mark.parametrize("text", ["", "no json\n", "[1]\n"])
+@pytest.mark.parametrize("text", ["", "no json\n", "[1]\n", '{"model": 1}\n5\n'])
 def test_any_other_file_is_no_journal(path: Path, text: str) -> None:
     path.write_text(text)
     assert len(Journal(path, ABOUT)) == 0

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from dsn import config
-from dsn.data import Corpus, Mixture, Recipe, draw, labels, render
-from dsn.data.labels import Labels
+from dsn.data import Corpus, Mixture, Recipe, draw, render
+from dsn.data.labels import ABOUT, Labels
 from dsn.evaluation import metrics
 from dsn.evaluation.metrics import Dnsmos
+from dsn.utils.journal import Journal
 
 DATA = config.DataConfig(samples=16000)
-HEADER = "recipe,dnsmos_sig,dnsmos_bak,dnsmos_ovrl,pesq_wb,si_sdr_db"
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +38,9 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_snr_labels_are_free(recipes: list[Recipe], tmp_path: Path) -> None:
-    found = Labels(tmp_path / "labels.csv").of(recipes, "snr_db", refuse)
+    found = Labels(tmp_path / "labels.jsonl").of(recipes, "snr_db", refuse)
     np.testing.assert_allclose(found, [recipe.snr_db for recipe in recipes], rtol=1e-6)
-    assert not (tmp_path / "labels.csv").exists()
+    assert not (tmp_path / "labels.jsonl").exists()
 
 
 def refuse(recipe: Recipe) -> Mixture:
@@ -48,7 +48,7 @@ def refuse(recipe: Recipe) -> Mixture:
 
 
 def test_labels_are_measured_once(corpus: Corpus, recipes: list[Recipe], tmp_path: Path, counted: list[float]) -> None:
-    path, mixture = tmp_path / "labels.csv", partial(render, corpus)
+    path, mixture = tmp_path / "labels.jsonl", partial(render, corpus)
     first = Labels(path).of(recipes, "dnsmos_ovrl", mixture)
     assert len(counted) == 4
     expected = [3 + float(np.abs(mixture(recipe).noisy).mean()) for recipe in recipes]
@@ -56,7 +56,7 @@ def test_labels_are_measured_once(corpus: Corpus, recipes: list[Recipe], tmp_pat
     again = Labels(path)
     assert (first - again.of(recipes, "dnsmos_sig", refuse)).tolist() == pytest.approx([2] * 4, abs=1e-5)
     np.testing.assert_array_equal(again.of(recipes[::-1], "dnsmos_ovrl", refuse), first[::-1])
-    assert path.read_text().splitlines()[0] == HEADER
+    assert len(Journal(path, ABOUT)) == 4
 
 
 def test_labelling_goes_on_where_it_stopped(
@@ -68,19 +68,18 @@ def test_labelling_goes_on_where_it_stopped(
         return render(corpus, recipe)
 
     with pytest.raises(KeyboardInterrupt):
-        Labels(tmp_path / "labels.csv").of(recipes, "dnsmos_bak", until_killed)
-    assert len(labels.read_labels(tmp_path / "labels.csv")) == 2
-    Labels(tmp_path / "labels.csv").of(recipes, "dnsmos_bak", partial(render, corpus))
+        Labels(tmp_path / "labels.jsonl").of(recipes, "dnsmos_bak", until_killed)
+    assert len(Journal(tmp_path / "labels.jsonl", ABOUT)) == 2
+    Labels(tmp_path / "labels.jsonl").of(recipes, "dnsmos_bak", partial(render, corpus))
     assert len(counted) == 4
 
 
 def test_other_metrics_join_the_same_table(corpus: Corpus, recipes: list[Recipe], tmp_path: Path) -> None:
-    path, mixture = tmp_path / "labels.csv", partial(render, corpus)
-    path.write_text(f"{HEADER}\n{recipes[0].id},,,2.5,,\n")
+    path, mixture = tmp_path / "labels.jsonl", partial(render, corpus)
+    Journal(path, ABOUT).add(recipes[0].id, {"dnsmos_ovrl": 2.5})
     (found,) = Labels(path).of(recipes[:1], "si_sdr_db", mixture)
     assert found == pytest.approx(metrics.si_sdr_db(*mixture(recipes[0])), rel=1e-5)
-    table = labels.read_labels(path)
-    assert table == {recipes[0].id: {"dnsmos_ovrl": 2.5, "si_sdr_db": pytest.approx(found)}}
+    assert Journal(path, ABOUT).get(recipes[0].id) == {"dnsmos_ovrl": 2.5, "si_sdr_db": pytest.approx(found)}
 
 
 @pytest.mark.slow
@@ -105,28 +104,12 @@ def test_what_cannot_be_measured_is_kept_and_named(
     monkeypatch.setattr(metrics, "pesq_wb", pesq_wb)
     for _ in range(2):
         with pytest.raises(ValueError, match=f"pesq_wb could not be measured for 1 mixtures: .*{recipes[1].id}"):
-            Labels(tmp_path / "labels.csv").of(recipes, "pesq_wb", partial(render, corpus))
+            Labels(tmp_path / "labels.jsonl").of(recipes, "pesq_wb", partial(render, corpus))
     assert len(calls) == 4
     others = [recipe for recipe in recipes if recipe is not recipes[1]]
-    assert Labels(tmp_path / "labels.csv").of(others, "pesq_wb", refuse).tolist() == [2.0] * 3
+    assert Labels(tmp_path / "labels.jsonl").of(others, "pesq_wb", refuse).tolist() == [2.0] * 3
 
 
 def test_an_unknown_metric_is_refused(recipes: list[Recipe]) -> None:
     with pytest.raises(ValueError, match=r"'loudness'; choose one of .*'?dnsmos_ovrl"):
         Labels().of(recipes, "loudness", refuse)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "no table of labels"),
-        ("name,dnsmos_ovrl\na,1\n", "no table of labels"),
-        ("recipe,loudness\na,1\n", "no table of labels"),
-        (f"{HEADER}\na,1,,,,\nb,two,,,,\n", "line 3 is damaged"),
-        (f"{HEADER}\na,1\n", "line 2 is damaged"),
-    ],
-)
-def test_damaged_tables_are_named(tmp_path: Path, text: str, message: str) -> None:
-    (tmp_path / "labels.csv").write_text(text)
-    with pytest.raises(ValueError, match=message):
-        labels.read_labels(tmp_path / "labels.csv")

@@ -109,6 +109,10 @@ def test_running_on_costs_the_memory_of_the_time_block_in_every_frame():
     assert all(a.macs.total() == b.macs.total() for a, b in changed)
 
 
+def test_the_policy_runs_in_every_frame():
+    assert DSN().macs().rows[-1].macs == (257 * 32 + 3 * 64 * 32 + 32 * 10, 0)
+
+
 def test_mean_gates_give_the_mean_cost():
     table = DSN().macs()
     rows = torch.randint(0, 2, (9, 5), generator=torch.Generator().manual_seed(0)).double()

@@ -7,7 +7,6 @@ import torch
 from dsn import config
 from dsn.model import DSN
 from dsn.policy import given, sample_gate
-from dsn.training.gates import random_gate as drawn_gate
 from tests.helpers import models
 from tests.helpers.models import QUARTERS, SHARED
 
@@ -165,7 +164,8 @@ def test_enhance_in_chunks_equals_at_once():
 @pytest.mark.parametrize("skip", [False, True])
 def test_enhance_takes_gates_or_a_function_that_makes_them(skip):
     model, wav, ratio = make("block"), signal(), [0.2, 0.4, 0.5, 0.6, 0.9]
-    gate = drawn_gate((2, 11, 5), ratio, torch.Generator().manual_seed(0))
+    model, wav, ratio = make("block"), signal(), [0.2, 0.4, 0.5, 0.6, 0.9]
+    gate = (torch.rand(2, 11, 5, generator=torch.Generator().manual_seed(0)) < torch.tensor(ratio)).float()
     enhanced = model.enhance(wav, chunk=4, skip_closed=skip, decide=given(gate))
     assert torch.equal(enhanced.gate, gate.double())
     made = model.enhance(wav, decide=given(lambda shape: gate.expand(shape)))

@@ -180,8 +180,8 @@ def test_bad_input_leaves_the_stream_as_it_was() -> None:
     for bad, message in (
         (np.full(10, np.nan), "NaN"),
         (np.array([1.0, np.inf]), "infinite"),
-        (np.array([1.0, -1e38], np.float32), "scale them"),
-        (np.array([1.0, 1e300]), "scale them"),
+        (np.array([1.0, -1e38], np.float32), "scale it"),
+        (np.array([1.0, 1e300]), "scale it"),
         (np.zeros(10, np.int16), "int16.*32768"),
         (np.zeros((2, 10)), r"shape \(2, 10\).*\(n,\)"),
     ):

@@ -10,8 +10,7 @@ from dsn.data.dataset import ENDLESS
 from dsn.model import DSN
 from dsn.policy import hard_gate
 from dsn.training import checkpoint
-from dsn.training.gates import slimmable_gate
-from dsn.training.loop import Run, decision, snapshot, train, warm_start
+from dsn.training.loop import Run, snapshot, train, warm_start
 from dsn.training.optim import OF_A_SEED, batch_indices, gumbel_noise, learning_rate, optimisers, update
 from tests.helpers.models import SMALL, STATIC
 
@@ -171,46 +170,6 @@ def test_the_gradient_of_the_policy_does_not_shorten_the_steps_of_the_network():
     assert norms == pytest.approx([0.5, 1.0], rel=1e-5)
 
 
-def test_random_gates_ignore_the_input_and_train_no_policy(tmp_path):
-    loss = config.LossConfig(ratio="random", target_ratio=0.25)
-    settings = replace(GUIDED, loss=loss, steps=3)
-    log = train(settings, FakePool(), tmp_path, progress=False)
-    assert log.sampled_ratio.mean() == pytest.approx(0.25, abs=0.1)
-    torch.manual_seed(settings.seed)
-    fresh, trained = DSN(SMALL).policy, weights.load(tmp_path / "model.safetensors").policy
-    assert fresh is not None and trained is not None
-    assert all(torch.equal(a, b) for a, b in zip(fresh.parameters(), trained.parameters(), strict=True))
-
-
-SLIMMABLE = replace(GUIDED, loss=config.LossConfig(ratio="slimmable", ratio_weight=5.0), steps=4, optimiser="muon")
-
-
-def test_a_slimmable_trunk_has_input_independent_gates_and_no_ratio_loss_and_trains_no_policy(tmp_path, monkeypatch):
-    seen = []
-
-    def watched(shape):
-        seen.append(slimmable_gate(shape))
-        return seen[-1]
-
-    monkeypatch.setattr("dsn.training.loop.slimmable_gate", watched)
-    log = train(SLIMMABLE, FakePool(), tmp_path, progress=False)
-    assert [gate.shape for gate in seen] == [(2, SAMPLES // 256, 5)] * 4
-    assert list(log.columns) == ["step", "loss", "quality_loss", "seconds"] and log.loss.equals(log.quality_loss)
-    torch.manual_seed(SLIMMABLE.seed)
-    fresh, trained = DSN(SMALL), weights.load(tmp_path / "model.safetensors")
-    before, after = fresh.state_dict(), trained.state_dict()
-    assert {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])} == {"network"}
-    assert any(name.startswith("policy.") for name in before)
-
-
-def test_gates_of_a_slimmable_trunk_are_independent_of_the_input():
-    gates = []
-    for logits in (torch.randn(2, 50, 5, 2), torch.zeros(2, 50, 5, 2)):
-        torch.manual_seed(0)
-        gates.append(decision(0, SLIMMABLE)(logits))
-    assert torch.equal(*gates) and 0 < gates[0].mean() < 1
-
-
 def test_under_its_own_policy_the_network_learns_and_the_policy_does_not(tmp_path):
     torch.manual_seed(1)
     start = DSN(SMALL)
@@ -219,17 +178,9 @@ def test_under_its_own_policy_the_network_learns_and_the_policy_does_not(tmp_pat
     assert {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])} == {"network"}
 
 
-def test_a_resumed_slimmable_trunk_equals_an_unbroken_one(tmp_path):
-    whole = train(SLIMMABLE, FakePool(), tmp_path / "whole", progress=False)
-    with pytest.raises(KilledError):
-        train(SLIMMABLE, DyingPool(3), tmp_path / "broken", progress=False)
-    resumed = train(SLIMMABLE, FakePool(), tmp_path / "broken", progress=False)
-    assert resumed.drop(columns="seconds").equals(whole.drop(columns="seconds"))
-
-
-def test_a_branch_starts_from_a_slimmable_trunk_of_other_shares_than_half(tmp_path):
+def test_a_branch_starts_from_a_slim_trunk_of_other_shares_than_half(tmp_path):
     model = replace(SMALL, heads=4, static_share=config.Share(gru=0.5, attention=0.25, conv=1, fc=1))
-    train(replace(SLIMMABLE, model=model), FakePool(), tmp_path / "trunk", progress=False)
+    train(replace(SANDWICH, model=model), FakePool(), tmp_path / "trunk", progress=False)
     trunk = weights.load(tmp_path / "trunk" / "model.safetensors")
     branch = replace(MUON, model=model)
     start = Run(branch, FakePool(), tmp_path / "branch", trunk, "cpu").model

@@ -126,10 +126,13 @@ def test_gates_follow_the_dial_and_what_is_forced(shipped):
 
 def test_cost_of_a_frame_is_that_of_the_table(shipped):
     kernel = Kernel(shipped["mgt-dsn"])
-    for gates in np.array([[0, 0, 0, 0, 0], [1, 0, 1, 0, 1], [1, 1, 1, 1, 1]])[:, : kernel.n_gates].tolist():
-        assert kernel.frame_macs(np.array(gates)) == kernel.macs().total(gates)
-    assert kernel.frame_macs() == kernel.macs().total()
-    assert Kernel(shipped["ftfnet"]).frame_macs() == shipped["ftfnet"].macs().total()
+    for gates in np.array([[0, 0, 0, 0, 0], [1, 0, 1, 0, 1], [1, 1, 1, 1, 1]], np.uint8)[:, : kernel.n_gates]:
+        given = np.ascontiguousarray(gates)
+        counted = kernel.library.dsn_macs(kernel.block.ctypes.data, given.ctypes.data)
+        assert counted == kernel.macs().total(gates.tolist())
+    for name in ("mgt-dsn", "ftfnet"):
+        whole = Kernel(shipped[name])
+        assert whole.library.dsn_macs(whole.block.ctypes.data, None) == shipped[name].macs().total()
 
 
 def test_whole_signals_equal_streams_and_the_module(shipped):
@@ -216,8 +219,6 @@ def test_sizes_that_do_not_fit_are_refused(shipped):
         stream.push(np.zeros(255, dtype=np.float32))
     with pytest.raises(ValueError, match=f"9 gates are forced; the model has {kernel.n_gates}"):
         stream.push(np.zeros(HOP), forced=[1] * 9)
-    with pytest.raises(ValueError, match="gates have shape"):
-        kernel.frame_macs(np.array([1]))
     with pytest.raises(ValueError, match="this signal asks for"):
         kernel.enhance(torch.zeros(HOP), gate=torch.ones(1, 1, kernel.n_gates))
     with pytest.raises(ValueError, match="empty"):

@@ -19,17 +19,18 @@ import torch
 
 from dsn import config, weights
 from dsn.data import Corpus, default_folder, draw, voicebank
-from dsn.data.labels import COLUMNS, read_labels
+from dsn.data.labels import ABOUT
 from dsn.data.recipe import read_recipes, write_recipes
 from dsn.training import checkpoint
 from dsn.training.loop import Run
+from dsn.utils.journal import Journal
 
 from .kinds import Kind, Outcome, judged
 from .models import SMALL, small
 from .mutations import MUTATIONS
 
 REASONS = ("damaged", "cannot be read", "not a dsn file", "not a whole zip", "has no file like", "outside its folder")
-REASONS = (*REASONS, "is no table of labels", "not a readable CSV", "must be whole numbers", "it needs file, start")
+REASONS = (*REASONS, "not a readable CSV", "must be whole numbers", "it needs file, start")
 TRAIN = config.TrainConfig(model=SMALL, steps=2, batch=1)
 MEMBER = "p232_001.wav"
 
@@ -67,14 +68,15 @@ def originals(seed: int) -> dict[str, bytes]:
         run = Run(TRAIN, Silence(), folder, small(), "cpu")
         run.save()
         weights.save(run.model, folder / "model.safetensors", {"seed": seed})
-        lines = [f"{k:016x},,,{rng.normal():.6g},," for k in range(20)]
-        (folder / "labels.csv").write_text("\n".join([",".join(("recipe", *COLUMNS)), *lines, ""]))
+        table = Journal(folder / "labels.jsonl", ABOUT)
+        for k in range(20):
+            table.add(f"{k:016x}", {"dnsmos_ovrl": rng.normal()})
         (folder / "train_clean.csv").write_text("file,start,stop,speaker\n" + "a.flac,0,16000,s1\n" * 20)
         with zipfile.ZipFile(folder / "pairs.zip", "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr(f"testset/{MEMBER}", rng.bytes(3000) + bytes(3000))
         corpus, wide = Corpus(default_folder()), config.DataConfig.wide()
         write_recipes(folder / "recipes.jsonl", [draw(corpus, "train", seed + k, wide) for k in range(3)])
-        wanted = ("checkpoint.pt", "model.safetensors", "labels.csv", "train_clean.csv", "pairs.zip", "recipes.jsonl")
+        wanted = ("checkpoint.pt", "model.safetensors", "labels.jsonl", "train_clean.csv", "pairs.zip", "recipes.jsonl")
         return {path: (folder / path).read_bytes() for path in wanted}
 
 
@@ -142,7 +144,7 @@ def read_archive(path: Path, case: Case) -> Outcome:
 
 def read_labels_table(path: Path, _case: Case) -> Outcome:
     """Reads labels."""
-    return Outcome("read: the form is right" if read_labels(path) else "read: an empty table")
+    return Outcome("read: the form is right" if len(Journal(path, ABOUT)) else "read: an empty table")
 
 
 def read_manifest(path: Path, _case: Case) -> Outcome:
@@ -161,7 +163,7 @@ READERS: dict[str, Callable[[Path, Case], Outcome]] = {
     "checkpoint.pt": read_checkpoint,
     "model.safetensors": read_weights,
     "pairs.zip": read_archive,
-    "labels.csv": read_labels_table,
+    "labels.jsonl": read_labels_table,
     "train_clean.csv": read_manifest,
     "recipes.jsonl": read_recipe_lines,
 }

@@ -7,7 +7,24 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from dsn.training.gates import Ratio, as_ratio
+Ratio = float | Sequence[float] | Tensor
+"""An activation ratio in [0, 1] for all gates, or one per gate, or anything that broadcasts to (B, T, n_gates)."""
+
+
+def as_ratio(ratio: Ratio) -> Tensor:
+    """A ratio in float64. Raises ValueError for one outside [0, 1]."""
+    values = torch.as_tensor(ratio, dtype=torch.float64)
+    if not ((values >= 0) & (values <= 1)).all():
+        raise ValueError(f"ratio is {values.tolist()}; it must lie in [0, 1]")
+    return values
+
+
+def random_gate(shape: Sequence[int], ratio: Ratio, generator: torch.Generator | None = None) -> Tensor:
+    """Input-independent gates, each open with probability `ratio`; shape (B, T, n_gates).
+
+    A policy must beat them at the same ratio.
+    """
+    return (torch.rand(tuple(shape), generator=generator, dtype=torch.float64) < as_ratio(ratio)).float()
 
 
 def segments_like(gate: Tensor, generator: torch.Generator | None = None) -> Tensor:

@@ -16,7 +16,7 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from ...utils.files import replacing
+from ...utils.files import write
 from ...weights import Weights, of
 from .builder import IR_VERSION, OPSET, value_info
 from .network import Frame
@@ -63,8 +63,7 @@ def build(model: DSN | Weights) -> onnx.ModelProto:
 
 def save(proto: onnx.ModelProto, path: str | Path) -> None:
     """Write a graph to a file, whole or not at all."""
-    with replacing(path) as temporary:
-        temporary.write_bytes(proto.SerializeToString())
+    write(path, proto.SerializeToString())
 
 
 def export(model: DSN | Weights, path: str | Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ...config import ModelConfig
-from ...sizes import BLOCKS, coder_bins
+from ...sizes import coder_bins
 from ...utils.bands import pooling
 from ...weights import Weights
 from .blocks import Block, Ring, attend_frequency, attend_ring, join, project, recur, write
@@ -33,7 +33,7 @@ class Frame:
                 "only 'ftfnet' with 'held' can"
             )
         self.arrays = {name: array.astype(np.float32, copy=False) for name, array in found.arrays.items()}
-        self.blocks = [Block(self.model, self.arrays, name) for name in BLOCKS]
+        self.blocks = [Block(self.model, self.arrays, name) for name in self.model.stages[1:-1]]
         self.channels = (self.model.parts, *self.model.channels)
         self.static = (self.model.parts, *(self.model.static(channels, "conv") for channels in self.model.channels))
         self.bins = coder_bins(self.model)
