@@ -71,7 +71,7 @@ class DSN(nn.Module):
         computing all and masking.
         """
         state = state or State()
-        spectrum, analysis = self._spectrum(noisy, state.analysis)
+        spectrum, analysis = self.spectrum(noisy, state.analysis)
         logits, policy_state = self._logits(spectrum, state.policy)
         gate = torch.ones_like(logits[..., 0]) if decide is None else decide(logits)
         chosen = [None if decide is None else index for index in self.config.gate_of_stage]
@@ -111,14 +111,13 @@ class DSN(nn.Module):
 
     def logits(self, noisy: Tensor) -> Tensor:
         """The policy's logits (B, T, n_gates, 2) for noisy (B, L), without running the network."""
-        spectrum, _ = self._spectrum(noisy, None)
-        return self._logits(spectrum, None)[0]
+        return self._logits(self.spectrum(noisy)[0], None)[0]
 
     def macs(self) -> MacTable:
         """Cost table per frame, policy included."""
         return sizes.table(self.config)
 
-    def _spectrum(self, noisy: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+    def spectrum(self, noisy: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Compressed spectrum (B, F, T) of the noisy signal (B, L), and the state of the analysis."""
         spectrum, state = analyse(noisy, self.config.stft.n_fft, state)
         return compress(spectrum, self.config.stft.compression), state

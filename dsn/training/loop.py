@@ -17,8 +17,8 @@ from tqdm.auto import tqdm
 from .. import config, kernels, weights
 from ..kernels.training import accelerate
 from ..losses import level_gain, quality_loss, ratio_loss
-from ..model import DSN, Enhanced
-from ..policy import Decide, activation_ratio, hard_gate, sample_gate
+from ..model import DSN
+from ..policy import Decide, hard_gate, sample_gate
 from ..utils.files import write_csv
 from . import checkpoint
 from .checks import check_finite, check_length, check_output
@@ -61,9 +61,9 @@ def batch_loss(model: DSN, batch: Batch, step: int, train: config.TrainConfig) -
     if target is None:
         return quality, log
     ratio = ratio_loss(enhanced.gate, target)
-    return quality + train.loss.ratio_weight * ratio, log | gate_log(enhanced, target) | {
-        "ratio_loss": float(ratio.detach())
-    }
+    log |= {"target_ratio": float(target.mean()), "sampled_ratio": float(enhanced.gate.detach().mean())}
+    log |= {"activation_ratio": float(hard_gate(enhanced.logits).mean()), "ratio_loss": float(ratio.detach())}
+    return quality + train.loss.ratio_weight * ratio, log
 
 
 def decision(step: int, train: config.TrainConfig) -> Decide:
@@ -71,19 +71,6 @@ def decision(step: int, train: config.TrainConfig) -> Decide:
     if train.loss.ratio == "own":
         return own_gates
     return partial(sample_gate, tau=train.tau, noise=gumbel_noise(step, train))
-
-
-@torch.no_grad()
-def gate_log(enhanced: Enhanced, target: Tensor) -> dict[str, float]:
-    """Ratios asked for, sampled and deterministic, and how much the deterministic gates vary over frames."""
-    hard = hard_gate(enhanced.logits)
-    return {
-        "target_ratio": float(target.mean()),
-        "sampled_ratio": float(activation_ratio(enhanced.gate).mean()),
-        "activation_ratio": float(hard.mean()),
-        "gate_std_frames": float(hard.std(dim=1).mean()),
-        "gate_std_files": float(activation_ratio(hard).std(dim=0).mean()),
-    }
 
 
 def drawn(mixtures: TrainingSet, indices: Tensor, loss: config.LossConfig, device: str) -> Batch:

@@ -17,7 +17,7 @@ from .. import config
 from ..losses import ratio_loss, target_ratio
 from ..model import DSN
 from ..policy import sample_gate, standardise
-from ..stft import analyse, compress, to_hops
+from ..stft import to_hops
 from .optim import TrainingSet, batch_indices, gumbel_noise, optimisers, update
 
 BATCH = 16
@@ -60,17 +60,11 @@ def target_ratios(mixtures: TrainingSet, indices: Tensor, loss: config.LossConfi
     return target_ratio(torch.as_tensor(labels, dtype=torch.float32), loss.guide)
 
 
-def magnitude(model: DSN, noisy: Tensor) -> Tensor:
-    """What the policy sees (B, F, T) of whole signals (B, L)."""
-    spec, _ = analyse(noisy, model.config.stft.n_fft)
-    return compress(spec, model.config.stft.compression).abs()
-
-
 @torch.no_grad()
 def bands(model: DSN, noisy: Tensor) -> Tensor:
     """What the policy hears of whole signals (L,) or (B, L), in the frames of `DSN.enhance`: (B, T, bands)."""
     assert model.policy is not None
-    return model.policy.bands(magnitude(model, to_hops(noisy, model.config.stft.hop_length)))
+    return model.policy.bands(model.spectrum(to_hops(noisy, model.config.stft.hop_length))[0].abs())
 
 
 def set_dial_unit(model: DSN, mixtures: TrainingSet) -> None:
@@ -80,5 +74,5 @@ def set_dial_unit(model: DSN, mixtures: TrainingSet) -> None:
     """
     if model.policy is not None:
         noisy = torch.as_tensor(mixtures.batch(np.arange(min(STANDARD, len(mixtures))))[0])
-        heard = magnitude(model, noisy.to(next(model.parameters()).device))
-        standardise(model.policy, [model.policy.bands(heard)])
+        spectrum, _ = model.spectrum(noisy.to(next(model.parameters()).device))
+        standardise(model.policy, [model.policy.bands(spectrum.abs())])

@@ -12,7 +12,7 @@ import torch
 from dsn import __main__ as cli
 from dsn import config, weights
 from dsn.inference.backends.onnx import OnnxBackend, make_session
-from dsn.inference.onnx_export import build, export
+from dsn.inference.onnx_export import build, save
 from dsn.inference.onnx_export.builder import OPSET
 from dsn.model import DSN
 from dsn.policy import given
@@ -108,7 +108,7 @@ def test_margin_is_the_policys() -> None:
 
 def test_file(tmp_path: Path) -> None:
     model = weights.load("mgt-dsn")
-    export(model, tmp_path / "out" / "model.onnx")
+    save(build(model), tmp_path / "out" / "model.onnx")
     proto = onnx.load(tmp_path / "out" / "model.onnx")
     onnx.checker.check_model(proto, full_check=True)
     assert proto.opset_import[0].version == OPSET and len(proto.opset_import) == 1

@@ -64,8 +64,3 @@ def build(model: DSN | Weights) -> onnx.ModelProto:
 def save(proto: onnx.ModelProto, path: str | Path) -> None:
     """Write a graph to a file, whole or not at all."""
     write(path, proto.SerializeToString())
-
-
-def export(model: DSN | Weights, path: str | Path) -> None:
-    """Write the network of one frame to an ONNX file. Raises ValueError for a model that is not exported."""
-    save(build(model), path)
