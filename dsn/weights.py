@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -52,6 +52,10 @@ class Weights(NamedTuple):
         return sizes.table(self.config)
 
 
+AnyModel: TypeAlias = "DSN | Weights"
+"""A model as a PyTorch module or as data."""
+
+
 def names() -> list[str]:
     """Names of the models that come with the package."""
     return sorted(path.stem for path in SHIPPED.glob("*.safetensors"))
@@ -73,7 +77,7 @@ LARGEST = 1e6
 """Largest magnitude of a weight; far larger ones, as from a changed bit, give NaN in one layer or the next."""
 
 
-def of(model: DSN | Weights) -> Weights:
+def of(model: AnyModel) -> Weights:
     """The weights of a module; what is weights already stays. Raises ValueError for half precision."""
     if isinstance(model, Weights):
         return model
@@ -92,7 +96,7 @@ def check_finite(found: Weights, where: str | Path) -> None:
             raise ValueError(f"{text}; a training diverged or a file is damaged")
 
 
-def save(model: DSN | Weights, path: str | Path, notes: dict[str, Any] | None = None) -> None:
+def save(model: AnyModel, path: str | Path, notes: dict[str, Any] | None = None) -> None:
     """Write weights, config and notes (where they come from; plain values) to one file, atomically.
 
     Raises ValueError for weights that are not finite.

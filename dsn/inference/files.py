@@ -11,26 +11,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..utils import audio
 from ..utils.audio import EXTENSIONS, Wav
 from ..utils.signals import check_samples
+from ..weights import AnyModel
 from .backends import Backend, make
 from .blocks import BlockEnhancer
 from .blocks import Report as Report
-
-if TYPE_CHECKING:
-    from ..model import DSN
 
 SUBTYPES = {"WAV": ("PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"), "FLAC": ("PCM_16", "PCM_24"), "OGG": ("VORBIS",)}
 """Sample formats that a file keeps; one with another gets the first."""
 
 
 def enhance_file(
-    model: DSN | Backend,
+    model: AnyModel | Backend,
     source: str | Path,
     target: str | Path,
     dial: float = 0.0,
@@ -64,7 +61,7 @@ def enhance_file(
 
 
 def enhance_wav(
-    model: DSN | Backend, wav: Wav, sample_rate: int, dial: float = 0.0, mix: float = 1.0
+    model: AnyModel | Backend, wav: Wav, sample_rate: int, dial: float = 0.0, mix: float = 1.0
 ) -> tuple[Wav, Report]:
     """The enhanced signal (channels, L) of one with any rate, at the same rate, and what it took.
 
@@ -76,7 +73,7 @@ def enhance_wav(
     return enhanced, enhancer.report()
 
 
-def _backend(model: DSN | Backend) -> Backend:
+def _backend(model: AnyModel | Backend) -> Backend:
     return model if isinstance(model, Backend) else make("torch", model)
 
 

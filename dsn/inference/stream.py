@@ -5,20 +5,15 @@ from __future__ import annotations
 import math
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .. import DEFAULT_MODEL, weights
-from ..utils.signals import check_precision, check_samples, padding, to_numpy
-from ..weights import Weights
+from ..utils.signals import Array, check_precision, check_samples, padding, to_numpy
+from ..weights import AnyModel
 from . import backends
 from .backends import Backend
-
-if TYPE_CHECKING:
-    from ..model import DSN
-
-Array = np.ndarray
 
 
 class StreamingEnhancer:
@@ -38,7 +33,7 @@ class StreamingEnhancer:
 
     def __init__(
         self,
-        model: str | Path | DSN | Weights | Backend = DEFAULT_MODEL,
+        model: str | Path | AnyModel | Backend = DEFAULT_MODEL,
         backend: str = "auto",
         streams: int = 1,
         dial: float = 0.0,
@@ -169,7 +164,7 @@ class StreamingEnhancer:
         return enhanced, gates[:, None]
 
 
-def _opened(model: str | Path | DSN | Weights, name: str) -> Backend:
+def _opened(model: str | Path | AnyModel, name: str) -> Backend:
     found = weights.read(model) if isinstance(model, str | Path) else model
     backend, message = backends.choose(name, found)
     if message:

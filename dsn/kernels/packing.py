@@ -8,16 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..config import ModelConfig, Stft
 from ..utils.bands import band_edges
-from ..weights import Weights, check_finite, of
-
-if TYPE_CHECKING:
-    from ..model import DSN
+from ..weights import AnyModel, Weights, check_finite, of
 
 MAGIC = 0x324E5344
 LANES = 16
@@ -216,7 +212,7 @@ def _check(settings: ModelConfig) -> None:
         raise ValueError(f"not a model for the native kernel: {'; '.join(found)}; use the PyTorch module")
 
 
-def pack(model: DSN | Weights) -> Array:
+def pack(model: AnyModel) -> Array:
     """The model as one block of bytes (n,), for the kernel of any machine; static or dynamic, any sizes.
 
     Raises: ValueError for another backbone than FTF-Net, a window other than 512 samples, closed states that run, and

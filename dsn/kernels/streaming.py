@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..macs import MacTable
-from ..utils.signals import Enhanced, Signal, as_given, check_signal, from_hops, to_hops, to_numpy
-from ..weights import Weights, of
+from ..utils.signals import Array, Enhanced, Signal, as_given, check_signal, from_hops, to_hops, to_numpy
+from ..weights import AnyModel, of
 from . import load
 from .packing import aligned, pack
-
-if TYPE_CHECKING:
-    from ..model import DSN
-
-Array = np.ndarray
 
 
 class Stream:
@@ -81,7 +76,7 @@ class Kernel:
     variant that the processor does not run.
     """
 
-    def __init__(self, model: DSN | Weights, variant: str | None = None) -> None:
+    def __init__(self, model: AnyModel, variant: str | None = None) -> None:
         self.library = load(variant)
         found = of(model)
         self.block = pack(found)

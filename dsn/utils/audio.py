@@ -14,11 +14,9 @@ import soundfile
 from numpy.typing import NDArray
 
 from .encoding import EXTENSIONS as EXTENSIONS
-from .encoding import check_writable as check_writable
 from .encoding import file_name
 from .encoding import to_int16 as to_int16
 from .encoding import writing as writing
-from .resampling import Resampler as Resampler
 from .resampling import Wav as Wav
 from .resampling import resample as resample
 from .signals import check_samples

@@ -15,8 +15,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from .files import replacing, require_space
-
-Wav = NDArray[np.float32]
+from .resampling import Wav
 
 EXTENSIONS = (".wav", ".flac", ".ogg")
 """Kinds of file that are written."""

@@ -15,6 +15,7 @@ import soundfile
 import torch
 
 from dsn.utils import audio, files
+from dsn.utils.resampling import Resampler
 from tests.helpers.torchaudio_cpu import functional
 
 
@@ -144,7 +145,7 @@ def test_samples_are_nearly_those_of_torchaudio(sample_rate: int, new_rate: int)
 @pytest.mark.parametrize("samples", [1, 7, 16001])
 def test_blocks_are_resampled_as_the_whole(sample_rate: int, new_rate: int, samples: int) -> None:
     wav = np.random.default_rng(0).standard_normal((2, samples)).astype(np.float32)
-    resampler = audio.Resampler(2, sample_rate, new_rate)
+    resampler = Resampler(2, sample_rate, new_rate)
     pieces = [resampler.push(wav[:, start : start + 100]) for start in range(0, samples, 100)]
     result = np.concatenate([*pieces, resampler.flush()], axis=1)
     np.testing.assert_array_equal(result, audio.resample(wav, sample_rate, new_rate))

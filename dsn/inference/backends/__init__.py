@@ -11,16 +11,12 @@ another.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ...utils.extras import absent, remedy
-from ...weights import Weights
+from ...weights import AnyModel
 from .base import Backend as Backend
 from .base import Forced as Forced
 from .base import Session as Session
-
-if TYPE_CHECKING:
-    from ...model import DSN
 
 NAMES = ("native", "onnx", "torch")
 """Fastest first for streams."""
@@ -38,7 +34,7 @@ def missing(name: str) -> str:
     raise ValueError(f"backend {name!r} is unknown; choose one of {', '.join(NAMES)} or auto")
 
 
-def make(name: str, model: DSN | Weights) -> Backend:
+def make(name: str, model: AnyModel) -> Backend:
     """The model on a backend by its name.
 
     Raises ValueError for a backend that is unknown or cannot run here, and for a model that it cannot take.
@@ -58,7 +54,7 @@ def make(name: str, model: DSN | Weights) -> Backend:
     return NativeBackend(model)
 
 
-def choose(name: str, model: DSN | Weights, order: Sequence[str] = NAMES) -> tuple[Backend, str]:
+def choose(name: str, model: AnyModel, order: Sequence[str] = NAMES) -> tuple[Backend, str]:
     """The model on a backend by its name; on the first of `order` that is here and takes it if the name is "auto".
 
     Beside it a sentence about those of `order` that were passed over, empty if none was. Raises as `make`.
@@ -79,6 +75,6 @@ def choose(name: str, model: DSN | Weights, order: Sequence[str] = NAMES) -> tup
     raise ValueError(f"no backend runs this model: {'; '.join(reasons)}")
 
 
-def for_files(name: str, model: DSN | Weights) -> tuple[Backend, str]:
+def for_files(name: str, model: AnyModel) -> tuple[Backend, str]:
     """As `choose`, for whole signals, on which torch is faster than ONNX Runtime, which goes frame by frame."""
     return choose(name, model, ("native", "torch", "onnx"))

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
 from ...config import ModelConfig
 from ...macs import MacTable
-from ...utils.signals import Enhanced, Signal, as_given, check_signal, from_hops, to_hops, to_numpy
-from ...weights import Weights
+from ...utils.signals import Array, Enhanced, Signal, as_given, check_signal, from_hops, to_hops, to_numpy
+from ...weights import AnyModel
 
-if TYPE_CHECKING:
-    from ...model import DSN
-
-Array = np.ndarray
 Forced = Sequence[float] | None
 """Gates to run instead of the policy's, 1 or 0 for each; None leaves them to the policy."""
 
@@ -39,7 +35,7 @@ class Backend:
     name: ClassVar[str]
     dtype: np.dtype = np.dtype(np.float32)
 
-    def __init__(self, model: DSN | Weights) -> None:
+    def __init__(self, model: AnyModel) -> None:
         self.model = model
 
     @property

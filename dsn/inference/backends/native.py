@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from ...kernels.streaming import Kernel, Stream
 from ...utils.signals import Enhanced, Signal
-from ...weights import Weights
+from ...weights import AnyModel
 from .base import Array, Backend, Forced, check_forced
-
-if TYPE_CHECKING:
-    from ...model import DSN
 
 
 class NativeSession:
@@ -48,7 +43,7 @@ class NativeBackend(Backend):
 
     name = "native"
 
-    def __init__(self, model: DSN | Weights, variant: str | None = None) -> None:
+    def __init__(self, model: AnyModel, variant: str | None = None) -> None:
         super().__init__(model)
         self.kernel = Kernel(model, variant)
 

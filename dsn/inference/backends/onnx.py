@@ -6,17 +6,14 @@ each, in one array, as the graph writes one place and reads only what it has wri
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import onnxruntime
 
-from ...weights import Weights
+from ...weights import AnyModel
 from ..onnx_export import build
 from .base import Array, Backend, Forced, check_forced, step_by_step
-
-if TYPE_CHECKING:
-    from ...model import DSN
 
 KINDS = {"tensor(float)": np.float32, "tensor(int64)": np.int64}
 
@@ -127,7 +124,7 @@ class OnnxBackend(Backend):
 
     name = "onnx"
 
-    def __init__(self, model: DSN | Weights, threads: int = 1) -> None:
+    def __init__(self, model: AnyModel, threads: int = 1) -> None:
         super().__init__(model)
         self._session = make_session(build(model).SerializeToString(), threads)
 

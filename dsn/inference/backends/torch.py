@@ -10,7 +10,7 @@ import torch
 from ...model import DSN, State
 from ...policy import given, hard_gate
 from ...utils.signals import Enhanced, Signal, as_given, check_signal, is_tensor
-from ...weights import Weights, build
+from ...weights import AnyModel, Weights, build
 from .base import Array, Backend, Forced, check_forced
 
 CHUNK = 1024
@@ -56,7 +56,7 @@ class TorchBackend(Backend):
 
     name = "torch"
 
-    def __init__(self, model: DSN | Weights) -> None:
+    def __init__(self, model: AnyModel) -> None:
         self.module = build(model) if isinstance(model, Weights) else model
         super().__init__(self.module)
         self.dtype = torch.empty(0, dtype=next(self.module.parameters()).dtype).numpy().dtype

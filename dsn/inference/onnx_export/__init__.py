@@ -10,19 +10,15 @@ from __future__ import annotations
 import json
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
 from onnx import helper
 
 from ...utils.files import write
-from ...weights import Weights, of
+from ...weights import AnyModel, of
 from .builder import IR_VERSION, OPSET, value_info
 from .network import Frame
-
-if TYPE_CHECKING:
-    from ...model import DSN
 
 
 def state_type(name: str) -> type[np.generic]:
@@ -30,7 +26,7 @@ def state_type(name: str) -> type[np.generic]:
     return np.int64 if name == "time.place" else np.float32
 
 
-def build(model: DSN | Weights) -> onnx.ModelProto:
+def build(model: AnyModel) -> onnx.ModelProto:
     """The network of one frame, checked.
 
     Inputs: spectrum (1, 2, F), real and imaginary part of the windowed frame; dial (n_gates,), added to each gate's
