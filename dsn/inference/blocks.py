@@ -9,6 +9,7 @@ import numpy as np
 
 from ..utils.resampling import Resampler, Wav
 from .backends import Backend
+from .highs import HighBand
 from .stream import StreamingEnhancer
 
 RANGE_DB = 20.0
@@ -41,11 +42,20 @@ class BlockEnhancer:
 
     Shapes: blocks (channels, n), any n -> (channels, m); all that `push` and `flush` give has the length of all that
     came. What comes out does not depend on how the signal is cut, but for rounding.
-    `mix` is the share of the enhanced signal in the result, the rest is the noisy one.
+    `mix` is the share of the enhanced signal in the result, the rest is the noisy one. Of a higher rate than the
+    model's, what lies above its band is left out; `keep_highs` keeps it, see `HighBand`.
     Raises: ValueError for a rate that is not positive, a mix outside [0, 1], and a result that is not finite.
     """
 
-    def __init__(self, backend: Backend, channels: int, sample_rate: int, dial: float = 0.0, mix: float = 1.0) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        channels: int,
+        sample_rate: int,
+        dial: float = 0.0,
+        mix: float = 1.0,
+        keep_highs: bool = False,
+    ) -> None:
         if not 0 <= mix <= 1:
             raise ValueError(f"mix is {mix}; it is the share of the enhanced signal, from 0 to 1")
         stft = backend.config.stft
@@ -53,6 +63,9 @@ class BlockEnhancer:
         self._down, self._up = (
             Resampler(channels, *rates) for rates in ((sample_rate, self._rate), (self._rate, sample_rate))
         )
+        beyond = sample_rate > self._rate
+        self._highs = HighBand(channels, sample_rate, self._rate) if keep_highs and beyond else None
+        self._lost_above_hz = self._rate / 2 if beyond and not keep_highs else math.inf
         self._stream = StreamingEnhancer(backend, streams=channels, dial=dial, sample_rate=self._rate)
         self._dry = np.zeros((channels, 0), np.float32)
         self._came = self._given = 0
@@ -64,12 +77,17 @@ class BlockEnhancer:
         self._came += noisy.shape[1]
         if self.mix < 1:
             self._dry = np.concatenate([self._dry, noisy], axis=1)
-        return self._mixed(self._up.push(self._model(self._down.push(noisy))))
+        heard = self._down.push(noisy)
+        said = self._model(heard)
+        ready = self._up.push(said)
+        return self._mixed(ready if self._highs is None else self._highs.push(ready, noisy, heard, said))
 
     def flush(self) -> Wav:
         """The rest, after the last block."""
-        last = self._model(self._down.flush(), last=True)
-        return self._mixed(np.concatenate([self._up.push(last), self._up.flush()], axis=1))
+        end = self._down.flush()
+        last = self._model(end, last=True)
+        ready = np.concatenate([self._up.push(last), self._up.flush()], axis=1)
+        return self._mixed(ready if self._highs is None else self._highs.flush(ready, end, last))
 
     def report(self) -> Report:
         """What it took, once all has come."""
@@ -79,7 +97,7 @@ class BlockEnhancer:
             channels=self.channels,
             activation_ratio=float(ratios.mean()) if len(ratios) else math.nan,
             mmacs_per_s=self._stream.mmacs_per_s,
-            lost_above_hz=self._rate / 2 if self.sample_rate > self._rate else math.inf,
+            lost_above_hz=self._lost_above_hz,
             level_dbfs=active_level_db(np.concatenate(self._powers)),
         )
 

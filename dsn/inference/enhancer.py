@@ -40,12 +40,20 @@ class Enhancer:
         """Cost per frame."""
         return self.backend.macs()
 
-    def enhance(self, noisy: Signal, sample_rate: int = 16000, dial: float = 0.0, mix: float = 1.0) -> Signal:
+    def enhance(
+        self,
+        noisy: Signal,
+        sample_rate: int = 16000,
+        dial: float = 0.0,
+        mix: float = 1.0,
+        keep_highs: bool = False,
+    ) -> Signal:
         """The enhanced signal, of the kind, shape, precision and rate of the noisy one.
 
         Shapes: (..., L) -> (..., L), time last; before it channels, batches or nothing. Takes NumPy arrays and torch
         tensors, and gives a tensor no gradient.
-        `dial` is 0 as trained, more opens more gates; `mix` is the share of the enhanced signal in the result.
+        `dial` is 0 as trained, more opens more gates; `mix` is the share of the enhanced signal in the result;
+        `keep_highs` keeps what lies above 8 kHz, turned down as the octave below it.
         Raises: ValueError for integers, half precision, an empty signal, one with time first, and NaN, infinite or huge
         samples.
         """
@@ -55,12 +63,20 @@ class Enhancer:
             raise ValueError(f"the signal has shape {wav.shape}, time first; give (channels, samples), its .T")
         if wav.ndim == 0 or wav.size == 0:
             raise ValueError(f"the signal has shape {wav.shape}; give (..., L) with at least one sample")
-        enhanced, _ = enhance_wav(self.backend, wav.reshape(-1, wav.shape[-1]), sample_rate, dial, mix)
+        rows = wav.reshape(-1, wav.shape[-1])
+        enhanced, _ = enhance_wav(self.backend, rows, sample_rate, dial, mix, keep_highs)
         return as_given(noisy)(enhanced.reshape(wav.shape))
 
-    def enhance_file(self, source: str | Path, target: str | Path, dial: float = 0.0, mix: float = 1.0) -> Report:
+    def enhance_file(
+        self,
+        source: str | Path,
+        target: str | Path,
+        dial: float = 0.0,
+        mix: float = 1.0,
+        keep_highs: bool = False,
+    ) -> Report:
         """Enhance one audio file of any length; see `dsn.inference.files.enhance_file`."""
-        return enhance_file(self.backend, source, target, dial, mix)
+        return enhance_file(self.backend, source, target, dial, mix, keep_highs)
 
     def stream(self, streams: int = 1, dial: float = 0.0) -> StreamingEnhancer:
         """A stream that takes chunks of 16 kHz as they come in; all streams share the weights."""
@@ -85,6 +101,7 @@ def enhance(
     dial: float = 0.0,
     mix: float = 1.0,
     backend: str = "auto",
+    keep_highs: bool = False,
 ) -> tuple[Any, int]:
     """The enhanced signal and its sample rate, of an audio file, or of a pair (signal, rate) as of `Enhancer.enhance`.
 
@@ -92,4 +109,4 @@ def enhance(
     `dsn.utils.audio.read`.
     """
     wav, sample_rate = audio.read(source) if isinstance(source, str | Path) else source
-    return load(model, backend).enhance(wav, sample_rate, dial, mix), sample_rate
+    return load(model, backend).enhance(wav, sample_rate, dial, mix, keep_highs), sample_rate
