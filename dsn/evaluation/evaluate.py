@@ -35,12 +35,15 @@ class Enhances(Protocol):
     @property
     def gate_names(self) -> tuple[str, ...]:
         """Names of the gates, none for a static model."""
+        ...
 
     def enhance(self, noisy: Tensor, dial: float = 0.0) -> Any:
         """The enhanced signal `.wav` (L,) and `.gate` (1, T, n_gates) of a noisy one (L,)."""
+        ...
 
     def macs(self) -> MacTable:
         """Cost per frame."""
+        ...
 
 
 class Item(NamedTuple):

@@ -23,9 +23,11 @@ class TrainingSet(Protocol):
 
     def batch(self, indices: Any) -> tuple[Any, Any]:
         """Noisy and clean signals (B, L) of the given mixtures."""
+        ...
 
     def labels(self, metric: str, indices: Any = None) -> Any:
         """The guide's metric of these mixtures, (B,), or without indices of all; an endless source asks for some."""
+        ...
 
 
 def learning_rate(step: int, train: config.TrainConfig) -> float:

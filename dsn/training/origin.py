@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -31,7 +31,8 @@ def origin(mixtures: TrainingSet, train: config.TrainConfig, start: DSN | None) 
     endless source the labels of the first batch, else all.
     """
     first, probes = _samples(mixtures, train)
-    source = mixtures.identity() if hasattr(mixtures, "identity") else ""  # what all mixtures of the set depend on
+    identity: Callable[[], str] | None = getattr(mixtures, "identity", None)  # what all mixtures of the set depend on
+    source = identity() if identity else ""
     return {
         "mixtures": f"{len(mixtures)} {_digest([first])}",
         "source": _digest([source.encode(), probes]),

@@ -21,12 +21,15 @@ class Session(Protocol):
 
     def step(self, hop: Array, dial: float = 0.0, forced: Forced = None) -> tuple[Array, Array]:
         """One hop (streams, hop_length) to the enhanced hop before it, and the gates (streams, n_gates) that ran."""
+        ...
 
     def run(self, hops: Array, dial: float = 0.0) -> tuple[Array, Array]:
         """Whole hops (streams, L) to as many enhanced ones, one hop later, and the gates (streams, T, n_gates)."""
+        ...
 
     def reset(self) -> None:
         """Back to silence before the first hop."""
+        ...
 
 
 class Backend:
