@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..utils.resampling import Resampler, Wav
+from ..utils.signals import padding
 from .backends import Backend
 from .highs import HighBand
 from .stream import StreamingEnhancer
@@ -67,7 +68,7 @@ class BlockEnhancer:
         self._highs = HighBand(channels, sample_rate, self._rate) if keep_highs and beyond else None
         self._lost_above_hz = self._rate / 2 if beyond and not keep_highs else math.inf
         self._stream = StreamingEnhancer(backend, streams=channels, dial=dial, sample_rate=self._rate)
-        self._dry = np.zeros((channels, 0), np.float32)
+        self._dry = self._rest = np.zeros((channels, 0), np.float32)
         self._came = self._given = 0
         self._late = stft.hop_length
         self._powers: list[np.ndarray] = []
@@ -103,14 +104,19 @@ class BlockEnhancer:
 
     def _model(self, noisy: Wav, last: bool = False) -> Wav:
         """Samples at the model's rate to enhanced ones in time with them."""
-        hop = self._stream.hop_length
-        if noisy.size:
-            frames = np.arange(0, noisy.shape[1], hop)
-            self._powers.append((np.add.reduceat(np.square(noisy), frames, axis=1) / hop).ravel())
+        self._measure(noisy, last)
         enhanced = self._stream.run(noisy.astype(self._stream.backend.dtype), last)
         late = min(self._late, enhanced.shape[1])
         self._late -= late
         return enhanced[:, late:].astype(np.float32, copy=False)
+
+    def _measure(self, noisy: Wav, last: bool) -> None:
+        """The power of every hop, wherever the signal is cut."""
+        hop, joined = self._stream.hop_length, np.concatenate([self._rest, noisy], axis=1)
+        if last:
+            joined = np.pad(joined, ((0, 0), (0, padding(joined.shape[1], hop))))
+        hops, self._rest = np.split(joined, [joined.shape[1] // hop * hop], axis=1)
+        self._powers.append(np.square(hops).reshape(self.channels, -1, hop).mean(axis=2).ravel())
 
     def _mixed(self, enhanced: Wav) -> Wav:
         """The next samples of the result, no more than have come."""

@@ -72,8 +72,10 @@ def enhance_wav(
 ) -> tuple[Wav, Report]:
     """The enhanced signal (channels, L) of one with any rate, at the same rate, and what it took.
 
-    Raises ValueError for NaN or huge samples, before or after the model.
+    Raises ValueError for an empty signal, and for NaN or huge samples, before or after the model.
     """
+    if wav.ndim != 2 or wav.size == 0:
+        raise ValueError(f"the signal has shape {wav.shape}; give (channels, L) with at least one sample")
     check_samples(wav, "the signal")
     enhancer = BlockEnhancer(_backend(model), len(wav), sample_rate, dial, mix, keep_highs)
     enhanced = np.concatenate([enhancer.push(np.asarray(wav, np.float32)), enhancer.flush()], axis=1)
