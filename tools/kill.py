@@ -1,6 +1,7 @@
 """Kill what runs at any moment, run it again, and compare with a run that nothing disturbed.
 
     python -m tools.kill --kills 100 --seed 0
+    python -m tools.kill train evaluate --kills 1000
 
 A small training, `enhance`, `export` and `evaluate` are each killed so many times, by SIGKILL and by SIGINT (Ctrl-C) in
 turn, at random moments. Then no file under its own name may be damaged, the same command has to end with exit code 0
@@ -21,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -232,13 +233,13 @@ def undisturbed(command: Command, source: Path) -> tuple[dict[str, object], floa
         return results(folder / "out"), time.monotonic() - began
 
 
-def killed(kills: int, seed: int) -> Iterator[tuple[str, str]]:
-    """Each command killed so many times: its name, and what became of it."""
-    rng = np.random.default_rng(seed)
+def killed(names: Sequence[str], kills: int, seed: int) -> Iterator[tuple[str, str]]:
+    """Each of these commands killed so many times: its name, and what became of it."""
     with tempfile.TemporaryDirectory() as name:
         source = Path(name)
         inputs(source)
-        for command in COMMANDS:
+        for command in (command for command in COMMANDS if command.name in names):
+            rng = np.random.default_rng(seed)
             prepare(command, source)
             whole, seconds = undisturbed(command, source)
             for kill in range(kills):
@@ -275,13 +276,17 @@ def interrupted(interrupts: int, seed: int) -> Iterator[tuple[str, str]]:
 def main() -> int:
     """Print a line for each outcome, with its count; 1 if there is a fault."""
     parser = argparse.ArgumentParser(prog="python -m tools.kill", description=(__doc__ or "").partition("\n")[0])
+    names = [command.name for command in COMMANDS]
+    parser.add_argument("commands", nargs="*", metavar="COMMAND", help=f"of {', '.join(names)}; default: all")
     parser.add_argument("--kills", type=int, default=25, help="of each command; default: %(default)s")
     parser.add_argument("--interrupts", type=int, default=100, help="of each format; default: %(default)s")
     parser.add_argument("--seed", type=int, default=0, help="another seed, other moments; default: %(default)s")
     args = parser.parse_args()
+    if unknown := sorted(set(args.commands) - set(names)):
+        parser.error(f"no command {unknown[0]!r}; choose from {', '.join(names)}")
     torch.set_num_threads(1)
     counts: Counter[tuple[str, str]] = Counter()
-    for outcomes in (killed(args.kills, args.seed), interrupted(args.interrupts, args.seed)):
+    for outcomes in (killed(args.commands or names, args.kills, args.seed), interrupted(args.interrupts, args.seed)):
         for what, outcome in outcomes:
             counts[what, outcome] += 1
             if outcome.startswith("fault"):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import DEFAULT_MODEL
 from ..utils.extras import needs
+from ..utils.files import check_replaceable
 from .suggestions import program
 
 if TYPE_CHECKING:
@@ -151,11 +152,12 @@ def positive(text: str) -> int:
 
 
 def check_new(path: Path | None, overwrite: bool) -> None:
-    """Raises ValueError if a file to write is a folder, or exists and may not be replaced."""
+    """Raises ValueError for a file to write that is a folder or may not be replaced, FileExistsError for a device."""
     if path is None:
         return
     if path.is_dir():
         raise ValueError(f"{path} is a folder; give the name of a file to write")
+    check_replaceable(path)
     if path.exists() and not overwrite:
         raise ValueError(f"{path} exists already; replace it with --overwrite or choose another name")
 
@@ -173,7 +175,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is no JSON file ({error})") from error
     if not isinstance(values, dict):
         raise ValueError(f"{path} holds a {type(values).__name__}; it needs one object of settings")
@@ -205,7 +207,7 @@ def read_settings(words: Sequence[str]) -> dict[str, Any]:
             raise ValueError(f"--set takes KEY=VALUE, such as steps=200, not {word!r}")
         try:
             settings[key] = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             settings[key] = text
     return settings
 

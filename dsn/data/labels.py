@@ -80,14 +80,15 @@ def read_labels(path: str | Path) -> dict[str, dict[str, float]]:
     table: dict[str, dict[str, float]] = {}
     with open(path, encoding="utf-8", errors="replace", newline="") as stream:  # a damaged line is named by its number
         rows = csv.DictReader(stream, strict=True)
-        if list(rows.fieldnames or ()) != ["recipe", *COLUMNS]:
-            raise ValueError(f"{path} is no table of labels: its columns are {rows.fieldnames}; delete it")
-        for row in rows:
-            try:
+        try:
+            columns = list(rows.fieldnames or ())
+            for row in rows if columns == ["recipe", *COLUMNS] else ():
                 values = {name: float(row[name]) for name in COLUMNS if row[name] != ""}
-            except (TypeError, ValueError) as error:
-                raise ValueError(f"{path}, line {rows.line_num} is damaged; delete that line or the file") from error
-            table.setdefault(row["recipe"], {}).update(values)
+                table.setdefault(row["recipe"], {}).update(values)
+        except (csv.Error, TypeError, ValueError) as error:
+            raise ValueError(f"{path}, line {rows.reader.line_num} is damaged; delete that line or the file") from error
+    if columns != ["recipe", *COLUMNS]:
+        raise ValueError(f"{path} is no table of labels: its columns are {columns}; delete it")
     return table
 
 

@@ -18,13 +18,12 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pandas
-import soundfile
 import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from ..macs import MacTable
-from ..utils.audio import SAMPLE_RATE, audio_files, length, read, read_mono
+from ..utils.audio import SAMPLE_RATE, audio_files, read, read_mono, reading
 from ..utils.files import replacing
 from .dnsmos import samples
 from .journal import Journal
@@ -63,16 +62,14 @@ Source = str | Path | Iterable[tuple[Any, ...]]
 
 def _mismatch(noisy: Path, clean: Path) -> str | None:
     """What the headers of two partners disagree in, if anything. Raises ValueError for a file that is no audio."""
+    with reading(noisy) as left, reading(clean) as right:
+        if left.sample_rate != right.sample_rate:
+            return f"{noisy} has {left.sample_rate} Hz, {clean} {right.sample_rate} Hz; resample one of them"
+        if None in (left.frames, right.frames) or left.frames == right.frames:
+            return None  # of a piped FLAC file the samples will tell
     for path in (noisy, clean):
-        length(path)  # says what is wrong with an unreadable file
-    left, right = (soundfile.info(str(path)) for path in (noisy, clean))
-    if left.samplerate != right.samplerate:
-        return f"{noisy} has {left.samplerate} Hz, {clean} {right.samplerate} Hz; resample one of them"
-    if left.frames != right.frames:
-        for path in (noisy, clean):
-            read(path)  # says so if the file is truncated
-        return f"{noisy} has {left.frames} samples, {clean} {right.frames}; cut them to the same stretch"
-    return None
+        read(path)  # says so if the file is truncated
+    return f"{noisy} has {left.frames} samples, {clean} {right.frames}; cut them to the same stretch"
 
 
 def _file_item(file: str, noisy: Path, clean: Path, snr_db: float = math.nan) -> Item:
@@ -109,7 +106,8 @@ def _folder_pairs(folder: Path) -> list[tuple[str, Path, Path, float]]:
 def _manifest_pairs(manifest: Path) -> list[tuple[str, Path, Path, float]]:
     """Rows of a CSV file with the columns noisy, clean and, if wanted, snr_db; paths start at the file's folder."""
     try:
-        table = pandas.read_csv(manifest, dtype={"noisy": str, "clean": str, "snr_db": float})
+        kinds = {"noisy": str, "clean": str, "snr_db": float}
+        table = pandas.read_csv(manifest, dtype=kinds, encoding_errors="surrogateescape")  # as names of files are
     except ValueError as error:
         raise ValueError(f"{manifest} cannot be read as a CSV manifest ({error})") from error
     missing = {"noisy", "clean"} - set(table.columns)
@@ -274,6 +272,9 @@ def evaluate(
 
 
 def write_csv(table: pandas.DataFrame, path: str | Path) -> None:
-    """Writes a table whole or not at all, in UTF-8. Raises OSError, with a remedy if the disk is full."""
+    """Writes a table whole or not at all, in UTF-8; a name that is not UTF-8 is escaped.
+
+    Raises OSError, with a remedy if the disk is full.
+    """
     with replacing(path) as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n")
+        table.to_csv(temporary, index=False, lineterminator="\n", errors="backslashreplace")

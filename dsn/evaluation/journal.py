@@ -18,7 +18,7 @@ class Journal:
     def __init__(self, path: str | Path, about: Mapping[str, Any]) -> None:
         self.path, self._about = Path(path), dict(about)
         first, *others = _read(self.path) or [None]
-        self._rows: dict[str, Row] = {line["key"]: line["row"] for line in others if first == self._about}
+        self._rows: dict[str, Row] = dict(map(_row, others)) if first == self._about else {}
         self._begun = False
 
     def __len__(self) -> int:
@@ -52,12 +52,20 @@ def _line(content: Mapping[str, Any]) -> str:
     return json.dumps(content, default=float) + "\n"
 
 
+def _row(line: Row) -> tuple[str, Row]:
+    """Key and row of a line. Raises ValueError, KeyError or TypeError for one that has none."""
+    return str(line["key"]), dict(line["row"])
+
+
 def _read(path: Path) -> list[Any]:
     """The lines of a journal up to the first that is damaged; none without a file."""
     lines = []
     for text in path.read_bytes().splitlines() if path.is_file() else []:
         try:
-            lines.append(json.loads(text))
-        except ValueError:
+            line = json.loads(text)
+            if lines:
+                _row(line)
+        except (ValueError, RecursionError, TypeError, KeyError):
             break
+        lines.append(line)
     return lines

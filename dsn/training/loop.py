@@ -130,11 +130,12 @@ class Run:
         saved = checkpoint.read(self.path, device)
         try:
             settings = config.TrainConfig.from_dict(saved["config"])
-        except ValueError as error:
+            text = difference({"mixtures": saved["mixtures"]} | saved.get("origin", {}), self.origin)
+        except (ValueError, TypeError) as error:
             raise checkpoint.unreadable(self.path, str(error)) from error
         if settings != self.train:
             raise ValueError(f"{self.path} belongs to another config; use another folder or remove it")
-        if text := difference({"mixtures": saved["mixtures"]} | saved.get("origin", {}), self.origin):
+        if text:
             raise ValueError(
                 f"{self.path} was made {text}; use another folder, give what it was made with, or remove it"
             )
@@ -217,6 +218,7 @@ def train(
     check_length(mixtures, train.model.stft)
     check_labels(mixtures, train.loss)
     folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     run = Run(train, mixtures, folder, start, device)
     model = run.model.train()
     if train.policy_steps and not run.path.exists():

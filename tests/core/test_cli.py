@@ -468,6 +468,15 @@ def test_enhance_keeps_devices(noisy: Path, model: Path, tmp_path: Path, capsys:
     assert (tmp_path / "out" / "a.wav").is_fifo() and len(list((tmp_path / "out").iterdir())) == 1
 
 
+def test_a_device_to_write_to_is_refused_at_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(weights, "read", pytest.fail)
+    for command in (("export", "/dev/full"), ("macs", "--json", "/dev/full"), ("bench", "--json", "/dev/full")):
+        assert "is no regular file" in refused(capsys, *command, "--overwrite")
+    assert "is no regular file" in refused(capsys, "evaluate", "absent", "--out", "/dev/full", "--overwrite")
+
+
 @pytest.mark.slow
 def test_enhance_with_outputs_that_show_little(noisy: Path, model: Path, tmp_path: Path) -> None:
     """Names that stdout cannot show or that are no UTF-8, a stdout that is closed and one that nobody reads."""
@@ -690,6 +699,8 @@ def test_train_refuses(short: tuple[object, ...], tmp_path: Path, capsys: pytest
     both = put_json(tmp_path / "both.json", {})
     assert "give one of them" in refused(capsys, "train", "dsn", "--config", both, "--out", tmp_path / "run")
 
+    quick = ("train", "--config", put_json(tmp_path / "quick.json", small_train()), *short)
+
     def why(values: object, *more: object) -> str:
         settings = put_json(tmp_path / "config.json", values)
         return refused(capsys, "train", "--config", settings, *short, "--out", tmp_path / "run", *more)
@@ -700,7 +711,12 @@ def test_train_refuses(short: tuple[object, ...], tmp_path: Path, capsys: pytest
     assert "needs one object" in why([1, 2])
     (tmp_path / "broken.json").write_text("{")
     assert "no JSON file" in refused(capsys, "train", "--config", tmp_path / "broken.json")
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    assert "deep.json is no JSON file" in refused(capsys, "train", "--config", tmp_path / "deep.json")
+    assert "steps is '[[[" in refused(capsys, *wrong, f"steps={'[' * 100_000}")
     assert "absent.json" in refused(capsys, "train", "--config", tmp_path / "absent.json")
+    (tmp_path / "file").touch()
+    assert "file: File exists" in refused(capsys, *quick, "--out", tmp_path / "file")
     assert "device 'abacus' cannot be used" in why(small_train(), "--device", "abacus")
     assert "no model 'none'" in why(small_train(), "--start", "none")
     assert not (tmp_path / "run").exists()

@@ -66,6 +66,14 @@ def test_impossible_settings_are_refused_by_name_and_value(build, message):
         build()
 
 
+def test_lists_within_lists_are_refused_at_any_depth():
+    deep = []
+    for _ in range(10_000):
+        deep = [deep]
+    with pytest.raises(ValueError, match="steps is a tuple too large to print"):
+        config.TrainConfig.from_dict({"steps": tuple(deep), "batch": deep})
+
+
 def test_numbers_of_numpy_are_numbers_and_whole_ones_may_stand_for_any():
     assert config.TrainConfig(seed=np.int64(3), learning_rate=1, tau=np.float32(0.5)).seed == 3  # type: ignore[arg-type]
     assert config.LossConfig(ratio="fixed", ratio_weight=0).ratio_weight == 0

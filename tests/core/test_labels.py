@@ -124,6 +124,9 @@ def test_an_unknown_metric_is_refused(recipes: list[Recipe]) -> None:
         ("recipe,loudness\na,1\n", "no table of labels"),
         (f"{HEADER}\na,1,,,,\nb,two,,,,\n", "line 3 is damaged"),
         (f"{HEADER}\na,1\n", "line 2 is damaged"),
+        (f'{HEADER}\na,1,,,,\n"b,2,,,,\n', "line 3 is damaged"),
+        (f'"{HEADER}\n', "line 1 is damaged"),
+        (f"{HEADER}\n{'a' * 200_000},1,,,,\n", "line 2 is damaged"),
     ],
 )
 def test_damaged_tables_are_named(tmp_path: Path, text: str, message: str) -> None:
