@@ -21,6 +21,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -97,8 +98,10 @@ def inputs(folder: Path) -> None:
         audio.write(folder / "pairs" / "clean" / f"{number}.wav", clean)
 
 
-def forked(work: Callable[[], int | None]) -> int:
-    """The process that does this work, silently; it exits with the number that comes of it, and interrupted with 130.
+def forked(work: Callable[[], int | None], said: str | Path = os.devnull) -> int:
+    """The process that does this work; it exits with the number that comes of it, and interrupted with 130.
+
+    What it writes to standard error goes to the file `said`, an error that it ends with included.
 
     An interrupt waits until the work has begun, and after its end is no longer one: it must not reach the code that
     called this, of which the new process is a copy.
@@ -115,15 +118,17 @@ def forked(work: Callable[[], int | None]) -> int:
             raise KeyboardInterrupt
 
     try:
-        silence = os.open(os.devnull, os.O_RDWR)
-        for stream in (0, 1, 2):
-            os.dup2(silence, stream)
+        silence, errors = os.open(os.devnull, os.O_RDWR), os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        for stream, place in enumerate((silence, silence, errors)):
+            os.dup2(place, stream)
         signal.signal(signal.SIGINT, interrupt)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         code = work() or 0
         working = False
     except KeyboardInterrupt:
         code = 130
+    except Exception:
+        os.write(2, traceback.format_exc().encode())
     finally:
         os._exit(code)
 
@@ -139,6 +144,8 @@ def command_in(command: Command, folder: Path) -> Callable[[], int]:
     def work() -> int:
         os.chdir(folder)
         os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
+        tempfile.tempdir = str(folder / "out")  # what is left there counts, too
+        (folder / "out").mkdir(exist_ok=True)
         return dsn(command.arguments)
 
     return work
@@ -159,8 +166,9 @@ def content(path: Path) -> object:
 
 
 def results(folder: Path) -> dict[str, object]:
-    """Contents of all files of a command by their names, those that are hidden included."""
-    return {str(path.relative_to(folder)): content(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+    """Contents of all files of a command by their names, those that are hidden included, and its folders."""
+    paths = sorted(folder.rglob("*"))
+    return {str(path.relative_to(folder)): content(path) if path.is_file() else "a folder" for path in paths}
 
 
 def damage(folder: Path, whole: dict[str, object]) -> str:
@@ -187,13 +195,13 @@ def linked(source: Path, folder: Path) -> Path:
 def attempt(command: Command, source: Path, after: float, number: signal.Signals, whole: dict[str, object]) -> str:
     """Kill a command after so many seconds, look, run it to its end, and compare; what became of it."""
     with tempfile.TemporaryDirectory() as name:
-        folder = linked(source, Path(name))
-        pid = forked(command_in(command, folder))
+        folder, said = linked(source, Path(name)), Path(name, "stderr")
+        pid = forked(command_in(command, folder), said)
         time.sleep(after)
         os.kill(pid, number)
         code = ended(pid)
         if code not in (0, 130, -number):
-            return f"fault: exit code {code}"
+            return f"fault: exit code {code}: {' / '.join(said.read_text().splitlines()[-3:])}"
         if (folder / "out").exists() and (text := damage(folder / "out", whole)):
             return f"fault: {text}"
         again = ended(forked(command_in(command, folder)))

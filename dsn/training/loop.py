@@ -215,7 +215,7 @@ def train(
     disk. Warns where training on a CPU lacks its kernels.
     """
     warn_if_slow(device)
-    check_length(mixtures, train.model.stft)
+    check_length(mixtures, train)
     check_labels(mixtures, train.loss)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

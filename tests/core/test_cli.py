@@ -1,4 +1,6 @@
+import builtins
 import errno
+import importlib.util
 import json
 import math
 import os
@@ -194,6 +196,21 @@ def test_interrupt(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtur
     monkeypatch.setattr(weights, "names", interrupted)
     assert call("macs") == 130
     assert capsys.readouterr().err == "python -m dsn: interrupted\n"
+
+
+def test_an_interrupt_while_commands_are_loaded_ends_without_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    load = builtins.__import__
+
+    def interrupted(name: str, *arguments: Any) -> Any:
+        if name == "commands":
+            raise KeyboardInterrupt
+        return load(name, *arguments)
+
+    monkeypatch.setattr(builtins, "__import__", interrupted)
+    again = importlib.util.spec_from_file_location("dsn.again", cli.__file__)
+    assert again is not None and again.loader is not None
+    with pytest.raises(SystemExit, match="130"):
+        again.loader.exec_module(importlib.util.module_from_spec(again))
 
 
 # enhance
@@ -553,7 +570,7 @@ def test_evaluate_refuses(pairs: Path, model: Path, tmp_path: Path, capsys: pyte
 def test_a_dead_process_is_no_fault_of_the_program(
     pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(metrics, "array", lambda wav: Deadly())
+    monkeypatch.setattr(metrics, "to_numpy", lambda wav: Deadly())
     arguments = ("--model", "noisy", "--out", tmp_path / "t.csv", "--metrics", "si_sdr_db")
     assert "died" in refused(capsys, "evaluate", pairs, *arguments, "--processes", 2)
 
@@ -729,6 +746,9 @@ def test_train_refuses_mixtures_of_broken_hops(
     arguments = ("--config", settings, *short, "data.samples=4000", "--out", tmp_path / "run")
     text = refused(capsys, "train", *arguments)
     assert "the mixtures have 4000 samples, no multiple of the hop of 256; make mixtures with samples 4096" in text
+    arguments = ("--config", settings, *short, "data.samples=512", "--out", tmp_path / "run")
+    text = refused(capsys, "train", *arguments)
+    assert "the mixtures have 512 samples, too few for the loss; make mixtures with samples 768 or more" in text
     assert not (tmp_path / "run").exists()
 
 
