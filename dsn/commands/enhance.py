@@ -25,7 +25,8 @@ ABOUT = """Enhance noisy speech in files and folders.
 Takes .wav, .flac, .ogg, .mp3, .opus, .aiff, .au, .caf and .w64 of any sample rate, length and number of channels. OUT
 is a file if its name has an audio ending, otherwise a folder; - is standard input and output, as WAV. A file keeps its
 sample rate, channels, length and level, in a folder also its name and format, and folders keep their structure; what is
-not .wav, .flac or .ogg becomes .wav. Above 8 kHz the result is empty, because the models work at 16 kHz.
+not .wav, .flac or .ogg becomes .wav. Above 8 kHz the result is empty, because the models work at 16 kHz, unless
+you say --keep-highs.
 Prints for each file the activation ratio (share of open gates) and the cost in MMAC/s (million multiply-accumulates
 per second of audio and channel, STFT not counted). A file that cannot be enhanced is listed at the end, with exit
 code 1; the others are done all the same."""
@@ -37,7 +38,10 @@ enhance recordings -o enhanced_more --model mgt-dsn --dial 2 --skip-existing
 enhance - -o - < noisy.wav > enhanced.wav
 """
 
-LOST = "note: {source} comes back empty above {khz:g} kHz, which the model does not hear; so do others of its rate"
+LOST = (
+    "note: {source} comes back empty above {khz:g} kHz, which the model does not hear, and so do others of its rate; "
+    "--keep-highs keeps that band, turned down where the model turns down the octave below"
+)
 
 QUIET_DB = -50.0
 """Level below which speech is likely to be taken for noise."""
@@ -69,6 +73,11 @@ def add(commands: Any) -> None:
         type=share,
         default=1.0,
         help="share of the enhanced signal in the result, 0 to 1, the rest is the noisy one; default: 1",
+    )
+    parser.add_argument(
+        "--keep-highs",
+        action="store_true",
+        help="above 16 kHz, keep what lies above 8 kHz, turned down as the octave below",
     )
     add_backend(parser)
     existing = parser.add_mutually_exclusive_group()
@@ -152,7 +161,7 @@ class Batch:
             for job in jobs:
                 name = self._name(job.source)
                 try:
-                    report = enhance_file(model, *job, self.args.dial, self.args.mix, progress)
+                    report = enhance_file(model, *job, self.args.dial, self.args.mix, self.args.keep_highs, progress)
                 except Exception as error:  # whatever is wrong with one file, the others are done
                     if getattr(error, "errno", None) == errno.ENOSPC:
                         raise

@@ -10,6 +10,7 @@ import numpy as np
 from ..utils.resampling import Resampler, Wav
 from ..utils.signals import padding
 from .backends import Backend
+from .highs import HighBand
 
 RANGE_DB = 20.0
 """Frames that many dB below the loud ones count as pauses."""
@@ -41,11 +42,20 @@ class BlockEnhancer:
 
     Shapes: blocks (channels, n), any n -> (channels, m); all that `push` and `flush` give has the length of all that
     came. What comes out does not depend on how the signal is cut, but for rounding.
-    `mix` is the share of the enhanced signal in the result, the rest is the noisy one.
+    `mix` is the share of the enhanced signal in the result, the rest is the noisy one. Of a higher rate than the
+    model's, what lies above its band is left out; `keep_highs` keeps it, see `HighBand`.
     Raises: ValueError for a rate that is not positive, a mix outside [0, 1], and a result that is not finite.
     """
 
-    def __init__(self, backend: Backend, channels: int, sample_rate: int, dial: float = 0.0, mix: float = 1.0) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        channels: int,
+        sample_rate: int,
+        dial: float = 0.0,
+        mix: float = 1.0,
+        keep_highs: bool = False,
+    ) -> None:
         if not 0 <= mix <= 1:
             raise ValueError(f"mix is {mix}; it is the share of the enhanced signal, from 0 to 1")
         if math.isnan(dial):
@@ -56,6 +66,9 @@ class BlockEnhancer:
         self._down, self._up = (
             Resampler(channels, *rates) for rates in ((sample_rate, self._rate), (self._rate, sample_rate))
         )
+        beyond = sample_rate > self._rate
+        self._highs = HighBand(channels, sample_rate, self._rate) if keep_highs and beyond else None
+        self._lost_above = self._rate / 2 if beyond and not keep_highs else math.inf
         self._session = backend.open(channels)
         self._waiting = self._dry = np.zeros((channels, 0), np.float32)
         self._came = self._given = self._heard = self._said = 0
@@ -68,7 +81,10 @@ class BlockEnhancer:
         self._came += noisy.shape[1]
         if self.mix < 1:
             self._dry = np.concatenate([self._dry, noisy], axis=1)
-        return self._mixed(self._up.push(self._model(self._down.push(noisy))))
+        heard = self._down.push(noisy)
+        said = self._model(heard)
+        ready = self._up.push(said)
+        return self._mixed(ready if self._highs is None else self._highs.push(ready, noisy, heard, said))
 
     def flush(self) -> Wav:
         """The rest, after the last block."""
@@ -77,7 +93,8 @@ class BlockEnhancer:
         heard = self._heard + end.shape[1]
         last = self._model(np.pad(end, ((0, 0), (0, missing))))
         last = last[:, : last.shape[1] - (self._said - heard)]
-        return self._mixed(np.concatenate([self._up.push(last), self._up.flush()], axis=1))
+        ready = np.concatenate([self._up.push(last), self._up.flush()], axis=1)
+        return self._mixed(ready if self._highs is None else self._highs.flush(ready, end, last))
 
     def report(self) -> Report:
         """What it took, once all has come."""
@@ -87,7 +104,7 @@ class BlockEnhancer:
             channels=self.channels,
             activation_ratio=sum(ratios) / len(ratios) if ratios else math.nan,
             mmacs_per_s=float(self.backend.macs().mmacs_per_s(ratios)),
-            lost_above=self._rate / 2 if self.sample_rate > self._rate else math.inf,
+            lost_above=self._lost_above,
             level_db=active_level_db(np.concatenate(self._powers)),
         )
 

@@ -42,12 +42,20 @@ class Enhancer:
         """Cost per frame."""
         return self.backend.macs()
 
-    def enhance(self, noisy: Signal, sample_rate: int = 16000, dial: float = 0.0, mix: float = 1.0) -> Signal:
+    def enhance(
+        self,
+        noisy: Signal,
+        sample_rate: int = 16000,
+        dial: float = 0.0,
+        mix: float = 1.0,
+        keep_highs: bool = False,
+    ) -> Signal:
         """The enhanced signal, of the kind, shape, precision and rate of the noisy one.
 
         Shapes: (..., L) -> (..., L), time last; before it channels, batches or nothing. Takes NumPy arrays and torch
         tensors, and gives a tensor no gradient.
-        `dial` is 0 as trained, more opens more gates; `mix` is the share of the enhanced signal in the result.
+        `dial` is 0 as trained, more opens more gates; `mix` is the share of the enhanced signal in the result;
+        `keep_highs` keeps what lies above 8 kHz, turned down as the octave below it.
         Raises: ValueError for integers, half precision, an empty signal, one with time first, and NaN, infinite or huge
         samples.
         """
@@ -63,12 +71,19 @@ class Enhancer:
             raise ValueError(f"the signal has shape {wav.shape}; give (..., L) with at least one sample")
         audio.check_samples(wav, "the signal")
         rows = np.ascontiguousarray(wav.reshape(-1, wav.shape[-1]), dtype=np.float32)
-        enhanced, _ = enhance_wav(self.backend, rows, sample_rate, dial, mix)
+        enhanced, _ = enhance_wav(self.backend, rows, sample_rate, dial, mix, keep_highs)
         return as_given(noisy)(enhanced.reshape(wav.shape))
 
-    def enhance_file(self, source: str | Path, target: str | Path, dial: float = 0.0, mix: float = 1.0) -> Report:
+    def enhance_file(
+        self,
+        source: str | Path,
+        target: str | Path,
+        dial: float = 0.0,
+        mix: float = 1.0,
+        keep_highs: bool = False,
+    ) -> Report:
         """Enhance one audio file of any length; see `dsn.inference.files.enhance_file`."""
-        return enhance_file(self.backend, source, target, dial, mix)
+        return enhance_file(self.backend, source, target, dial, mix, keep_highs)
 
     def stream(self, streams: int = 1, dial: float = 0.0) -> StreamingEnhancer:
         """A stream that takes chunks of 16 kHz as they come in; all streams share the weights."""
@@ -93,6 +108,7 @@ def enhance(
     dial: float = 0.0,
     mix: float = 1.0,
     backend: str = "auto",
+    keep_highs: bool = False,
 ) -> tuple[Any, int]:
     """The enhanced signal and its sample rate, of an audio file, or of a pair (signal, rate) as of `Enhancer.enhance`.
 
@@ -100,4 +116,4 @@ def enhance(
     `dsn.utils.audio.read`.
     """
     wav, sample_rate = audio.read(source) if isinstance(source, str | Path) else source
-    return load(model, backend).enhance(wav, sample_rate, dial, mix), sample_rate
+    return load(model, backend).enhance(wav, sample_rate, dial, mix, keep_highs), sample_rate

@@ -2,8 +2,9 @@
 
 A file keeps its name, sample rate, channels, length, level and, where it is lossless, its sample format; .wav, .flac
 and .ogg keep their extension, and everything else, such as .mp3 or .aiff, becomes a .wav. The network hears 16 kHz: a
-file of a higher rate comes back without what lies above 8 kHz, noise included. The channels of a file are enhanced
-side by side, each by itself. A file is read, enhanced and written block by block, so its length takes no memory.
+file of a higher rate comes back without what lies above 8 kHz, noise included, unless `keep_highs` is set. The channels
+of a file are enhanced side by side, each by itself. A file is read, enhanced and written block by block, so its length
+takes no memory.
 """
 
 from __future__ import annotations
@@ -34,12 +35,13 @@ def enhance_file(
     target: str | Path,
     dial: float = 0.0,
     mix: float = 1.0,
+    keep_highs: bool = False,
     progress: Callable[[float], object] | None = None,
 ) -> Report:
     """Enhance one file; `target` is written whole or not at all.
 
-    `mix` is the share of the enhanced signal in the result; `progress` is called with seconds of sound as they are
-    done.
+    `mix` is the share of the enhanced signal in the result; `keep_highs` keeps what lies above 8 kHz, turned down as
+    the octave below it; `progress` is called with seconds of sound as they are done.
     Raises ValueError or OSError for a file that is missing, empty, truncated, no audio or not finite (see
     `dsn.utils.audio.read`), for a target that is none of .wav, .flac and .ogg or cannot have the rate or the channels,
     for a result with NaN, and for a full disk.
@@ -51,7 +53,7 @@ def enhance_file(
         channels, sample_rate = sound.channels, sound.sample_rate
         known = SUBTYPES[target.suffix[1:].upper()]
         kept = sound.subtype if sound.subtype in known else known[0]
-        enhancer = BlockEnhancer(_backend(model), channels, sample_rate, dial, mix)
+        enhancer = BlockEnhancer(_backend(model), channels, sample_rate, dial, mix, keep_highs)
         first = next(sound.blocks)  # before there is anything to write to, as a file may be no audio after all
         with audio.writing(target, channels, sample_rate, kept) as write:
             for block in chain([first], sound.blocks):
@@ -63,7 +65,7 @@ def enhance_file(
 
 
 def enhance_wav(
-    model: DSN | Backend, wav: Wav, sample_rate: int, dial: float = 0.0, mix: float = 1.0
+    model: DSN | Backend, wav: Wav, sample_rate: int, dial: float = 0.0, mix: float = 1.0, keep_highs: bool = False
 ) -> tuple[Wav, Report]:
     """The enhanced signal (channels, L) of one with any rate, at the same rate, and what it took.
 
@@ -72,7 +74,7 @@ def enhance_wav(
     if wav.ndim != 2 or wav.size == 0:
         raise ValueError(f"the signal has shape {wav.shape}; give (channels, L) with at least one sample")
     audio.check_samples(wav, "the signal")
-    enhancer = BlockEnhancer(_backend(model), len(wav), sample_rate, dial, mix)
+    enhancer = BlockEnhancer(_backend(model), len(wav), sample_rate, dial, mix, keep_highs)
     enhanced = np.concatenate([enhancer.push(wav), enhancer.flush()], axis=1)
     return enhanced, enhancer.report()
 

@@ -8,8 +8,10 @@ import soundfile
 import torch
 from bs4 import BeautifulSoup, Tag
 from matplotlib.figure import Figure
+from PIL import Image
 
 from dsn_book import display
+from dsn_book.plots.style import darken
 
 SCRIPT = "export function render(root, state) { root.textContent = state.text; }\n"
 
@@ -115,6 +117,19 @@ def test_figure_carries_its_text_alternative(kind, start):
     assert image["alt"] == "rises from 1 < 2" and one(pages[0], "figcaption").get_text() == "A line."
     assert content(str(image["src"])).startswith(start)
     assert str(pages[0]) == str(pages[1])
+
+
+def test_figure_gets_a_second_picture_for_the_night():
+    plot = Figure(figsize=(2, 1))
+    plot.subplots().set_title("title")
+    page = parsed(display.figure(plot, "a title", kind="webp", darken=darken))
+    day, night = page.select("img")
+    assert (day["class"], night["class"]) == (["dsn-day"], ["dsn-night", "dark-light"])
+    assert day["alt"] == night["alt"] == "a title"
+    pictures = [Image.open(io.BytesIO(content(str(image["src"])))).convert("L") for image in (day, night)]
+    grounds = [picture.getpixel((0, 0)) for picture in pictures]
+    inks = [picture.getextrema()[end] for picture, end in zip(pictures, (0, 1), strict=True)]
+    assert grounds[0] > 250 > 60 > grounds[1] and inks[0] < 80 < 180 < inks[1]
 
 
 def test_figure_without_alternative_is_refused():

@@ -326,6 +326,8 @@ def test_enhance_says_once_what_is_lost(
         soundfile.write(noisy / name, np.full(4000, 0.1), 48000)
     assert call("enhance", noisy, tmp_path / "all", "--model", model) == 0
     assert capsys.readouterr().err.count("c.wav comes back empty above 8 kHz") == 1
+    assert call("enhance", noisy, tmp_path / "whole", "--model", model, "--keep-highs") == 0
+    assert "empty above" not in capsys.readouterr().err
 
 
 def test_enhance_refuses_an_empty_name(

@@ -248,6 +248,31 @@ def test_signals_of_no_recording_are_refused(model: DSN, value: float) -> None:
 @pytest.mark.parametrize("sample_rate, hz", [(8000, math.inf), (16000, math.inf), (48000, 8000)])
 def test_what_is_lost_is_reported(model: DSN, sample_rate: int, hz: float) -> None:
     assert enhance_wav(model, tone(4000), sample_rate)[1].lost_above == hz
+    assert enhance_wav(model, tone(4000), sample_rate, keep_highs=True)[1].lost_above == math.inf
+
+
+@pytest.mark.parametrize("sample_rate", [22050, 44100, 48000])
+def test_kept_highs_are_turned_down_as_the_octave_below(passing: Passing, sample_rate: int) -> None:
+    wav = 0.1 * np.random.default_rng(0).standard_normal((2, sample_rate), np.float32)
+    whole = enhance_wav(passing, wav, sample_rate, keep_highs=True)[0]
+    np.testing.assert_allclose(whole, wav, atol=1e-6)
+    for gain in (0.0, 0.25):
+        quieter = Passing(passing.model, lambda wav, gain=gain: gain * wav)
+        np.testing.assert_allclose(enhance_wav(quieter, wav, sample_rate, keep_highs=True)[0], gain * wav, atol=1e-6)
+
+
+def test_kept_highs_follow_the_model_in_time(passing: Passing) -> None:
+    """A model that is silent from 0.5 s on silences the band above within two frames, or 32 ms."""
+    wav, said = 0.1 * np.random.default_rng(0).standard_normal((1, 48000), np.float32), [-HOP]
+
+    def silenced(hops: np.ndarray) -> np.ndarray:
+        times = said[0] + np.arange(hops.shape[1])
+        said[0] += hops.shape[1]
+        return hops * (times < 8000)
+
+    kept = enhance_wav(Passing(passing.model, silenced), wav, 48000, keep_highs=True)[0]
+    np.testing.assert_allclose(kept[:, :22464], wav[:, :22464], atol=1e-4)
+    assert np.abs(kept[:, 25536:]).max() < 1e-4
 
 
 @pytest.mark.parametrize(
@@ -299,14 +324,18 @@ def test_replacing_is_what_writes(model: DSN, tmp_path: Path, monkeypatch: pytes
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.wav"]
 
 
-@pytest.mark.parametrize("sample_rate, mix", [(8000, 1.0), (16000, 0.3), (44100, 1.0), (44101, 0.3)])
-def test_blocks_make_the_whole_signal(model: DSN, sample_rate: int, mix: float) -> None:
+@pytest.mark.parametrize(
+    "sample_rate, mix, highs",
+    [(8000, 1.0, True), (16000, 0.3, True), (44100, 1.0, False), (44100, 1.0, True), (44101, 0.3, False)],
+)
+def test_blocks_make_the_whole_signal(model: DSN, sample_rate: int, mix: float, highs: bool) -> None:
     wav = tone(sample_rate // 2 + 11, sample_rate, channels=2)
+    wav += 0.01 * np.random.default_rng(0).standard_normal(wav.shape, np.float32)
     backend = backends.make("torch", model)
-    expected, report = enhance_wav(backend, wav, sample_rate, 0.1, mix)
+    expected, report = enhance_wav(backend, wav, sample_rate, 0.1, mix, highs)
     assert expected.shape == wav.shape
     for sizes in ([1, 3000, 77], [sample_rate]):
-        enhancer, start, pieces = BlockEnhancer(backend, 2, sample_rate, 0.1, mix), 0, []
+        enhancer, start, pieces = BlockEnhancer(backend, 2, sample_rate, 0.1, mix, highs), 0, []
         while start < wav.shape[1]:
             size = sizes[len(pieces) % len(sizes)]
             pieces.append(enhancer.push(wav[:, start : start + size]))

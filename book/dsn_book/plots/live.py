@@ -1,8 +1,7 @@
 """The live display: the reader's microphone, a file or a stored sentence through the network, in the reader's browser.
 
 The kernel of `dsn.kernels` runs there as WebAssembly, with the weights that `dsn.kernels.packing` makes. The scripts
-are
-`book/dsn_book/assets/live*`: the display itself, what it computes, what it draws, and its audio thread.
+are `book/dsn_book/assets/live*`: the display itself, what it computes, what it draws, and its audio thread.
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ from .. import display
 from ..formatting import number
 from .listening import PEAK
 from .spectrograms import COLOURS, block_name, overview
+from .style import darken
 from .versions import Version
 
 HEIGHT = 880
@@ -90,6 +90,6 @@ def live(
         f"{slim.share_of(baseline):.0f} % of {baseline.name}'s MACs, SI-SDR {number(noisy.si_sdr_db, 1)} dB before and "
         f"{number(slim.si_sdr_db, 1)} dB after."
     )
-    still = str(display.figure(plot, text, caption, kind="webp").data) + NOSCRIPT
+    still = str(display.figure(plot, text, caption, kind="webp", darken=darken).data) + NOSCRIPT
     label = f"Live: a microphone, a file or a stored sentence through {slim.name} in this browser"
     return display.embed("live", live_state(model, baseline, clips), still, HEIGHT, label)
