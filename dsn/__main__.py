@@ -12,9 +12,13 @@ import sys
 from collections.abc import Sequence
 
 from . import __version__
-from .commands import bench, data, enhance, evaluate, export, macs, models, train
-from .commands.common import reason
-from .commands.suggestions import Parser, program
+
+try:
+    from .commands import bench, data, enhance, evaluate, export, macs, models, train
+    from .commands.common import reason
+    from .commands.suggestions import Parser, program
+except KeyboardInterrupt:  # before anything was begun
+    sys.exit(130)
 
 ABOUT = """Dynamically slimmable speech enhancement with metric-guided training.
 

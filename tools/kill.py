@@ -1,6 +1,7 @@
 """Kill what runs at any moment, run it again, and compare with a run that nothing disturbed.
 
     python -m tools.kill --kills 100 --seed 0
+    python -m tools.kill train evaluate --kills 1000
 
 A small training, `enhance`, `export` and `evaluate` are each killed so many times, by SIGKILL and by SIGINT (Ctrl-C) in
 turn, at random moments. Then no file under its own name may be damaged, the same command has to end with exit code 0
@@ -20,8 +21,9 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -96,8 +98,10 @@ def inputs(folder: Path) -> None:
         audio.write(folder / "pairs" / "clean" / f"{number}.wav", clean)
 
 
-def forked(work: Callable[[], int | None]) -> int:
-    """The process that does this work, silently; it exits with the number that comes of it, and interrupted with 130.
+def forked(work: Callable[[], int | None], said: str | Path = os.devnull) -> int:
+    """The process that does this work; it exits with the number that comes of it, and interrupted with 130.
+
+    What it writes to standard error goes to the file `said`, an error that it ends with included.
 
     An interrupt waits until the work has begun, and after its end is no longer one: it must not reach the code that
     called this, of which the new process is a copy.
@@ -114,15 +118,17 @@ def forked(work: Callable[[], int | None]) -> int:
             raise KeyboardInterrupt
 
     try:
-        silence = os.open(os.devnull, os.O_RDWR)
-        for stream in (0, 1, 2):
-            os.dup2(silence, stream)
+        silence, errors = os.open(os.devnull, os.O_RDWR), os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        for stream, place in enumerate((silence, silence, errors)):
+            os.dup2(place, stream)
         signal.signal(signal.SIGINT, interrupt)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         code = work() or 0
         working = False
     except KeyboardInterrupt:
         code = 130
+    except Exception:
+        os.write(2, traceback.format_exc().encode())
     finally:
         os._exit(code)
 
@@ -138,6 +144,8 @@ def command_in(command: Command, folder: Path) -> Callable[[], int]:
     def work() -> int:
         os.chdir(folder)
         os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
+        tempfile.tempdir = str(folder / "out")  # what is left there counts, too
+        (folder / "out").mkdir(exist_ok=True)
         return dsn(command.arguments)
 
     return work
@@ -158,8 +166,9 @@ def content(path: Path) -> object:
 
 
 def results(folder: Path) -> dict[str, object]:
-    """Contents of all files of a command by their names, those that are hidden included."""
-    return {str(path.relative_to(folder)): content(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+    """Contents of all files of a command by their names, those that are hidden included, and its folders."""
+    paths = sorted(folder.rglob("*"))
+    return {str(path.relative_to(folder)): content(path) if path.is_file() else "a folder" for path in paths}
 
 
 def damage(folder: Path, whole: dict[str, object]) -> str:
@@ -186,13 +195,13 @@ def linked(source: Path, folder: Path) -> Path:
 def attempt(command: Command, source: Path, after: float, number: signal.Signals, whole: dict[str, object]) -> str:
     """Kill a command after so many seconds, look, run it to its end, and compare; what became of it."""
     with tempfile.TemporaryDirectory() as name:
-        folder = linked(source, Path(name))
-        pid = forked(command_in(command, folder))
+        folder, said = linked(source, Path(name)), Path(name, "stderr")
+        pid = forked(command_in(command, folder), said)
         time.sleep(after)
         os.kill(pid, number)
         code = ended(pid)
         if code not in (0, 130, -number):
-            return f"fault: exit code {code}"
+            return f"fault: exit code {code}: {' / '.join(said.read_text().splitlines()[-3:])}"
         if (folder / "out").exists() and (text := damage(folder / "out", whole)):
             return f"fault: {text}"
         again = ended(forked(command_in(command, folder)))
@@ -232,13 +241,13 @@ def undisturbed(command: Command, source: Path) -> tuple[dict[str, object], floa
         return results(folder / "out"), time.monotonic() - began
 
 
-def killed(kills: int, seed: int) -> Iterator[tuple[str, str]]:
-    """Each command killed so many times: its name, and what became of it."""
-    rng = np.random.default_rng(seed)
+def killed(names: Sequence[str], kills: int, seed: int) -> Iterator[tuple[str, str]]:
+    """Each of these commands killed so many times: its name, and what became of it."""
     with tempfile.TemporaryDirectory() as name:
         source = Path(name)
         inputs(source)
-        for command in COMMANDS:
+        for command in (command for command in COMMANDS if command.name in names):
+            rng = np.random.default_rng(seed)
             prepare(command, source)
             whole, seconds = undisturbed(command, source)
             for kill in range(kills):
@@ -275,13 +284,17 @@ def interrupted(interrupts: int, seed: int) -> Iterator[tuple[str, str]]:
 def main() -> int:
     """Print a line for each outcome, with its count; 1 if there is a fault."""
     parser = argparse.ArgumentParser(prog="python -m tools.kill", description=(__doc__ or "").partition("\n")[0])
+    names = [command.name for command in COMMANDS]
+    parser.add_argument("commands", nargs="*", metavar="COMMAND", help=f"of {', '.join(names)}; default: all")
     parser.add_argument("--kills", type=int, default=25, help="of each command; default: %(default)s")
     parser.add_argument("--interrupts", type=int, default=100, help="of each format; default: %(default)s")
     parser.add_argument("--seed", type=int, default=0, help="another seed, other moments; default: %(default)s")
     args = parser.parse_args()
+    if unknown := sorted(set(args.commands) - set(names)):
+        parser.error(f"no command {unknown[0]!r}; choose from {', '.join(names)}")
     torch.set_num_threads(1)
     counts: Counter[tuple[str, str]] = Counter()
-    for outcomes in (killed(args.kills, args.seed), interrupted(args.interrupts, args.seed)):
+    for outcomes in (killed(args.commands or names, args.kills, args.seed), interrupted(args.interrupts, args.seed)):
         for what, outcome in outcomes:
             counts[what, outcome] += 1
             if outcome.startswith("fault"):

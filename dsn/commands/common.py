@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import DEFAULT_MODEL
 from ..utils.extras import needs
+from ..utils.files import check_replaceable
 from .suggestions import program
 
 if TYPE_CHECKING:
@@ -140,11 +141,12 @@ def positive(text: str) -> int:
 
 
 def check_new(path: Path | None, overwrite: bool) -> None:
-    """Raises ValueError if a file to write is a folder, or exists and may not be replaced."""
+    """Raises ValueError for a file to write that is a folder or may not be replaced, FileExistsError for a device."""
     if path is None:
         return
     if path.is_dir():
         raise ValueError(f"{path} is a folder; give the name of a file to write")
+    check_replaceable(path)
     if path.exists() and not overwrite:
         raise ValueError(f"{path} exists already; replace it with --overwrite or choose another name")
 
@@ -167,7 +169,7 @@ def read_config(kind: type, path: Path | None) -> Any:
         return kind()
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is no JSON file ({error})") from error
     try:
         return kind.from_dict(values)
@@ -186,7 +188,7 @@ def read_settings(words: Sequence[str]) -> dict[str, Any]:
             raise ValueError(f"--set takes KEY=VALUE, such as steps=200, not {word!r}")
         try:
             settings[key] = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             settings[key] = text
     return settings
 

@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -91,14 +92,14 @@ def run(args: argparse.Namespace) -> int:
     from ..inference.jobs import plan
 
     sources, out = places(args.sources, args.out)
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() if PIPE in (*sources, out) else nullcontext("") as scratch:
         heard, said = Path(scratch, "stdin.wav"), Path(scratch, "stdout.wav")
         if sources == [PIPE]:
             _from_pipe(heard)
             sources = [str(heard)]
         target = said if out == PIPE else Path(out)
         jobs = plan(sources, target, args.overwrite, args.skip_existing)
-        batch = Batch(args, sys.stderr if out == PIPE else sys.stdout, {heard: PIPE, said: PIPE})
+        batch = Batch(args, sys.stderr if out == PIPE else sys.stdout, {heard: PIPE, said: PIPE} if scratch else {})
         batch.run(open_backend(args.backend, args.model, args.quiet), jobs)
         batch.finish(out)
         if out == PIPE and not batch.failed:

@@ -118,7 +118,7 @@ def _shown(value: object) -> str:
     """A value for a message, in one short line."""
     try:
         text = repr(value)
-    except ValueError:  # a number with more digits than Python prints
+    except (ValueError, RecursionError):  # a number with more digits than Python prints, lists within lists
         return f"a {type(value).__name__} too large to print"
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 

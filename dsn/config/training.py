@@ -123,7 +123,7 @@ class TrainConfig(Settings):
         beyond = [step for step in self.snapshots if not 0 < step <= self.steps]
         check(not beyond, f"snapshots has {beyond}; they are steps from 1 to {self.steps}")
         check(0 <= self.noise_until <= 1, f"noise_until is {self.noise_until}; it must lie in [0, 1]")
-        for name in ("warmup", "weight_decay", "policy_steps"):
+        for name in ("warmup", "weight_decay", "policy_steps", "seed"):
             check(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}; it must not be negative")
         slim = self.model.policy is not None
         check(self.policy_steps == 0 or self.loss.has_target, "policy_steps need a ratio loss to train on")

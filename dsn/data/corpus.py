@@ -94,7 +94,7 @@ class Corpus:
         """SHA-256 over what the manifests say of a split's clips, in their order: file, start, stop and label."""
         found = hashlib.sha256()
         for table, label in ((self.speech(split), "speaker"), (self.noise(split), "kind")):
-            found.update(table[["file", "start", "stop", label]].to_csv(index=False).encode())
+            found.update(table[["file", "start", "stop", label]].to_csv(index=False).encode(errors="surrogateescape"))
         return found.hexdigest()
 
     def _manifest(self, split: str, part: str) -> Path:

@@ -73,7 +73,7 @@ class FreshMixtures:
 
     def __getitem__(self, index: int) -> Mixture:
         """Mixture number `index`: noisy and clean, each (L,) float32. Raises IndexError behind the last one."""
-        if index >= self._size:
+        if self._size <= index and self._size < ENDLESS:
             raise IndexError(f"there are {self._size} mixtures, and no number {index}")
         return self.mixture(self.recipe(index))
 

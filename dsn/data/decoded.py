@@ -50,7 +50,7 @@ class DecodedCorpus(Corpus):
 
     def _key(self, files: Sequence[str]) -> str:
         described = [f"{file} {sound(self.folder, file).stat().st_size}" for file in files]
-        return hashlib.sha256("\n".join(described).encode()).hexdigest()[:16]
+        return hashlib.sha256("\n".join(described).encode(errors="surrogateescape")).hexdigest()[:16]
 
 
 def decoded(corpus: Corpus, split: str, cache: str | Path | None = None) -> DecodedCorpus:
@@ -65,7 +65,10 @@ def _whole(path: Path) -> bool:
     index = path.with_suffix(".json")
     if not path.is_file() or not index.is_file():
         return False
-    samples = sum(length for _, length in json.loads(index.read_text(encoding="utf-8")).values())
+    try:
+        samples = sum(length for _, length in json.loads(index.read_text(encoding="utf-8")).values())
+    except (ValueError, TypeError, AttributeError):  # the index is damaged
+        return False
     return path.stat().st_size == 2 * samples
 
 

@@ -28,6 +28,8 @@ def read(path: Path, device: str) -> dict[str, Any]:
     torch writes a checksum of every part but never looks at it again, so that is done here. Raises ValueError for a
     file that is damaged or that is no checkpoint of a run.
     """
+    if not path.is_file():
+        raise unreadable(path, "it is no regular file")
     try:
         archive = BytesIO(path.read_bytes())
         with zipfile.ZipFile(archive) as parts:

@@ -10,12 +10,16 @@ from ..model import DSN
 from .optim import TrainingSet
 
 
-def check_length(mixtures: TrainingSet, stft: config.Stft) -> None:
-    """Raises ValueError for mixtures that are no whole number of hops long, which no step could take."""
-    samples = len(mixtures.batch(np.arange(1))[0][0])
+def check_length(mixtures: TrainingSet, train: config.TrainConfig) -> None:
+    """Raises ValueError for mixtures of a length that no step could take: of broken hops, or too short for the loss."""
+    stft, samples = train.model.stft, len(mixtures.batch(np.arange(1))[0][0])
+    least = stft.hop_length + max(train.loss.fft_sizes) // 2 + 1
     if samples % stft.hop_length:
         text = f"the mixtures have {samples} samples, no multiple of the hop of {stft.hop_length}"
         raise ValueError(f"{text}; make mixtures with samples {stft.whole_hops(samples)}")
+    if samples < least:
+        text = f"the mixtures have {samples} samples, too few for the loss"
+        raise ValueError(f"{text}; make mixtures with samples {stft.whole_hops(least)} or more")
 
 
 def check_finite(model: DSN, step: int) -> None:

@@ -114,11 +114,12 @@ class Run:
         saved = checkpoint.read(self.path, device)
         try:
             settings = config.TrainConfig.from_dict(saved["config"])
-        except ValueError as error:
+            text = difference({"mixtures": saved["mixtures"]} | saved.get("origin", {}), self.origin)
+        except (ValueError, TypeError) as error:
             raise checkpoint.unreadable(self.path, str(error)) from error
         if settings != self.train:
             raise ValueError(f"{self.path} belongs to another config; use another folder or remove it")
-        if text := difference({"mixtures": saved["mixtures"]} | saved.get("origin", {}), self.origin):
+        if text:
             raise ValueError(
                 f"{self.path} was made {text}; use another folder, give what it was made with, or remove it"
             )
@@ -197,8 +198,9 @@ def train(
     disk. Warns where training on a CPU lacks its kernels.
     """
     warn_if_slow(device)
-    check_length(mixtures, train.model.stft)
+    check_length(mixtures, train)
     folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     run = Run(train, mixtures, folder, start, device)
     model = run.model.train()
     if train.policy_steps and not run.path.exists():

@@ -53,8 +53,8 @@ def write(path: str | Path, content: str | bytes) -> None:
 
 
 def write_csv(table: pandas.DataFrame, path: str | Path) -> None:
-    """A table as CSV, in UTF-8. Raises OSError as `replacing`."""
-    write(path, table.to_csv(index=False, lineterminator="\n"))
+    """A table as CSV, in UTF-8; a name that is not UTF-8 is escaped. Raises OSError as `replacing`."""
+    write(path, table.to_csv(index=False, lineterminator="\n").encode(errors="backslashreplace"))
 
 
 def check_replaceable(path: Path) -> None:

@@ -1,4 +1,6 @@
+import builtins
 import errno
+import importlib.util
 import json
 import math
 import os
@@ -194,6 +196,21 @@ def test_interrupt(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtur
     monkeypatch.setattr(weights, "names", interrupted)
     assert call("macs") == 130
     assert capsys.readouterr().err == "python -m dsn: interrupted\n"
+
+
+def test_an_interrupt_while_commands_are_loaded_ends_without_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    load = builtins.__import__
+
+    def interrupted(name: str, *arguments: Any) -> Any:
+        if name == "commands":
+            raise KeyboardInterrupt
+        return load(name, *arguments)
+
+    monkeypatch.setattr(builtins, "__import__", interrupted)
+    again = importlib.util.spec_from_file_location("dsn.again", cli.__file__)
+    assert again is not None and again.loader is not None
+    with pytest.raises(SystemExit, match="130"):
+        again.loader.exec_module(importlib.util.module_from_spec(again))
 
 
 # enhance
@@ -470,6 +487,15 @@ def test_enhance_keeps_devices(noisy: Path, model: Path, tmp_path: Path, capsys:
     assert (tmp_path / "out" / "a.wav").is_fifo() and len(list((tmp_path / "out").iterdir())) == 1
 
 
+def test_a_device_to_write_to_is_refused_at_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(weights, "read", pytest.fail)
+    for command in (("export", "/dev/full"), ("macs", "--json", "/dev/full"), ("bench", "--json", "/dev/full")):
+        assert "is no regular file" in refused(capsys, *command, "--overwrite")
+    assert "is no regular file" in refused(capsys, "evaluate", "absent", "--out", "/dev/full", "--overwrite")
+
+
 @pytest.mark.slow
 def test_enhance_with_outputs_that_show_little(noisy: Path, model: Path, tmp_path: Path) -> None:
     """Names that stdout cannot show or that are no UTF-8, a stdout that is closed and one that nobody reads."""
@@ -546,7 +572,7 @@ def test_evaluate_refuses(pairs: Path, model: Path, tmp_path: Path, capsys: pyte
 def test_a_dead_process_is_no_fault_of_the_program(
     pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(metrics, "array", lambda wav: Deadly())
+    monkeypatch.setattr(metrics, "to_numpy", lambda wav: Deadly())
     arguments = ("--model", "noisy", "--out", tmp_path / "t.csv", "--metrics", "si_sdr_db")
     assert "died" in refused(capsys, "evaluate", pairs, *arguments, "--processes", 2)
 
@@ -692,6 +718,8 @@ def test_train_refuses(short: tuple[object, ...], tmp_path: Path, capsys: pytest
     both = put_json(tmp_path / "both.json", {})
     assert "give one of them" in refused(capsys, "train", "dsn", "--config", both, "--out", tmp_path / "run")
 
+    quick = ("train", "--config", put_json(tmp_path / "quick.json", small_train()), *short)
+
     def why(values: object, *more: object) -> str:
         settings = put_json(tmp_path / "config.json", values)
         return refused(capsys, "train", "--config", settings, *short, "--out", tmp_path / "run", *more)
@@ -702,7 +730,12 @@ def test_train_refuses(short: tuple[object, ...], tmp_path: Path, capsys: pytest
     assert "needs one object" in why([1, 2])
     (tmp_path / "broken.json").write_text("{")
     assert "no JSON file" in refused(capsys, "train", "--config", tmp_path / "broken.json")
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    assert "deep.json is no JSON file" in refused(capsys, "train", "--config", tmp_path / "deep.json")
+    assert "steps is '[[[" in refused(capsys, *wrong, f"steps={'[' * 100_000}")
     assert "absent.json" in refused(capsys, "train", "--config", tmp_path / "absent.json")
+    (tmp_path / "file").touch()
+    assert "file: File exists" in refused(capsys, *quick, "--out", tmp_path / "file")
     assert "device 'abacus' cannot be used" in why(small_train(), "--device", "abacus")
     assert "no model 'none'" in why(small_train(), "--start", "none")
     assert not (tmp_path / "run").exists()
@@ -715,6 +748,9 @@ def test_train_refuses_mixtures_of_broken_hops(
     arguments = ("--config", settings, *short, "data.samples=4000", "--out", tmp_path / "run")
     text = refused(capsys, "train", *arguments)
     assert "the mixtures have 4000 samples, no multiple of the hop of 256; make mixtures with samples 4096" in text
+    arguments = ("--config", settings, *short, "data.samples=512", "--out", tmp_path / "run")
+    text = refused(capsys, "train", *arguments)
+    assert "the mixtures have 512 samples, too few for the loss; make mixtures with samples 768 or more" in text
     assert not (tmp_path / "run").exists()
 
 

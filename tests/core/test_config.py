@@ -47,6 +47,7 @@ def test_unknown_keys_are_refused_at_any_depth():
         (lambda: config.TrainConfig.from_dict([1]), r"\[1\] stands where TrainConfig settings belong"),  # type: ignore
         (lambda: config.TrainConfig(learning_rate=float("inf")), "learning_rate is inf; it takes a number from"),
         (lambda: config.LossConfig(snr_weight=10**400), r"snr_weight is 10{79}\.\.\.; it takes a number from"),
+        (lambda: config.TrainConfig(seed=-1), "seed is -1; it must not be negative"),
         (lambda: config.TrainConfig(steps=10**5000), "steps is a int too large to print; it takes a whole number"),
         (lambda: config.ModelConfig(static_share=config.Share.all(1)), r"static_share leaves \(\) slim; ftfnet has no"),
         (lambda: config.Share(attention=0), r"share of attention is 0; it must lie in \(0, 1\]"),
@@ -63,6 +64,14 @@ def test_unknown_keys_are_refused_at_any_depth():
 def test_impossible_settings_are_refused_by_name_and_value(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+def test_lists_within_lists_are_refused_at_any_depth():
+    deep = []
+    for _ in range(10_000):
+        deep = [deep]
+    with pytest.raises(ValueError, match="steps is a tuple too large to print"):
+        config.TrainConfig.from_dict({"steps": tuple(deep), "batch": deep})
 
 
 def test_numbers_of_numpy_are_numbers_and_whole_ones_may_stand_for_any():

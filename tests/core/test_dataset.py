@@ -36,9 +36,11 @@ from dsn.data import (
     rendering,
     write_recipes,
 )
+from dsn.data.dataset import ENDLESS
 from dsn.data.labels import ABOUT
 from dsn.data.recipe import NO_NOISE_DB, NO_SPEECH_DB, key
 from dsn.evaluation import metrics
+from dsn.training.optim import batch_indices
 from dsn.utils.journal import Journal
 
 WIDE = dataclasses.replace(config.DataConfig.wide(), samples=24000)
@@ -111,6 +113,12 @@ def test_many_wide_mixtures_are_valid(mixtures: FreshMixtures) -> None:
 def test_a_negative_first_recipe_is_refused(corpus: Corpus, cache: Path) -> None:
     with pytest.raises(ValueError, match="first is -1; recipes are numbered from 0"):
         FreshMixtures(corpus, "train", WIDE, first=-1, cache=cache)
+
+
+def test_an_endless_set_has_mixtures_for_every_seed(corpus: Corpus, cache: Path) -> None:
+    for seed in (0, 1234, 2**31):
+        index = batch_indices(0, ENDLESS, config.TrainConfig(seed=seed, batch=1)).numpy()
+        assert FreshMixtures(corpus, "train", WIDE, cache=cache).batch(index)[0].shape == (1, WIDE.samples)
 
 
 def test_a_set_may_have_an_end(mixtures: FreshMixtures, corpus: Corpus, cache: Path) -> None:

@@ -1,4 +1,5 @@
 import math
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -262,6 +263,21 @@ def test_files_that_cannot_be_scored_are_named_in_their_row(tmp_path: Path) -> N
     for error, message in zip(table["error"], messages, strict=True):
         assert message in error and bool(error) == bool(message)
     assert table["si_sdr_db"].notna().tolist() == [not message for message in messages]
+
+
+def test_names_that_are_no_utf8_and_files_of_unknown_length_are_evaluated(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.flac")
+    folder_of_pairs(tmp_path, (name,))
+    path = tmp_path / "noisy" / name
+    data = bytearray(path.read_bytes())
+    data[21] &= 0xF0  # a number of samples of 0: not known
+    path.write_bytes(data[:22] + bytes(4) + data[26:])
+    (tmp_path / "pairs.csv").write_bytes(b"noisy,clean\nnoisy/caf\xe9.flac,clean/caf\xe9.flac\n")
+    for source in (tmp_path, tmp_path / "pairs.csv"):
+        table = evaluate(None, source, processes=1, metrics=("si_sdr_db",))
+        assert len(table) == 1 and table["error"].tolist() == [""] and table["file"][0].endswith(name)
+    write_csv(table, tmp_path / "table.csv")
+    assert pandas.read_csv(tmp_path / "table.csv")["file"].tolist() == ["noisy/caf\\udce9.flac"]
 
 
 def test_unknown_metric_and_bad_number_of_processes() -> None:

@@ -73,7 +73,7 @@ def faulty(_state: None, name: str, folder: Path) -> Outcome:
 @pytest.mark.slow
 def test_crashes_and_hangs_are_seen() -> None:
     kind = Kind(nothing, name_of, no_state, faulty)
-    outcomes = [outcome for _, outcome in run(kind, 4, 0, 0.5)]
+    outcomes = [outcome for _, outcome in run(kind, 4, 0, 5)]
     assert [outcome.kind for outcome in outcomes] == ["crash", "enhanced", "hang", "enhanced"]
     assert [outcome.is_fault for outcome in outcomes] == [True, False, True, False]
 
@@ -92,7 +92,7 @@ def test_other_faults_are_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     target.parent.mkdir()
 
     def outcome_of(written: int, error: Exception | None = None) -> Outcome:
-        def enhance_file(_model: DSN, _source: Path, target: Path) -> None:
+        def enhance_file(_model: DSN, _source: Path, target: Path, **_: bool) -> None:
             target.unlink(missing_ok=True)
             if written:
                 audio.write(target, np.zeros(written, np.float32))

@@ -39,6 +39,16 @@ def test_a_truncated_line_costs_its_row_alone(path: Path) -> None:
     assert len(Journal(path, ABOUT)) == 2
 
 
+@pytest.mark.parametrize("line", ["5", "[]", "{}", '{"key": "c"}', '{"key": "c", "row": 5}', "[" * 100_000])
+def test_lines_that_are_no_rows_end_what_is_read(path: Path, line: str) -> None:
+    text = path.read_text()
+    path.write_text(f"{text}{line}\n")
+    journal = Journal(path, ABOUT)
+    assert len(journal) == 2
+    journal.add("c", ROWS["a"])
+    assert len(Journal(path, ABOUT)) == 3 and path.read_text().startswith(text)
+
+
 @pytest.mark.parametrize("text", ["", "no json\n", "[1]\n", '{"model": 1}\n5\n'])
 def test_any_other_file_is_no_journal(path: Path, text: str) -> None:
     path.write_text(text)

@@ -1,3 +1,4 @@
+import os
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -240,9 +241,20 @@ def test_what_is_no_checkpoint_is_refused(tmp_path, content):
     refused(tmp_path)
 
 
+def test_a_checkpoint_that_is_no_file_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "checkpoint.pt")
+    assert "no regular file" in refused(tmp_path)
+
+
 def test_parts_of_another_model_are_refused(tmp_path):
     saved = checkpoint.read(checkpointed(tmp_path), "cpu")
-    for changed in ({"model": DSN().state_dict()}, {"optimisers": []}, {"log": 5}, {"config": {"colour": 1}}):
+    for changed in (
+        {"model": DSN().state_dict()},
+        {"optimisers": []},
+        {"log": 5},
+        {"config": {"colour": 1}},
+        {"origin": None},
+    ):
         checkpoint.write(tmp_path / "checkpoint.pt", saved | changed)
         refused(tmp_path)
 
