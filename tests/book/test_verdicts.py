@@ -39,7 +39,9 @@ def test_quality_is_comparable_if_every_goal_is_met() -> None:
 
 
 def test_usage_is_judged_over_files_and_within() -> None:
-    assert verdicts.follows(goals(over="yes", within="yes")).endswith("and within a file they open where it helps most.")
+    assert verdicts.follows(goals(over="yes", within="yes")).endswith(
+        "and within a file they open where it helps most."
+    )
     assert "hardly follows the rating, but within" in verdicts.follows(goals(within="no", over="no"))
     assert verdicts.follows(goals(over="yes")).endswith("measured yet.")
 
@@ -54,7 +56,10 @@ def test_timing_pays_if_there_is_something_to_gain_and_the_policy_finds_it() -> 
 
 def test_the_largest_clear_change_is_named() -> None:
     changed = pandas.DataFrame([row(-0.03) | {"system": "dsn"}, row(0.001) | {"system": "price"}])
-    assert verdicts.choices(changed) == "For 1 of the 2 changes the interval excludes zero. The largest is <em>DSN</em>, −0.030."
+    assert (
+        verdicts.choices(changed)
+        == "For 1 of the 2 changes the interval excludes zero. The largest is <em>DSN</em>, −0.030."
+    )
     assert verdicts.choices(changed.iloc[1:]) == "For none of the 1 changes does the interval exclude zero."
 
 

@@ -51,10 +51,10 @@ STATEMENTS = (
         "dynamic-layers",
     ),
     Statement(
-                "The dynamic structures apply to any architecture",
+        "The dynamic structures apply to any architecture",
         "A",
         "any-architecture",
-                shown="layers and costs are shown in the chapter; trained networks only where it says so",
+        shown="layers and costs are shown in the chapter; trained networks only where it says so",
     ),
     Statement(
         "A policy governs the dynamic parts frame by frame, from the input",
@@ -71,31 +71,31 @@ STATEMENTS = (
     Statement("Quality comparable to the static FTF-Net's", "A", "results", "difference to FTF-Net$"),
     Statement("73 % of its load on average", "A", "results", "^MACs, % of FTF-Net$"),
     Statement(
-                "The use of the dynamic parts follows the severity of the distortion", "A", "usage", "correlation of ratio"
+        "The use of the dynamic parts follows the severity of the distortion", "A", "usage", "correlation of ratio"
     ),
 )
 """What the paper claims."""
 
 NOT_RUN = (
-        ("The authors' own code and weights", "not available; every network here is trained from scratch"),
+    ("The authors' own code and weights", "not available; every network here is trained from scratch"),
     (
         "Their training data",
-                "140 h of the DNS challenge in a neighbouring paper [N]; this book uses other recordings",
+        "140 h of the DNS challenge in a neighbouring paper [N]; this book uses other recordings",
     ),
     (
         "Their test set",
-                "synthetic test set of the DNS challenge [N]; this book tests on its own mixtures and on part of VoiceBank+DEMAND",
+        "DNS challenge, synthetic part [N]; this book tests on its own mixtures and on part of VoiceBank+DEMAND",
     ),
     (
         "The paper's tables",
-                "the full text was not available, so figures beyond the abstract cannot be compared",
+        "the full text was not available, so figures beyond the abstract cannot be compared",
     ),
     (
         "Training with discriminators",
-                "LCT-GAN has them [N]; neither schedule nor results were available, and a single loss is easier to compare",
+        "LCT-GAN has them [N]; neither schedule nor results were available, and a single loss is easier to compare",
     ),
-        ("Listening tests", "quality is computed (PESQ, STOI, SI-SDR, DNSMOS); only readers listen"),
-        ("Training on GPU scale", "a run here uses one CPU thread, and all rows of a table have the same schedule"),
+    ("Listening tests", "quality is computed (PESQ, STOI, SI-SDR, DNSMOS); only readers listen"),
+    ("Training on GPU scale", "a run here uses one CPU thread, and all rows of a table have the same schedule"),
 )
 """What could not be run again, and why."""
 
@@ -105,13 +105,13 @@ CHOICES = (
         "Which part of a layer is static",
         "two of four GRU groups and one of four heads; convolutions and FC outputs whole",
         "D",
-                "where a saved MAC costs the least quality; no source gives the split",
+        "where a saved MAC costs the least quality; no source gives the split",
         ("all-halved", "only-gru", "only-attention", "only-conv", "only-fc"),
     ),
-        Choice("Outputs of a closed part", "zero", "D", "residual paths pass the frame on unchanged"),
+    Choice("Outputs of a closed part", "zero", "D", "residual paths pass the frame on unchanged"),
     Choice(
         "Memory of a closed part",
-                "the state is held; the frame leaves no key and no value",
+        "the state is held; the frame leaves no key and no value",
         "D",
         "a running state would cost what the gate should save",
     ),
@@ -119,7 +119,7 @@ CHOICES = (
         "Number of gates",
         "one per block with dynamic parts, three in all",
         "D",
-                "the term 'gating vector' leaves it open",
+        "the term 'gating vector' leaves it open",
         ("gate-shared",),
     ),
     Choice("The policy's form", "bands of the magnitude, a small GRU, two logits per gate", "D", "cheap and causal"),
@@ -127,27 +127,27 @@ CHOICES = (
         "Gates at inference",
         "the larger logit wins, no noise",
         "D",
-                "a ratio that holds only for sampled gates saves nothing",
+        "a ratio that holds only for sampled gates saves nothing",
     ),
     Choice(
         "How the policy is trained",
-                "for 800 steps alone on the ratio loss, with noise that falls to 0; then with the network, without noise",
+        "for 800 steps alone on the ratio loss, with noise that falls to 0; then with the network, without noise",
         "D",
-                "many more mixtures per minute; compared with gates that hear nothing",
+        "many more mixtures per minute; compared with gates that hear nothing",
         ("gate-drawn",),
     ),
-        Choice("The compute dial", "a number added to every margin", "D", "one model for many costs; our addition"),
+    Choice("The compute dial", "a number added to every margin", "D", "one model for many costs; our addition"),
     Choice(
-                "What the ratio loss measures",
+        "What the ratio loss measures",
         "the mean of each gate over an utterance",
         "D",
         "with a common mean, constant gates meet the target",
     ),
     Choice(
         "Form of the target map",
-                "a straight line between two ends, shifted until its mean is DSN's ratio",
+        "a straight line between two ends, shifted until its mean is DSN's ratio",
         "D",
-                "fewest choices, and equal cost",
+        "fewest choices, and equal cost",
     ),
     Choice(
         "What guides the target",
@@ -158,17 +158,17 @@ CHOICES = (
     ),
     Choice(
         "Start of the training",
-                "slim rows from a trunk trained under random gates, static rows from a static one; equal updates",
+        "slim rows from a trunk trained under random gates, static rows from a static one; equal updates",
         "D",
-                "open and closed states are then trained for as long as the static network",
+        "open and closed states are then trained for as long as the static network",
     ),
     Choice(
         "Target of the training",
         "the clean signal alone, for static and slim rows alike",
         "D",
-                "the abstract mentions no teacher",
+        "the abstract mentions no teacher",
     ),
-        Choice("What counts as a MAC", "one product and its sum; no biases, norms, activations, STFT", "D", "exact"),
+    Choice("What counts as a MAC", "one product and its sum; no biases, norms, activations, STFT", "D", "exact"),
 )  # fmt: skip
 """Questions and what was chosen."""
 

@@ -55,9 +55,9 @@ def quality() -> str:
         row,
         "differences",
         {"system": SLIM, "baseline": STATIC, "set": judged(), "metric": "pesq_wb"},
-                "It gains {size} PESQ-WB over the full network",
-                "It loses {size} PESQ-WB to the full network",
-                "Its PESQ-WB can't be told apart from the full network's; the difference is {size}",
+        "It gains {size} PESQ-WB over the full network",
+        "It loses {size} PESQ-WB to the full network",
+        "Its PESQ-WB can't be told apart from the full network's; the difference is {size}",
     )
 
 
@@ -67,9 +67,9 @@ def timing() -> str:
         goals.control(results.table("controls"), SLIM, SEGMENTS, judged()),
         "controls",
         {"system": SLIM, "control": SEGMENTS, "set": judged(), "metric": "pesq_wb"},
-                "Yes: the policy's gates gain {size} PESQ-WB over random ones at the same rate",
-                "No: random gates at the same rate are {size} PESQ-WB better",
-                "Not measurably: random gates at the same rate are {size} PESQ-WB away",
+        "Yes: the policy's gates gain {size} PESQ-WB over random ones at the same rate",
+        "No: random gates at the same rate are {size} PESQ-WB better",
+        "Not measurably: random gates at the same rate are {size} PESQ-WB away",
     )
 
 
@@ -78,9 +78,11 @@ def listening() -> str:
     number = provenance.result("gates", "spearman_ovrl", system=SLIM, set=judged(), gate="mean")
     value = float(number)
     if value > WEAK:
-                return f"No: the rank correlation of open gates with the input's rating is {number:.2f}"
-    how = "Yes: the worse the input sounds, the more of the network runs" if value <= CLEAR else (
-        "A little: more of the network tends to run where the input sounds worse"
+        return f"No: the rank correlation of open gates with the input's rating is {number:.2f}"
+    how = (
+        "Yes: the worse the input sounds, the more of the network runs"
+        if value <= CLEAR
+        else ("A little: more of the network tends to run where the input sounds worse")
     )
     return f"{how} (rank correlation {number:.2f})"
 

@@ -24,11 +24,11 @@ def comparable(goals: Table, system: str = "mgt-dsn") -> str:
         return "That has not been measured yet."
     met = dict(zip(asked["goal"], asked["met"] == "yes", strict=True))
     if all(met.values()):
-                return "Yes: cost, PESQ-WB and STOI all meet the goal."
+        return "Yes: cost, PESQ-WB and STOI all meet the goal."
     if not met["MACs, % of FTF-Net"]:
-                return "No: it costs more than the goal allows."
+        return "No: it costs more than the goal allows."
     missed = [goal.partition(" difference")[0] for goal, kept in met.items() if not kept]
-        return f"No: its {' and '.join(missed)} cannot be shown to lie within the margin."
+    return f"No: its {' and '.join(missed)} cannot be shown to lie within the margin."
 
 
 def timing(segments: Row | None, oracle: Row | None, share: float) -> str:
@@ -36,8 +36,8 @@ def timing(segments: Row | None, oracle: Row | None, share: float) -> str:
     if segments is None or oracle is None:
         return "That has not been measured yet."
     if oracle["mean"] >= segments["mean"]:
-                return "No: even the best frames do no better than random ones, so there is nothing to gain."
-        there = "The best frames do better than random ones, so there is something to gain"
+        return "No: even the best frames do no better than random ones, so there is nothing to gain."
+    there = "The best frames do better than random ones, so there is something to gain"
     ends = {
         "better": f"Yes. {there}, and the policy finds {share:.0%} of it.",
         "worse": f"No. {there}, but the policy chooses worse than chance.",
@@ -58,9 +58,9 @@ def follows(goals: Table, system: str = "mgt-dsn") -> str:
         else ("Over files, less than the goal asks: the share of open gates hardly follows the rating")
     )
     within = (
-                "and within a file they open where it helps most"
+        "and within a file they open where it helps most"
         if met[1] == "yes"
-                else ("but within a file they hardly follow the benefit")
+        else ("but within a file they hardly follow the benefit")
     )
     return f"{over}, {within}."
 
@@ -70,8 +70,9 @@ def falls_with_snr(usage: Table, system: str) -> str:
     rows = usage[(usage["system"] == system) & (usage["by"] == "snr_db") & (usage["gate"] == MEAN)]
     by_seed = rows.assign(value=rows["value"].astype(float)).pivot_table("activation_ratio", "seed", "value")
     falling = sum(falls(row) for row in by_seed.to_numpy().tolist())
-        said = f"at every step of the SNR in {falling} of {len(by_seed)} seeds" if falling else "at every step of the SNR in no seed"
-    return f"The share of open gates of {label_of(system)} falls {said}. Thick: mean over seeds, thin: each seed."
+    seeds = f"in {falling} of {len(by_seed)} seeds" if falling else "in no seed"
+    said = f"The share of open gates of {label_of(system)} falls at every step of the SNR {seeds}."
+    return f"{said} Thick: mean over seeds, thin: each seed."
 
 
 def where_most(differences: Table, system: str, name: str) -> str:
@@ -91,9 +92,9 @@ def choices(changed: Table) -> str:
     """Which of the changes of the ablations are beyond their interval, from their differences, in two sentences."""
     clear = changed[(changed["low"] > 0) | (changed["high"] < 0)].sort_values("mean", key=abs, ascending=False)
     if clear.empty:
-                return f"For none of the {len(changed)} changes does the interval exclude zero."
+        return f"For none of the {len(changed)} changes does the interval exclude zero."
     largest = clear.iloc[0]
-        said = f"For {len(clear)} of the {len(changed)} changes the interval excludes zero."
+    said = f"For {len(clear)} of the {len(changed)} changes the interval excludes zero."
     name, size = label_of(str(largest["system"])), number(float(largest["mean"]), 3, "+")
     return f"{said} The largest is <em>{name}</em>, {size}."
 
