@@ -33,13 +33,15 @@ def test_a_difference_says_what_its_interval_allows(mean: float, said: str) -> N
 
 def test_quality_is_comparable_if_every_goal_is_met() -> None:
     assert verdicts.comparable(goals(cost="yes", pesq="yes", stoi="yes")).startswith("Yes")
-    assert verdicts.comparable(goals(cost="no", pesq="yes", stoi="yes")) == "No: it costs more than was asked."
+    assert verdicts.comparable(goals(cost="no", pesq="yes", stoi="yes")) == "No: it costs more than the goal allows."
     assert "its PESQ-WB and STOI cannot" in verdicts.comparable(goals(cost="yes", pesq="no", stoi="no"))
     assert verdicts.comparable(goals(cost="missing", pesq="yes", stoi="yes")).endswith("measured yet.")
 
 
 def test_usage_is_judged_over_files_and_within() -> None:
-    assert verdicts.follows(goals(over="yes", within="yes")).endswith("and within a file they open where that pays.")
+    assert verdicts.follows(goals(over="yes", within="yes")).endswith(
+        "and within a file they open where it helps most."
+    )
     assert "hardly follows the rating, but within" in verdicts.follows(goals(within="no", over="no"))
     assert verdicts.follows(goals(over="yes")).endswith("measured yet.")
 
@@ -48,14 +50,17 @@ def test_timing_pays_if_there_is_something_to_gain_and_the_policy_finds_it() -> 
     assert "finds 30% of it" in verdicts.timing(row(0.02), row(-0.04), 0.3)
     assert verdicts.timing(row(0.0), row(-0.04), 0.0).startswith("Not yet.")
     assert "worse than chance" in verdicts.timing(row(-0.02), row(-0.06), -0.5)
-    assert "nothing to choose" in verdicts.timing(row(0.0), row(0.001), math.nan)
+    assert "nothing to gain" in verdicts.timing(row(0.0), row(0.001), math.nan)
     assert verdicts.timing(None, row(0.0), math.nan).endswith("measured yet.")
 
 
 def test_the_largest_clear_change_is_named() -> None:
     changed = pandas.DataFrame([row(-0.03) | {"system": "dsn"}, row(0.001) | {"system": "price"}])
-    assert verdicts.choices(changed) == "Of 2 changes 1 are beyond their interval. The largest is <em>DSN</em>, −0.030."
-    assert verdicts.choices(changed.iloc[1:]) == "None of the 1 changes is beyond its interval."
+    assert (
+        verdicts.choices(changed)
+        == "For 1 of the 2 changes the interval excludes zero. The largest is <em>DSN</em>, −0.030."
+    )
+    assert verdicts.choices(changed.iloc[1:]) == "For none of the 1 changes does the interval exclude zero."
 
 
 def test_captions_follow_the_snr() -> None:

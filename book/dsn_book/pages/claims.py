@@ -51,10 +51,10 @@ STATEMENTS = (
         "dynamic-layers",
     ),
     Statement(
-        "The dynamic structures apply whatever the architecture",
+        "The dynamic structures apply to any architecture",
         "A",
         "any-architecture",
-        shown="layers and costs shown in the chapter; trained networks only where it says so",
+        shown="layers and costs are shown in the chapter; trained networks only where it says so",
     ),
     Statement(
         "A policy governs the dynamic parts frame by frame, from the input",
@@ -77,25 +77,25 @@ STATEMENTS = (
 """What the paper claims."""
 
 NOT_RUN = (
-    ("The authors' own code and weights", "were not at hand; every network here is trained anew"),
+    ("The authors' own code and weights", "not available; every network here is trained from scratch"),
     (
         "Their training data",
-        "140 h of the DNS challenge in a neighbouring paper [N]; ours are other recordings",
+        "140 h of the DNS challenge in a neighbouring paper [N]; this book uses other recordings",
     ),
     (
         "Their test set",
-        "synthetic test set of the DNS challenge [N]; we test on our own mixtures and on a part of VoiceBank+DEMAND",
+        "DNS challenge, synthetic part [N]; this book tests on its own mixtures and on part of VoiceBank+DEMAND",
     ),
     (
         "The paper's tables",
-        "the full text was not our source, so its figures beyond the abstract cannot stand beside ours",
+        "the full text was not available, so figures beyond the abstract cannot be compared",
     ),
     (
         "Training with discriminators",
-        "LCT-GAN has them [N]; neither schedule nor results were at hand, and one loss is easier to compare",
+        "LCT-GAN has them [N]; neither schedule nor results were available, and a single loss is easier to compare",
     ),
-    ("Listening tests", "quality is computed here (PESQ, STOI, SI-SDR, DNSMOS), and heard by you alone"),
-    ("A GPU-scale schedule", "a run here takes one CPU thread, and every row of a table the same schedule"),
+    ("Listening tests", "quality is computed (PESQ, STOI, SI-SDR, DNSMOS); only readers listen"),
+    ("Training on GPU scale", "a run here uses one CPU thread, and all rows of a table have the same schedule"),
 )
 """What could not be run again, and why."""
 
@@ -105,13 +105,13 @@ CHOICES = (
         "Which part of a layer is static",
         "two of four GRU groups and one of four heads; convolutions and FC outputs whole",
         "D",
-        "where a MAC saved costs least quality; the paper gives no split",
+        "where a saved MAC costs the least quality; no source gives the split",
         ("all-halved", "only-gru", "only-attention", "only-conv", "only-fc"),
     ),
-    Choice("Outputs of a closed part", "zero", "D", "residual paths carry the frame on unchanged"),
+    Choice("Outputs of a closed part", "zero", "D", "residual paths pass the frame on unchanged"),
     Choice(
         "Memory of a closed part",
-        "the state is held; no key and no value are left",
+        "the state is held; the frame leaves no key and no value",
         "D",
         "a running state would cost what the gate should save",
     ),
@@ -119,7 +119,7 @@ CHOICES = (
         "Number of gates",
         "one per block with dynamic parts, three in all",
         "D",
-        "the 'gating vector' does not settle it",
+        "the term 'gating vector' leaves it open",
         ("gate-shared",),
     ),
     Choice("The policy's form", "bands of the magnitude, a small GRU, two logits per gate", "D", "cheap and causal"),
@@ -133,21 +133,21 @@ CHOICES = (
         "How the policy is trained",
         "for 800 steps alone on the ratio loss, with noise that falls to 0; then with the network, without noise",
         "D",
-        "many more mixtures per minute; against it stand gates that hear nothing",
+        "many more mixtures per minute; compared with gates that hear nothing",
         ("gate-drawn",),
     ),
-    Choice("The compute dial", "a number added to the open side", "D", "one model for many costs; our addition"),
+    Choice("The compute dial", "a number added to every margin", "D", "one model for many costs; our addition"),
     Choice(
-        "What the ratio loss looks at",
+        "What the ratio loss measures",
         "the mean of each gate over an utterance",
         "D",
         "with a common mean, constant gates meet the target",
     ),
     Choice(
         "Form of the target map",
-        "a straight line between two ends, moved until its mean is DSN's ratio",
+        "a straight line between two ends, shifted until its mean is DSN's ratio",
         "D",
-        "fewest things to choose, and equal cost",
+        "fewest choices, and equal cost",
     ),
     Choice(
         "What guides the target",
@@ -160,13 +160,13 @@ CHOICES = (
         "Start of the training",
         "slim rows from a trunk trained under random gates, static rows from a static one; equal updates",
         "D",
-        "whole and parts have then been trained for as long as the static network",
+        "open and closed states are then trained for as long as the static network",
     ),
     Choice(
         "Target of the training",
         "the clean signal alone, for static and slim rows alike",
         "D",
-        "the abstract names no teacher",
+        "the abstract mentions no teacher",
     ),
     Choice("What counts as a MAC", "one product and its sum; no biases, norms, activations, STFT", "D", "exact"),
 )  # fmt: skip

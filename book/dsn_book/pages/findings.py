@@ -56,8 +56,8 @@ def quality() -> str:
         "differences",
         {"system": SLIM, "baseline": STATIC, "set": judged(), "metric": "pesq_wb"},
         "It gains {size} PESQ-WB over the full network",
-        "It loses {size} PESQ-WB against the full network",
-        "PESQ-WB can't be told from the full network's: {size} apart",
+        "It loses {size} PESQ-WB to the full network",
+        "Its PESQ-WB can't be told apart from the full network's; the difference is {size}",
     )
 
 
@@ -67,9 +67,9 @@ def timing() -> str:
         goals.control(results.table("controls"), SLIM, SEGMENTS, judged()),
         "controls",
         {"system": SLIM, "control": SEGMENTS, "set": judged(), "metric": "pesq_wb"},
-        "Yes: the policy's moments are worth {size} PESQ-WB more than random ones",
-        "No: random moments, as many, are {size} PESQ-WB better",
-        "Not measurably: {size} PESQ-WB apart from random moments, as many",
+        "Yes: the policy's gates gain {size} PESQ-WB over random ones at the same rate",
+        "No: random gates at the same rate are {size} PESQ-WB better",
+        "Not measurably: random gates at the same rate are {size} PESQ-WB away",
     )
 
 
@@ -78,9 +78,13 @@ def listening() -> str:
     number = provenance.result("gates", "spearman_ovrl", system=SLIM, set=judged(), gate="mean")
     value = float(number)
     if value > WEAK:
-        return f"No: their rank correlation with the input's rated quality is {number:.2f}"
-    how = "Yes: the worse the input sounds" if value <= CLEAR else "A little: where the input sounds worse"
-    return f"{how}, the more runs, with a rank correlation of {number:.2f}"
+        return f"No: the rank correlation of open gates with the input's rating is {number:.2f}"
+    how = (
+        "Yes: the worse the input sounds, the more of the network runs"
+        if value <= CLEAR
+        else ("A little: more of the network tends to run where the input sounds worse")
+    )
+    return f"{how} (rank correlation {number:.2f})"
 
 
 def time() -> str:

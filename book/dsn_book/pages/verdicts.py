@@ -24,11 +24,11 @@ def comparable(goals: Table, system: str = "mgt-dsn") -> str:
         return "That has not been measured yet."
     met = dict(zip(asked["goal"], asked["met"] == "yes", strict=True))
     if all(met.values()):
-        return "Yes: cost, PESQ-WB and STOI are all within what was asked."
+        return "Yes: cost, PESQ-WB and STOI all meet the goal."
     if not met["MACs, % of FTF-Net"]:
-        return "No: it costs more than was asked."
+        return "No: it costs more than the goal allows."
     missed = [goal.partition(" difference")[0] for goal, kept in met.items() if not kept]
-    return f"No: its {' and '.join(missed)} cannot be told to lie within the margin."
+    return f"No: its {' and '.join(missed)} cannot be shown to lie within the margin."
 
 
 def timing(segments: Row | None, oracle: Row | None, share: float) -> str:
@@ -36,7 +36,7 @@ def timing(segments: Row | None, oracle: Row | None, share: float) -> str:
     if segments is None or oracle is None:
         return "That has not been measured yet."
     if oracle["mean"] >= segments["mean"]:
-        return "No: even the best frames do no better than random ones, so there is nothing to choose."
+        return "No: even the best frames do no better than random ones, so there is nothing to gain."
     there = "The best frames do better than random ones, so there is something to gain"
     ends = {
         "better": f"Yes. {there}, and the policy finds {share:.0%} of it.",
@@ -55,12 +55,12 @@ def follows(goals: Table, system: str = "mgt-dsn") -> str:
     over = (
         "Over files, yes: the worse a signal is rated, the more gates are open"
         if met[0] == "yes"
-        else ("Over files, less than was asked: the share of open gates hardly follows the rating")
+        else ("Over files, less than the goal asks: the share of open gates hardly follows the rating")
     )
     within = (
-        "and within a file they open where that pays"
+        "and within a file they open where it helps most"
         if met[1] == "yes"
-        else ("but within a file they hardly follow what a frame is worth")
+        else ("but within a file they hardly follow the benefit")
     )
     return f"{over}, {within}."
 
@@ -70,8 +70,9 @@ def falls_with_snr(usage: Table, system: str) -> str:
     rows = usage[(usage["system"] == system) & (usage["by"] == "snr_db") & (usage["gate"] == MEAN)]
     by_seed = rows.assign(value=rows["value"].astype(float)).pivot_table("activation_ratio", "seed", "value")
     falling = sum(falls(row) for row in by_seed.to_numpy().tolist())
-    said = f"at every step of the SNR in {falling} of {len(by_seed)} seeds" if falling else "in no seed at every step"
-    return f"The share of open gates of {label_of(system)} falls {said}. Thick: mean over seeds, thin: each seed."
+    seeds = f"in {falling} of {len(by_seed)} seeds" if falling else "in no seed"
+    said = f"The share of open gates of {label_of(system)} falls at every step of the SNR {seeds}."
+    return f"{said} Thick: mean over seeds, thin: each seed."
 
 
 def where_most(differences: Table, system: str, name: str) -> str:
@@ -91,9 +92,9 @@ def choices(changed: Table) -> str:
     """Which of the changes of the ablations are beyond their interval, from their differences, in two sentences."""
     clear = changed[(changed["low"] > 0) | (changed["high"] < 0)].sort_values("mean", key=abs, ascending=False)
     if clear.empty:
-        return f"None of the {len(changed)} changes is beyond its interval."
+        return f"For none of the {len(changed)} changes does the interval exclude zero."
     largest = clear.iloc[0]
-    said = f"Of {len(changed)} changes {len(clear)} are beyond their interval."
+    said = f"For {len(clear)} of the {len(changed)} changes the interval excludes zero."
     name, size = label_of(str(largest["system"])), number(float(largest["mean"]), 3, "+")
     return f"{said} The largest is <em>{name}</em>, {size}."
 
@@ -111,28 +112,28 @@ class Card(NamedTuple):
 
 CARDS = (
     Card(
-        "A policy that trains with its network becomes a clock",
-        "Gates that are sampled while the network trains learn from its gradient where to open.",
-        "Network and policy trained together, with a loss on the share of open frames.",
-        "The shares were met. In one run the gates opened in every second frame, on white noise as on speech.",
-        "The loss on the share teaches a share. Where to open comes from benefit labels here.",
+        "A policy trained jointly with its network becomes a clock",
+        "Gates that are sampled during training learn from the gradient where to open.",
+        "We trained network and policy together, with a loss on the share of open frames.",
+        "The shares were met. In one run, the gates opened in every second frame, on white noise as on speech.",
+        "A loss on the share teaches only the share. In this book, benefit labels teach where to open.",
         "A joint training whose gates follow the benefit within files.",
     ),
     Card(
-        "After a short training there is nothing to switch",
-        "Opening every gate of a slim network brings back the quality of the whole one.",
-        "Networks that had heard 22 hours of audio, with every gate open and with every gate closed.",
-        "Open and closed were equally good, and a static network of 73 % of the MACs was as good as the whole.",
-        "Networks see seven times as much audio now, and the open state is trained in every step.",
-        "A gap between open and closed that a short training already has.",
+        "After a short training, gates make no difference",
+        "With every gate open, a slim network is as good as the full one; with every gate closed, it is worse.",
+        "We trained networks on 22 hours of audio and compared every gate open with every gate closed.",
+        "Open and closed were equally good, and a static network of 73 % of the MACs was as good as the full one.",
+        "Networks now see seven times as much audio, and every training step includes all gates open.",
+        "A short training after which open gates are clearly better than closed ones.",
     ),
     Card(
-        "Gates that open for a single frame bring less than their label says",
-        "The frames with the largest benefit, one by one, are the best to open.",
-        "A slim network under gates that open and close in every other frame.",
-        "It was worse than with every gate closed, while runs of some frames were not.",
-        "Labels are averaged over nine frames, and policies learn to open for a while.",
-        "A network whose convolutions do not read the frame before.",
+        "A gate that opens for a single frame gains less than its label says",
+        "The frames with the largest individual benefit are the best ones to open.",
+        "We ran a slim network with gates that open in every other frame.",
+        "It was worse than with every gate closed; gates that stayed open for several frames were not.",
+        "Labels are averaged over nine frames, so that policies learn to stay open for a while.",
+        "The same test on a network whose convolutions do not read the previous frame.",
     ),
 )
 """Negative findings of this study."""
