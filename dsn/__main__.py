@@ -15,7 +15,7 @@ from . import __version__
 
 try:
     from .commands import bench, data, enhance, evaluate, export, macs, models, train
-    from .commands.common import reason
+    from .commands.common import interrupted, reason
     from .commands.suggestions import Parser, program
 except KeyboardInterrupt:  # before anything was begun
     sys.exit(130)
@@ -82,15 +82,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = 0 if args is None else args.run(args)
         sys.stdout.flush()
         return code
-    except BrokenPipeError:  # the reader of our output, such as `head`, has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except EXPECTED as error:
+    except (KeyboardInterrupt, Exception) as error:
+        if interrupted(error):
+            print(f"{program()}: interrupted", file=sys.stderr)
+            return 130
+        if isinstance(error, BrokenPipeError):  # the reader of our output, such as `head`, has enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
+        if not isinstance(error, EXPECTED):
+            raise
         print(f"{program()}: {reason(error)}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print(f"{program()}: interrupted", file=sys.stderr)
-        return 130
 
 
 if __name__ == "__main__":

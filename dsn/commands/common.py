@@ -193,6 +193,13 @@ def read_settings(words: Sequence[str]) -> dict[str, Any]:
     return settings
 
 
+def interrupted(error: BaseException | None) -> bool:
+    """Whether an error is a Ctrl-C or came of one, as when a lock is given back that was never taken."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
+
+
 def reason(error: BaseException) -> str:
     """What went wrong, in one line and without error numbers."""
     if isinstance(error, OSError) and error.strerror:

@@ -13,7 +13,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from .common import add_backend, add_command, add_dial, add_model, open_backend, reason, share, word
+from .common import add_backend, add_command, add_dial, add_model, interrupted, open_backend, reason, share, word
 
 if TYPE_CHECKING:
     from ..inference.backends import Backend
@@ -163,7 +163,7 @@ class Batch:
                 try:
                     report = enhance_file(model, *job, self.args.dial, self.args.mix, self.args.keep_highs, progress)
                 except Exception as error:  # whatever is wrong with one file, the others are done
-                    if getattr(error, "errno", None) == errno.ENOSPC:
+                    if interrupted(error) or getattr(error, "errno", None) == errno.ENOSPC:
                         raise
                     self.failed[name] = _why(error)
                     self._print(f"{'failed':>9} {'':>28}  {name}")

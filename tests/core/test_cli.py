@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas
@@ -189,10 +189,20 @@ def test_faults_of_the_program_are_not_hidden(monkeypatch: pytest.MonkeyPatch, n
         call("enhance", noisy, tmp_path / "out")
 
 
-def test_interrupt(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], model: Path) -> None:
-    def interrupted() -> list[str]:
+def interrupted(*_: object) -> NoReturn:
+    """Ctrl-C within a library that then gives back a lock which it never took, as tqdm does."""
+    try:
         raise KeyboardInterrupt
+    finally:
+        raise RuntimeError("cannot release un-acquired lock")
 
+
+def test_interrupt(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], noisy: Path, model: Path, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("dsn.inference.files.enhance_file", interrupted)
+    assert call("enhance", noisy, tmp_path / "out", "--model", model, "--quiet") == 130
+    assert capsys.readouterr().err == "python -m dsn: interrupted\n"
     monkeypatch.setattr(weights, "names", interrupted)
     assert call("macs") == 130
     assert capsys.readouterr().err == "python -m dsn: interrupted\n"
