@@ -188,7 +188,7 @@ def labelled(held: Contest, count: int) -> Labelled:
 
 
 def learnt(held: Contest, data: Labelled, fit: FitConfig) -> Rule:
-    """A small policy that foretells from the noisy signal what each gate saves per MAC."""
+    """A small policy that predicts from the noisy signal the benefit of each gate per MAC."""
     stft, settings = held.model.config.stft, config.PolicyConfig(hidden=16)
     torch.manual_seed(fit.seed)
     policy = Policy(stft.bins, settings.bands, settings.hidden, held.model.config.n_gates, stft.sample_rate)

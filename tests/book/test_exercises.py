@@ -176,7 +176,7 @@ WRONG = {
     "closed frames seen": (
         "visible",
         lambda gate, past: torch.ones(len(gate), len(gate)).tril().triu(-past),
-        "does not see",
+        "does not attend",
     ),
     "one ratio for all": ("random_gates", lambda shape, ratios, g: random(shape, [0.4] * 3, g), "activation ratio"),
     "one draw for all frames": (

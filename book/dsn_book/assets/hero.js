@@ -10,7 +10,7 @@ function buildControls(state) {
   const labels = inputs.map((input, place) => element("label", {}, input, element("span", {}, state.names[place])));
   const versions = element("fieldset", { class: "hero-versions" }, element("legend", {}, "Hear and see"), ...labels);
   const [now, saved] = [element("b"), element("b")];
-  const told = element("p", { class: "hero-now" }, "now ", now, " · saved ", saved);
+  const told = element("p", { class: "hero-now" }, "now ", now, " · saved so far ", saved);
   return { play, inputs, now, saved, node: element("div", { class: "hero-controls" }, play, versions, told) };
 }
 

@@ -26,7 +26,7 @@ def _gates(batch: int, frames: int) -> Tensor:
     return ((torch.arange(batch)[:, None] + torch.arange(frames)) // 3 % 2 == 0).double()
 
 
-@checked("open it is nn.Linear, closed a smaller nn.Linear, and the gate gets a gradient.")
+@checked("open, it is nn.Linear; closed, a smaller nn.Linear; and the gate gets a gradient.")
 def check_dynamic_linear(answer: Any) -> None:
     """A class `answer(inputs, outputs, static_inputs, static_outputs)` that behaves like `dsn.DynamicLinear`."""
     torch.manual_seed(0)
@@ -49,7 +49,7 @@ def _running(gru: nn.GRU, x: Tensor, gate: Tensor) -> Tensor:
     return gru(x)[0] * gate[..., None]
 
 
-@checked("the closed frames might as well not exist: that is what skipping means, and training must agree with it.")
+@checked("closed frames are skipped as if they did not exist, and training must do the same.")
 def check_held(answer: Any) -> None:
     """`answer(gru, x, gate)`: outputs (N, T, H) of nn.GRU over x (N, T, C), its state held where gate (N, T) is 0."""
     torch.manual_seed(0)
@@ -59,7 +59,7 @@ def check_held(answer: Any) -> None:
     unmasked, _ = run_held(lambda x, state: gru(x, state[None].contiguous())[0], x, gate.new_zeros(3, 4), gate)
     wanted = unmasked * gate[..., None]
     if got.shape == wanted.shape and torch.allclose(got, _running(gru, x, gate).detach()):
-        raise Wrong("your state runs on through closed frames, and only the output is masked; hold it")
+        raise Wrong("your state is updated in closed frames, and only the output is masked; hold the state")
     expect("held(gru, x, gate)", got, wanted, EXACT)
     expect("held with every gate open", answer(gru, x, torch.ones_like(gate)), gru(x)[0], EXACT)
 
@@ -76,9 +76,9 @@ def _seen(gate: Tensor, past: int) -> Tensor:
     return torch.stack(rows)
 
 
-@checked("a frame that was closed when it passed can never be attended to later: its key was never computed.")
+@checked("no later frame can attend to a closed one, since its key was never computed.")
 def check_visible(answer: Any) -> None:
-    """`answer(gate, past)`: (T, T), true where a dynamic head in frame t (row) sees frame s (column)."""
+    """`answer(gate, past)`: (T, T), true where a dynamic head in frame t (row) attends to frame s (column)."""
     gate = _gates(1, 14)[0]
     for past in (3, 64):
         got = number(f"visible(gate, {past})", answer(gate, past))
@@ -87,10 +87,14 @@ def check_visible(answer: Any) -> None:
         wrong = ((got > 0.5) != wanted).nonzero()
         if len(wrong):
             t, s = wrong[0].tolist()
-            raise Wrong(f"with past = {past}, frame {t} {'sees' if wanted[t, s] else 'does not see'} frame {s}")
+            raise Wrong(
+                f"with past = {past}, frame {t} {'attends to' if wanted[t, s] else 'does not attend to'} frame {s}"
+            )
 
 
-@checked("the same layers in another network: open it is whole, closed it is its static self, and the cost follows.")
+@checked(
+    "the same layers in another network: open, it is whole; closed, only its static part runs; and the cost follows."
+)
 def check_slim_mask(answer: Any) -> None:
     """A class `answer(bins, hidden)`, a mask network with `forward(x, gate)` and `macs()`; see the exercise."""
     torch.manual_seed(0)
@@ -106,5 +110,5 @@ def check_slim_mask(answer: Any) -> None:
     ahead = torch.autograd.grad(model(leaf, gate)[:, 4].sum(), leaf)[0][:, 5:]
     require(not ahead.any(), "the mask looks ahead; use a GRU along time")
     static = macs.linear(10, 4) + macs.gru(4, 4) + macs.linear(4, 10)
-    expect("the static MACs", model.macs().static, static, hint="The mask needs all its bins in closed frames too")
+    expect("the static MACs", model.macs().static, static, hint="The mask needs all its bins in closed frames, too")
     expect("all MACs", model.macs().total(), macs.linear(10, 8) + 2 * macs.gru(4, 4) + macs.linear(8, 10))

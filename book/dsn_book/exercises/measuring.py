@@ -12,7 +12,7 @@ from ..study.intervals import bootstrap_interval
 from .verdict import checked, expect, number, require
 
 
-@checked("as many open frames, on average, as the policy, chosen blindly: a control for the moment of opening.")
+@checked("on average as many open frames as the policy, chosen at random: a control for its timing.")
 def check_random_gates(answer: Any) -> None:
     """`answer(shape, ratios, generator)`: gates (B, T, K) in {0, 1}, each open by itself at its own ratio."""
     shape, ratios = (4, 4000, 3), [0.0, 0.3, 0.9]
@@ -21,7 +21,7 @@ def check_random_gates(answer: Any) -> None:
     require(bool(((gate == 0) | (gate == 1)).all()), "a gate is 0 or 1; compare the drawn numbers with the ratio")
     means = gate.mean(dim=(0, 1))
     expect("the activation ratio of each gate", means, ratios, tolerance=0.02)
-    require(bool(gate[..., 1].std(dim=1).min() > 0), "a gate stands still in one signal; draw every frame anew")
+    require(bool(gate[..., 1].std(dim=1).min() > 0), "a gate stands still in one signal; draw every frame separately")
     neighbours = (gate[:, 1:, 1] * gate[:, :-1, 1]).mean()
     expect("the share of neighbours that are both open", neighbours, 0.3**2, tolerance=0.02)
     other = number("random_gates", answer(shape, ratios, torch.Generator().manual_seed(1)))
@@ -35,7 +35,7 @@ def _files() -> tuple[np.ndarray, np.ndarray]:
     return hard + 0.1 + rng.normal(0, 0.05, 40), hard
 
 
-@checked("pairing takes out what makes one file harder than another, and leaves what the systems differ in.")
+@checked("pairing removes what makes one file harder than another, and leaves the difference between the systems.")
 def check_interval(answer: Any) -> None:
     """`answer(ours, baseline, resamples, seed)`: bounds of a 95 % interval of the mean paired difference."""
     ours, baseline = _files()
@@ -50,7 +50,7 @@ def check_interval(answer: Any) -> None:
     require(again.tolist() == [low, high], "the same seed gives another interval")
 
 
-@checked("the fixed part is what no gate can save: the larger it is, the less time a share of the MACs is worth.")
+@checked("no gate can save the fixed part: the larger it is, the less time the same share of MACs saves.")
 def check_time_line(answer: Any) -> None:
     """`answer(mmacs, seconds)`: fixed seconds and seconds per MMAC, by least squares."""
     mmacs = torch.tensor([1.3, 2.0, 2.6, 3.9, 4.7], dtype=torch.float64)
@@ -62,7 +62,7 @@ def check_time_line(answer: Any) -> None:
     expect("the line through points that scatter", answer(mmacs, bent), right, tolerance=1e-7)
 
 
-@checked("finite scores, one for every frame, and none of them knows what comes later.")
+@checked("finite scores, one for every frame, and none of them depends on later frames.")
 def check_rule(answer: Any) -> None:
     """`answer(noisy)`: scores (T,) or (T, n_gates) of a noisy signal (L,); frame t ends with sample 256 (t + 1)."""
     noisy = torch.randn(40_000, generator=torch.Generator().manual_seed(0)) * torch.linspace(0.02, 0.2, 40_000)
@@ -70,11 +70,17 @@ def check_rule(answer: Any) -> None:
     shape = tuple(score.shape)
     require(score.dim() in (1, 2) and shape[0] == count, f"rule(noisy) has shape {shape}; ({count},) is expected")
     require(bool(score.isfinite().all()), "a score is not finite; keep logarithms away from zero")
-    require(bool(score.std(dim=0).max() > 0), "all frames score alike, so chance decides; let the rule hear something")
+    require(
+        bool(score.std(dim=0).max() > 0),
+        "all frames have the same score, so chance decides; make the score depend on the signal",
+    )
     again = number("rule(noisy)", answer(noisy))
-    require(torch.equal(score, again), "the rule scores the same signal differently; draw from a generator with a seed")
+    require(
+        torch.equal(score, again),
+        "the rule scores the same signal differently each time; draw from a generator with a seed",
+    )
     middle, other = count // 2, noisy.clone()
     other[HOP * (middle + 1) :] *= -3
     early, late = number("rule(noisy)", answer(other))[: middle + 1], score[: middle + 1]
     same = torch.allclose(early, late, rtol=1e-5, atol=1e-6 * float(score.abs().max()))
-    require(same, "the rule hears the future: a score changes with later samples")
+    require(same, "the rule uses the future: a score changes with later samples")

@@ -26,7 +26,7 @@ def quantity(
     close = [slip for slip, _ in slips if abs(slip - answer) <= near * abs(answer)]
     if not all(map(math.isfinite, values)) or close:
         raise ValueError(f"answers must be finite and differ by more than {near:.0%}; got {values}")
-    shown = f"{answer:,.4g} {unit}".strip()
+    shown = f"{answer:,{'.0f' if abs(answer) >= 1000 else '.4g'}} {unit}".strip()
     still = (
         f"<p>{html.escape(question)}</p>"
         f"<details><summary>Show the answer</summary>{html.escape(shown)}. {html.escape(why)}</details>"

@@ -17,14 +17,14 @@ from .verdict import checked, expect, number, require, written
 GUIDES = (config.Guide(), config.Guide(low=1.5, high=2.0, ratio_min=0.2, ratio_max=0.6))
 
 
-@checked("a closed layer is its static block: half of the inputs and half of the outputs are a quarter of the work.")
+@checked("a closed layer is its static block: half of the inputs times half of the outputs is a quarter of the MACs.")
 def check_closed_macs(answer: Any) -> None:
     """`answer(inputs, outputs, static_inputs, static_outputs)`: MACs of a fully connected layer in a closed frame."""
     for sizes in ((128, 64, 64, 32), (8, 6, 8, 3), (10, 4, 5, 1), (3, 3, 3, 3)):
         expect(f"closed_macs{sizes}", answer(*sizes), DynamicLinear(*sizes).macs().static)
 
 
-@checked("cost is a sum, so a mean over frames needs each gate's mean alone, and the static part is paid always.")
+@checked("cost is a sum, so its mean needs only the mean of each gate, and the static part always runs.")
 def check_mean_mmacs(answer: Any) -> None:
     """`answer(static, dynamic, gate, frame_rate)`: MMAC/s of gates (T, K), from the MACs per frame behind each."""
     costs = DSN(config.ModelConfig()).macs()
@@ -36,7 +36,7 @@ def check_mean_mmacs(answer: Any) -> None:
         expect(f"mean_mmacs with {name}", answer(static, dynamic, gate.double(), costs.frame_rate), wanted)
 
 
-@checked("the temperature is nowhere in it: a hard gate opens with the probability softmax(logits), whatever τ is.")
+@checked("no temperature is involved: a hard gate opens with the probability softmax(logits), whatever τ is.")
 def check_sampled_gate(answer: Any) -> None:
     """`answer(logits, uniform)`: hard gates (...) of logits (..., 2) and uniform numbers of the same shape."""
     few = torch.tensor([[0.5, 0.2], [0.9, 0.3], [0.2, 0.7]], dtype=torch.float64)
@@ -48,7 +48,7 @@ def check_sampled_gate(answer: Any) -> None:
     expect("the share of open gates at a margin of 1", share, gate_prob(many[0]), tolerance=0.02)
 
 
-@checked("the slope is largest at a margin of 0, where it is 1 / (4 τ), and fades where the gate is sure.")
+@checked("the gradient is largest at a margin of 0, where it is 1 / (4 τ), and small where the gate is sure.")
 def check_soft_gradient(answer: Any) -> None:
     """`answer(margin, tau)`: slope of the soft gate, which training uses in place of the hard one's."""
     for tau in (0.5, 1.0, 2.0):
@@ -59,17 +59,17 @@ def check_soft_gradient(answer: Any) -> None:
             expect(f"soft_gradient({margin:g}, {tau:g})", answer(margin, tau), logits.grad[1])
 
 
-@checked("one line from the worst input to the best, with flat ends: the whole of the metric's guidance.")
+@checked("a straight line with flat ends is all that the metric contributes.")
 def check_target(answer: Any) -> None:
     """`answer(ovrl, low, high, ratio_min, ratio_max)`: target activation ratios (B,) of ratings (B,)."""
     ovrl = torch.tensor([1.0, 1.2, 1.7, 1.9, 2.5, 2.8, 3.4], dtype=torch.float64)
     for guide in GUIDES:
         ends = (guide.low, guide.high, guide.ratio_min, guide.ratio_max)
-        hint = "Outside low and high the target stays at its ends"
+        hint = "Outside low and high, the target stays at its ends"
         expect(f"target(ovrl, {', '.join(map(str, ends))})", answer(ovrl, *ends), target_ratio(ovrl, guide), hint=hint)
 
 
-@checked("both networks now may spend the same on average; the guided one may choose on which input.")
+@checked("both networks may now spend the same on average; the guided one chooses on which inputs.")
 def check_fitted_guide(answer: Any) -> None:
     """`answer(ovrl, guide, mean_ratio)`: the guide shifted until the mean target over ovrl (N,) is `mean_ratio`."""
     ovrl = torch.tensor([1.1, 1.3, 1.4, 1.9, 2.2, 2.9, 3.1], dtype=torch.float64)
@@ -81,7 +81,7 @@ def check_fitted_guide(answer: Any) -> None:
         expect("the lower end", fitted.low, fit_guide(ovrl, guide, ratio).low, tolerance=0.01)
 
 
-@checked("the common target is met exactly, and nothing is dynamic; one target per gate closes this way out.")
+@checked("the common target is met exactly, and nothing is dynamic; one target per gate closes this loophole.")
 def check_loophole(answer: Any) -> None:
     """`answer(frames)`: two gates (1, T, 2) that never change and yet meet a common target of one half."""
     gate = number("loophole(100)", answer(100))

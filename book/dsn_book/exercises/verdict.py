@@ -53,7 +53,7 @@ def require(condition: bool | Tensor, otherwise: str) -> None:
 
 def written(what: str, got: Any) -> Any:
     """The answer itself. Raises Wrong if there is none yet."""
-    require(got is not None, f"{what} gives nothing yet; put your code in place of the dots")
+    require(got is not None, f"{what} returns nothing yet; put your code in place of the dots")
     return got
 
 

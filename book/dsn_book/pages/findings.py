@@ -69,7 +69,7 @@ def timing() -> str:
         {"system": SLIM, "control": SEGMENTS, "set": judged(), "metric": "pesq_wb"},
         "Yes: the policy's gates gain {size} PESQ-WB over random ones at the same rate",
         "No: random gates at the same rate are {size} PESQ-WB better",
-        "Not measurably: random gates at the same rate are {size} PESQ-WB away",
+        "Not measurably: random gates at the same rate differ by {size} PESQ-WB",
     )
 
 

@@ -111,7 +111,7 @@ def time_against_cost(systems: pandas.DataFrame, lines: pandas.DataFrame) -> tup
 def time_against_cost_text(lines: pandas.DataFrame) -> str:
     """What `time_against_cost` shows."""
     said = [
-        f"{ROUTES[line['route']]} {line['fixed_us']:.0f} µs plus {line['us_per_mmac']:.1f} µs per MMAC"
+        f"{ROUTES[line['route']]} {number(line['fixed_us'], 0)} µs plus {line['us_per_mmac']:.1f} µs per MMAC"
         for line in records(lines, pace=BACK_TO_BACK)
     ]
     return f"Time per frame over cost, with a fitted line on each backend: {'; '.join(said)}."

@@ -65,6 +65,5 @@ def families() -> tuple[Figure, str]:
 def families_text(drawn: dict[str, Pattern]) -> str:
     """What `families` shows."""
     shares = ", ".join(f"{name} {np.mean(pattern > 0):.0%}" for name, pattern in drawn.items())
-    return (
-        f"{BLOCKS} blocks over {FRAMES} frames; what runs: {shares}. Only in dynamic slimming each block keeps a half."
-    )
+    shown = f"{BLOCKS} blocks over {FRAMES} frames; what runs: {shares}."
+    return f"{shown} Only dynamic slimming runs half of every block in every frame."

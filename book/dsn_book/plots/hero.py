@@ -141,7 +141,9 @@ def picture(state: dict[str, Any]) -> str:
 def alt(state: dict[str, Any]) -> str:
     """What the picture shows, in words."""
     told = "; ".join(f"{line['name']} {_course(line)}" for line in state["lines"])
-    return f"Speech in which {state['kind']} arrives and leaves. Cost of a frame before, during and after: {told}."
+    return (
+        f"Speech in which noise ({state['kind']}) arrives and leaves. Cost of a frame before, during and after: {told}."
+    )
 
 
 def about(state: dict[str, Any]) -> str:

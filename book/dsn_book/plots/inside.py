@@ -131,7 +131,7 @@ def still(state: dict[str, Any]) -> str:
     return (
         f'<div class="dsn-inside">{picture}<p class="frame">{html.escape(sentence(state, t))}</p>'
         '<div class="tables"><table class="margins"><thead><tr><th scope="col">gate</th><th scope="col">margin</th>'
-        f'<th scope="col">so it is</th></tr></thead><tbody>{margins}</tbody></table>'
+        f'<th scope="col">gate is</th></tr></thead><tbody>{margins}</tbody></table>'
         '<table class="parts"><thead><tr><th scope="col">layer</th><th scope="col">what ran</th>'
         f'<th scope="col">kMACs</th></tr></thead><tbody>{rows}</tbody></table></div></div>'
     )

@@ -14,6 +14,7 @@ from dsn.config import Stft
 from dsn.stft import analyse
 from dsn.utils.audio import SAMPLE_RATE
 
+from ..formatting import number
 from ..study.gate_usage import MEAN
 from . import style
 
@@ -132,7 +133,8 @@ def overview_text(noisy: Version, slim: Version, baseline: Version) -> str:
     share = 100 * slim.frame_macs() / baseline.frame_macs().mean()
     return (
         f"Four panels over the same {len(noisy.wav) / SAMPLE_RATE:.1f} seconds. Spectrogram of the noisy sentence; "
-        f"spectrogram after {slim.name}, with SI-SDR {slim.si_sdr_db:.1f} dB instead of {noisy.si_sdr_db:.1f} dB. "
+        f"spectrogram after {slim.name}, with SI-SDR {number(slim.si_sdr_db, 1)} dB "
+        f"instead of {number(noisy.si_sdr_db, 1)} dB. "
         f"Gates over time, open frames: {gates}. MACs of each frame, from {share.min():.0f} % to {share.max():.0f} % "
         f"of {baseline.name}, {share.mean():.0f} % on average."
     )

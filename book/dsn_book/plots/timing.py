@@ -58,5 +58,5 @@ def bets(table: Table, metric: str = "pesq_wb") -> HTML:
         said = interval(-row["mean"], -row["high"], -row["low"], digits)
         rounds.append({"label": control.label, "opens": control.opens, "won": outcome(row), "ends": ends, "said": said})
     state = {"rounds": rounds, "metric": METRIC_NAMES[metric]}
-    still = str(display.figure(*over_policy(table, metric), "What every control has over the policy.", "svg").data)
+    still = str(display.figure(*over_policy(table, metric), "Difference of every control to the policy.", "svg").data)
     return display.embed("bets", state, still, height=0, label="Bets on the policy against each control")

@@ -30,14 +30,16 @@ CONTROLS = (
     Control(POLICY, "the policy", "what the policy chooses"),
     Control("closed", "all closed", "no frame", False),
     Control("open", "all open", "every frame", False),
-    Control("random", "random frames", "each frame by a coin of the policy's mean ratio"),
+    Control("random", "random frames", "each frame with the policy's mean ratio as its probability"),
     Control(SEGMENTS, "random segments", "the policy's own runs of frames, in random order"),
-    Control("periodic", "evenly spread", "one frame in so many"),
+    Control("periodic", "evenly spread", "frames at regular intervals"),
     Control("energy", "loudest frames", "the loudest frames of the noisy signal"),
     Control("speech", "loudest speech", "the loudest frames of the clean signal, which no policy hears"),
     Control("rating", "random, as often as the rating asks", "random segments at the share that DNSMOS asks for"),
     Control(ORACLE, "the best frames", "the frames of each signal in which the loss falls most"),
-    Control("oracle-files", "the best frames of all", "the same over all signals together, so that some get more"),
+    Control(
+        "oracle-files", "the best frames of all", "the same over all signals together, so that some signals get more"
+    ),
     Control("anti-oracle", "the worst frames", "the frames of each signal in which the loss falls least"),
 )
 """Every control, the policy's own gates first."""

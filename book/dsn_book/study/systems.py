@@ -35,7 +35,7 @@ SHORT = ("short-ftfnet", "short-mgt-dsn")
 GUIDANCE = "Is guidance worth it?"
 GUIDE = "What guides the policy?"
 KINDS = "Which layers are dynamic?"
-QUESTIONS = (GUIDANCE, GUIDE, "One gate, or one per block?", "Gates drawn while the network trains?", KINDS)
+QUESTIONS = (GUIDANCE, GUIDE, "One gate, or one per block?", "Gates sampled while the network trains?", KINDS)
 """What the ablations ask, in the order of their chapter; a question that is not listed comes after these."""
 
 
@@ -80,7 +80,7 @@ SYSTEMS = (
     _short("short-mgt-dsn", "MGT-DSN, short", GUIDANCE),
     _short("guide-snr", "guided by SNR", GUIDE),
     _short("gate-shared", "one shared gate", "One gate, or one per block?"),
-    _short("gate-drawn", "gates drawn in training", "Gates drawn while the network trains?"),
+    _short("gate-drawn", "gates sampled in training", "Gates sampled while the network trains?"),
     _short("all-halved", "every kind halved", KINDS, SHORT[0]),
     _short("only-gru", "only GRUs dynamic", KINDS, SHORT[0]),
     _short("only-attention", "only attention dynamic", KINDS, SHORT[0]),
