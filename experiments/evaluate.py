@@ -42,12 +42,12 @@ from train import fitted
 from dsn import config, weights
 from dsn.data import TEST_RECIPES, Corpus, read_recipes
 from dsn.dial import dial_settings, gates
-from dsn.evaluation.evaluate import Item, evaluate, write_csv
+from dsn.evaluation.evaluate import Item, evaluate
 from dsn.evaluation.metrics import METRICS
 from dsn.kernels.streaming import Kernel
 from dsn.losses import target_ratio
 from dsn.training.loop import MODEL
-from dsn.utils.files import sha256
+from dsn.utils.files import sha256, write_csv
 from dsn_book.study import gate_usage
 from dsn_book.study.gate_diagnostics import diagnose
 from dsn_book.study.intervals import Table

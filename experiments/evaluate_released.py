@@ -17,8 +17,8 @@ from record import made, write
 from tables import METRICS, rounded
 
 from dsn import weights
-from dsn.evaluation.evaluate import evaluate, write_csv
-from dsn.utils.files import sha256
+from dsn.evaluation.evaluate import evaluate
+from dsn.utils.files import sha256, write_csv
 from dsn_book import test_pairs
 from dsn_book.study.systems import place_of
 

@@ -25,10 +25,11 @@ from train import folder
 
 from dsn import config, weights
 from dsn.data import Corpus, read_recipes
-from dsn.evaluation.evaluate import evaluate, write_csv
+from dsn.evaluation.evaluate import evaluate
 from dsn.inference.backends import for_files
 from dsn.model import DSN
 from dsn.training.loop import CHECKPOINT, MODEL, snapshot
+from dsn.utils.files import write_csv
 
 VALIDATION = Path(__file__).parent / "validation_recipes.jsonl"
 METRICS = ("pesq_wb", "stoi")

@@ -28,10 +28,10 @@ from tqdm.auto import tqdm
 
 from dsn import weights
 from dsn.data import Corpus, Mixture, read_recipes, render
-from dsn.evaluation.evaluate import write_csv
 from dsn.evaluation.metrics import score
 from dsn.inference.backends import for_files
 from dsn.utils.audio import Wav
+from dsn.utils.files import write_csv
 from dsn_book.study.intervals import Table
 
 HERE = Path(__file__).parent

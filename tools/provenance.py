@@ -315,7 +315,7 @@ def _shipped() -> str:
 
 
 def _sets(root: Path) -> str:
-    archives = ", ".join(f"{_code(archive.name)} MD5 {_code(archive.md5)}" for archive in download.TEST)
+    archives = ", ".join(f"{_code(archive.name)} {_code(archive.checksum)}" for archive in download.TEST)
     address = "doi:10.7488/ds/2117"
     rows = [
         (

@@ -82,8 +82,11 @@ def _folder_items(folder: Path) -> list[Item]:
 def _manifest_items(manifest: Path) -> list[Item]:
     """Rows of a CSV file with the columns noisy, clean and, if wanted, snr_db; paths start at the file's folder."""
     try:
-        kinds = {"noisy": str, "clean": str, "snr_db": float}
-        table = pandas.read_csv(manifest, dtype=kinds, encoding_errors="surrogateescape")  # as names of files are
+        table = pandas.read_csv(
+            manifest,
+            dtype={"noisy": str, "clean": str, "snr_db": float},
+            encoding_errors="surrogateescape",  # as names of files are
+        )
     except ValueError as error:
         raise ValueError(f"{manifest} cannot be read as a CSV manifest ({error})") from error
     missing = {"noisy", "clean"} - set(table.columns)

@@ -74,7 +74,7 @@ class HighBand:
         places = (self._done + np.arange(size)) / (FRAME * self._ratio) - self._first
         frames = np.arange(self._gains.shape[1])
         gains = np.stack([np.interp(places, frames, row) for row in self._gains])
-        result = self._given[:, :size] + gains.astype(np.float32) * self._highs[:, :size]
+        result = (self._given[:, :size] + gains * self._highs[:, :size]).astype(np.float32)
         self._given, self._highs = self._given[:, size:], self._highs[:, size:]
         self._done += size
         passed = max(0, int(self._done / (FRAME * self._ratio)) - self._first)

@@ -275,7 +275,7 @@ def test_names_that_are_no_utf8_and_files_of_unknown_length_are_evaluated(tmp_pa
     (tmp_path / "pairs.csv").write_bytes(b"noisy,clean\nnoisy/caf\xe9.flac,clean/caf\xe9.flac\n")
     for source in (tmp_path, tmp_path / "pairs.csv"):
         table = evaluate(None, source, processes=1, metrics=("si_sdr_db",))
-        assert len(table) == 1 and table["error"].tolist() == [""] and table["file"][0].endswith(name)
+        assert len(table) == 1 and table["error"].tolist() == [""] and table["file"].tolist()[0].endswith(name)
     write_csv(table, tmp_path / "table.csv")
     assert pandas.read_csv(tmp_path / "table.csv")["file"].tolist() == ["noisy/caf\\udce9.flac"]
 
