@@ -737,7 +737,7 @@ def test_train_refuses(short: tuple[object, ...], tmp_path: Path, capsys: pytest
     assert "config.json: unknown TrainConfig setting ['epochs']" in why({"epochs": 3})
     assert "config.json: unknown Stft setting" in why({"model": {"stft": {"hop": 3}}})
     assert "config.json: " in why({"steps": "many"}) and "config.json: " in why({"loss": "small"})
-    assert "needs one object" in why([1, 2])
+    assert "settings belong" in why([1, 2])
     (tmp_path / "broken.json").write_text("{")
     assert "no JSON file" in refused(capsys, "train", "--config", tmp_path / "broken.json")
     (tmp_path / "deep.json").write_text("[" * 100_000)
