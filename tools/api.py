@@ -19,7 +19,7 @@ The first three sections are for those who use a trained model; `load`, `enhance
 SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "Enhance": ("dsn", ("load", "enhance", "models", "Enhancer", "StreamingEnhancer")),
     "Files of weights": ("dsn.weights", ("load", "read", "save", "names", "notes", "Weights")),
-    "ONNX files": ("dsn.inference.onnx_export", ("build", "export")),
+    "ONNX files": ("dsn.inference.onnx_export", ("build", "save")),
     "The network": ("dsn", ("DSN", "Enhanced", "Macs", "MacTable")),
     "Dynamic layers": (
         "dsn",

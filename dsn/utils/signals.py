@@ -27,7 +27,8 @@ class Enhanced(NamedTuple, Generic[Signal]):
 
 def check_precision(signal: Any) -> None:
     """Raises ValueError for what is no array or tensor of float32 or float64."""
-    kind = str(getattr(signal, "dtype", type(signal).__name__)).removeprefix("torch.")
+    dtype = getattr(signal, "dtype", type(signal).__name__)
+    kind = getattr(dtype, "name", str(dtype)).removeprefix("torch.")  # of either byte order
     if kind.endswith("float16"):
         raise ValueError(f"the signal is {kind}, too coarse for spectra of 90 dB; give float32")
     if kind not in ("float32", "float64"):

@@ -171,7 +171,11 @@ WRONG = {
     "both open": ("loophole", lambda frames: torch.ones(1, frames, 2), "common target"),
     "dynamic outputs that stay": ("dynamic_linear", Unmasked, "must be 0"),
     "a detached gate": ("dynamic_linear", lambda *sizes: Unmasked(*sizes, detach=True), "no gradient"),
-    "a running state": ("held", lambda gru, x, gate: gru(x)[0] * gate[..., None], "your state runs on"),
+    "a running state": (
+        "held",
+        lambda gru, x, gate: gru(x)[0] * gate[..., None],
+        "your state is updated in closed frames",
+    ),
     "a state reset": ("held", lambda gru, x, gate: gru(x * gate[..., None])[0] * gate[..., None], "off by"),
     "closed frames seen": (
         "visible",
@@ -195,7 +199,7 @@ WRONG = {
     "a rule that knows the end": (
         "rule",
         lambda noisy: 0 * _level(noisy) + _level(noisy).max() - _level(noisy),
-        "hears the",
+        "uses the",
     ),
     "a rule of another length": ("rule", lambda noisy: noisy[::256], "is expected"),
     "one score for all": ("rule", lambda noisy: 0 * _level(noisy), "chance decides"),

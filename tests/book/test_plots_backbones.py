@@ -168,7 +168,7 @@ def measured(tmp_path, monkeypatch):
 
 def test_chapter_shows_rows_once_they_are_measured(measured):
     torch.set_num_threads(1)
-    page = "\n".join(map(str, shown(section("How they fare"))))
+    page = "\n".join(map(str, shown(section("Their results"))))
     assert "measured yet" not in page
     assert "<td>CRN, metric-guided</td>" in page and 'alt="PESQ-WB against cost: HyST-Net, static' in page
     assert "CRN, metric-guided − CRN" in page
@@ -181,6 +181,6 @@ def test_chapter_says_which_rows_are_missing(measured):
         systems[there].to_csv(measured / "systems.csv", index=False)
         differences = results.table("differences")
         differences[~differences["system"].isin(PLANNED)].to_csv(measured / "differences.csv", index=False)
-        page = "\n".join(map(str, shown(section("How they fare"))))
+        page = "\n".join(map(str, shown(section("Their results"))))
         assert "not trained or measured yet: HyST-Net; HyST-Net, fixed ratio" in page
         assert ("<p>Not measured yet.</p>" in page) == (not kept) and ("<img" in page) == bool(kept)

@@ -61,7 +61,8 @@ def test_overview_text_states_the_numbers_of_the_run(versions):
     share = 100 * slim.frame_macs() / baseline.frame_macs()[0]
     for number in (f"{share.min():.0f} %", f"{share.max():.0f} %", f"{share.mean():.0f} % on average"):
         assert number in text
-    assert f"SI-SDR {slim.si_sdr_db:.1f} dB instead of {noisy.si_sdr_db:.1f} dB" in text
+    after, before = (f"{version.si_sdr_db:.1f}".replace("-", "\u2212") for version in (slim, noisy))
+    assert f"SI-SDR {after} dB instead of {before} dB" in text
     ratios = [int(value) for value in re.findall(r"(?:encoder|block \d?|T block|decoder) ?(\d+) %", text)]
     assert ratios[0] == round(100 * float(slim.gate[:, 0].mean()))
 
