@@ -20,8 +20,9 @@ class Published(NamedTuple):
     note: str = ""
 
     def shown(self, value: float, signed: bool = False) -> str:
-        """A value in this figure's unit and digits, with a real minus sign."""
-        return f"{number(value, self.digits, '+' if signed else '')} {self.unit}".strip()
+        """A value in this figure's unit and digits, with a real minus sign; `signed`, a difference of two."""
+        unit = "points" if signed and self.unit == "%" else self.unit
+        return f"{number(value, self.digits, '+' if signed else '')} {unit}".strip()
 
 
 PAPER = {

@@ -76,7 +76,7 @@ def test_single_snr_and_system_without_seeds_can_be_asked_for(place):
 def test_result_with_a_published_figure_shows_both_difference_and_band(place):
     number = provenance.result("systems", "percent_of_ftfnet", paper="load", place=place, **KEYS)
     lines = told(number)
-    assert (lines["paper"], lines["this book"], lines["difference"]) == ("73 % [A]", "71 %", "−2 %")
+    assert (lines["paper"], lines["this book"], lines["difference"]) == ("73 % [A]", "71 %", "−2 points")
     assert lines["band"] == "± 1.4 (spread over seeds)" and lines["note"] == PAPER["load"].note
 
 
