@@ -165,25 +165,23 @@ def figure(
 
     if not alt.strip():
         raise ValueError("a figure needs a text alternative: say in `alt` what it shows")
-    text = html.escape(alt)
-    image = f'<img alt="{text}" src="{_image(plot, kind)}">'
+    images = _image(plot, alt, kind, ' class="dsn-day"' if darken else "")
     if darken:
         darken(plot)
-        night = f'<img class="dsn-night dark-light" alt="{text}" src="{_image(plot, kind)}">'
-        image = image.replace("<img", '<img class="dsn-day"') + night
+        images += _image(plot, alt, kind, ' class="dsn-night dark-light"')
     plt.close(plot)
     below = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
-    return HTML(f'<figure class="dsn-figure">{image}{below}</figure>')
+    return HTML(f'<figure class="dsn-figure">{images}{below}</figure>')
 
 
-def _image(plot: Figure, kind: ImageKind) -> str:
+def _image(plot: Figure, alt: str, kind: ImageKind, attributes: str) -> str:
     import matplotlib.pyplot as plt
 
     buffer = io.BytesIO()
     with plt.rc_context({"svg.hashsalt": "dsn"}):
         metadata = {"Date": None} if kind == "svg" else None
         plot.savefig(buffer, format=kind, dpi=144, bbox_inches="tight", metadata=metadata)
-    return _data_uri(IMAGES[kind], buffer.getvalue())
+    return f'<img{attributes} alt="{html.escape(alt)}" src="{_data_uri(IMAGES[kind], buffer.getvalue())}">'
 
 
 def folded(title: str, shown: HTML) -> HTML:

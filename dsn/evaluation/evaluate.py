@@ -1,8 +1,8 @@
 """A model's table on a set of pairs: file by file its metrics, how far its gates opened, and what that cost.
 
 A set without pairs, a missing partner and an unknown metric raise before the first file. Whatever is wrong with one
-file (no audio, truncated, NaN, silence, another length than its partner) ends up in its column `error`, with NaN in
-place of what could not be computed, and the other files go on.
+file (no audio, truncated, NaN, silence, another length or rate than its partner) ends up in its column `error`, with
+NaN in place of what could not be computed, and the other files go on.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from ..macs import MacTable
-from ..utils.audio import SAMPLE_RATE, audio_files, read_mono
+from ..utils.audio import SAMPLE_RATE, audio_files, read_mono, reading
 from ..utils.journal import Journal
 from .dnsmos import samples
 from .metrics import METRICS, score_pairs, unscored
@@ -58,7 +58,15 @@ Source = str | Path | Iterable[tuple[Any, ...]]
 
 
 def _of_files(file: str, noisy: Path, clean: Path, snr_db: float = math.nan) -> Item:
-    return Item(file, snr_db, lambda: (read_mono(noisy), read_mono(clean)))
+    return Item(file, snr_db, lambda: _pair(noisy, clean))
+
+
+def _pair(noisy: Path, clean: Path) -> tuple[Array, Array]:
+    with reading(noisy) as left, reading(clean) as right:
+        rates = left.sample_rate, right.sample_rate
+    if rates[0] != rates[1]:
+        raise ValueError(f"{noisy} has {rates[0]} Hz, {clean} {rates[1]} Hz; resample one of them")
+    return read_mono(noisy), read_mono(clean)
 
 
 def _folder_items(folder: Path) -> list[Item]:

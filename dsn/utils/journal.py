@@ -15,7 +15,7 @@ Row = dict[str, Any]
 class Journal:
     """Rows by key, in a file whose first line says what all of them depend on; without a path in memory alone.
 
-    A file of anything else, or without its first line, is begun anew; of a damaged one the rows before the damage stay.
+    A file with another first line is started over. A damaged file keeps the rows before the damage.
     """
 
     def __init__(self, path: str | Path | None = None, about: Mapping[str, Any] | None = None) -> None:

@@ -248,18 +248,20 @@ def test_files_without_a_partner_and_with_two(tmp_path: Path) -> None:
 
 
 def test_files_that_cannot_be_scored_are_named_in_their_row(tmp_path: Path) -> None:
-    folder = folder_of_pairs(tmp_path, ("a.wav", "b.flac", "c.wav", "d.wav", "e.wav"))
+    folder = folder_of_pairs(tmp_path, ("a.wav", "b.flac", "c.wav", "d.wav", "e.wav", "f.wav"))
     (folder / "noisy/a.wav").write_bytes(b"text")
     damaged = (folder / "noisy/b.flac").read_bytes()
     (folder / "noisy/b.flac").write_bytes(damaged[: len(damaged) // 2])
     audio.write(folder / "clean/c.wav", pair()[1][:-1], RATE)
+    audio.write(folder / "clean/f.wav", pair()[1], 8000)
     (folder / "pairs.csv").write_text(
         "noisy,clean\n"
-        + "".join(f"noisy/{name},clean/{name}\n" for name in ("a.wav", "b.flac", "c.wav", "d.wav"))
+        + "".join(f"noisy/{name},clean/{name}\n" for name in ("a.wav", "b.flac", "c.wav", "d.wav", "f.wav"))
         + "noisy/none.wav,clean/e.wav\n"
     )
     table = evaluate(None, folder / "pairs.csv", processes=1, metrics=QUICK)
-    messages = ("a.wav cannot be read as audio", "b.flac", "noisy has 4000 samples, clean 3999", "", "none.wav")
+    messages = ("a.wav cannot be read as audio", "b.flac", "noisy has 4000 samples, clean 3999", "")
+    messages += ("f.wav 8000 Hz; resample", "none.wav")
     for error, message in zip(table["error"], messages, strict=True):
         assert message in error and bool(error) == bool(message)
     assert table["si_sdr_db"].notna().tolist() == [not message for message in messages]
