@@ -163,7 +163,7 @@ def test_everything_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     figures = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert set(figures) == {"systems", "parts", "lines", "hardware"}
     assert {row["pace"] for row in figures["systems"]} == {"back-to-back", "paced"}
-    rows = [row for row in figures["systems"] if row["route"] == "torch" and row["pace"] == "paced"]
+    rows = [row for row in figures["systems"] if row["backend"] == "torch" and row["pace"] == "paced"]
     assert [row["system"] for row in rows] == ["ftfnet", "mgt-dsn ungated", "mgt-dsn", "mgt-dsn", "mgt-dsn"]
     assert [row["dial"] for row in rows[2:]] == ["-inf", 0.0, "inf"]
     assert all(row["rtf_p95"] >= row["rtf_median"] > 0 for row in figures["systems"])

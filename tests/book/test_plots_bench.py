@@ -16,7 +16,7 @@ from dsn_book.study import results
 @pytest.fixture(scope="module")
 def systems() -> pandas.DataFrame:
     rows = []
-    for route, unit in (("torch", 1000.0), ("native", 10.0)):
+    for backend, unit in (("torch", 1000.0), ("native", 10.0)):
         for system, dial, percent in (
             ("ftfnet", 0.0, 100.0),
             ("mgt-dsn ungated", 0.0, 100.0),
@@ -26,7 +26,7 @@ def systems() -> pandas.DataFrame:
         ):
             for pace, factor in (("back-to-back", 1), ("paced", 2)):
                 us = factor * unit * (1 + percent / 100)
-                rows.append((route, system, dial, percent, 3 * percent, us, us / 16000, us / 17000, us / 8000, pace))
+                rows.append((backend, system, dial, percent, 3 * percent, us, us / 16000, us / 17000, us / 8000, pace))
     for pace in ("back-to-back", "paced"):
         rows.append(("native", "RNNoise", math.nan, math.nan, math.nan, 100.0, 0.01, 0.01, 0.02, pace))
     return pandas.DataFrame(rows, columns=bench.COLUMNS)
@@ -41,7 +41,7 @@ def parts() -> pandas.DataFrame:
 
 
 def test_names(systems: pandas.DataFrame) -> None:
-    names = [figures.system_name(row) for row in figures.records(systems, route="native", pace="paced")]
+    names = [figures.system_name(row) for row in figures.records(systems, backend="native", pace="paced")]
     expected = [
         "FTF-Net",
         "MGT-DSN, no gates",
@@ -71,7 +71,7 @@ def test_line_goes_through_the_settings(systems: pandas.DataFrame) -> None:
     assert y[0] == pytest.approx(10) and (y[1] - y[0]) / (x[1] - x[0]) == pytest.approx(10 / 300)
     assert "C kernel 10 µs plus 2.1 µs per MMAC" in text
     table = figures.lines_table(lines)
-    assert table.loc[table["route"] == "native", "time saved over MACs saved"].tolist() == ["50 %", "50 %"]
+    assert table.loc[table["backend"] == "native", "time saved over MACs saved"].tolist() == ["50 %", "50 %"]
 
 
 def test_worth_and_shares(parts: pandas.DataFrame) -> None:

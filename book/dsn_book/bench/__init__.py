@@ -24,7 +24,7 @@ from .peers import installed
 from .systems import BASELINE, Row, open_backends, rows, sound
 
 COLUMNS = [
-    "route",
+    "backend",
     "system",
     "dial",
     "percent_of_ftfnet",
@@ -105,8 +105,8 @@ def collect(slim: str = "mgt-dsn", seconds: float = 4.0, part_seconds: float | N
 def _systems(slim: str, names: list[str], hops: np.ndarray, seconds: float) -> pandas.DataFrame:
     listed: list[Row] = rows(slim, names, hops)
     others = [
-        Row(route, peer.contestant.name, math.nan, peer.macs_per_s / FRAME_RATE, peer.contestant)
-        for route, peer in installed()
+        Row(backend, peer.contestant.name, math.nan, peer.macs_per_s / FRAME_RATE, peer.contestant)
+        for backend, peer in installed()
     ]
     found = []
     for pace, paced in PACES.items():
@@ -119,7 +119,7 @@ def _systems(slim: str, names: list[str], hops: np.ndarray, seconds: float) -> p
 def _record(row: Row, times: Times, pace: str) -> dict[str, Any]:
     whole = weights.load(BASELINE).macs()
     return {
-        "route": row.route,
+        "backend": row.backend,
         "system": row.system,
         "dial": row.dial,
         "percent_of_ftfnet": 100 * row.macs / whole.total(),
@@ -134,25 +134,25 @@ def _record(row: Row, times: Times, pace: str) -> dict[str, Any]:
 
 def part_table(parts: list[Part]) -> pandas.DataFrame:
     """One row per backend and gate or kind of layer."""
-    columns = ["route", "by", "name", "macs", "microseconds", "us_per_mmac"]
+    columns = ["backend", "by", "name", "macs", "microseconds", "us_per_mmac"]
     return pandas.DataFrame([(*part, part.us_per_mmac) for part in parts], columns=columns)
 
 
 def lines(systems: pandas.DataFrame, slim: str) -> pandas.DataFrame:
     """Time of the slim model as a line over its cost, for each backend and pace.
 
-    Columns: route, pace, fixed_us and us_per_mmac of the fitted line (least squares over the dial's settings), r2 of
+    Columns: backend, pace, fixed_us and us_per_mmac of the fitted line (least squares over the dial's settings), r2 of
     the fit, and time_saved_over_macs_saved: how much of the MACs that the setting nearest to `OPERATING_POINT` saves is
     saved in time, both against the ungated network on the same backend.
     """
     found = []
-    for route, pace in dict.fromkeys(zip(systems["route"].tolist(), systems["pace"].tolist(), strict=True)):
-        group = systems[(systems["route"] == route) & (systems["pace"] == pace)]
+    for backend, pace in dict.fromkeys(zip(systems["backend"].tolist(), systems["pace"].tolist(), strict=True)):
+        group = systems[(systems["backend"] == backend) & (systems["pace"] == pace)]
         gated = pandas.DataFrame(group[group["system"] == slim])
         whole = pandas.DataFrame(group[group["system"] == f"{slim} ungated"])
         if len(gated) > 1:
-            found.append((route, pace, *fit(gated, _plain(whole.to_dict("records")[0]))))
-    columns = ["route", "pace", "fixed_us", "us_per_mmac", "r2", "time_saved_over_macs_saved"]
+            found.append((backend, pace, *fit(gated, _plain(whole.to_dict("records")[0]))))
+    columns = ["backend", "pace", "fixed_us", "us_per_mmac", "r2", "time_saved_over_macs_saved"]
     return pandas.DataFrame(found, columns=columns)
 
 

@@ -29,7 +29,7 @@ KINDS: tuple[config.Kind, ...] = ("conv", "fc", "gru", "attention")
 class Part(NamedTuple):
     """Microseconds that a part of the network takes per frame on one backend, beside its MACs per frame."""
 
-    route: str
+    backend: str
     by: str
     name: str
     macs: float

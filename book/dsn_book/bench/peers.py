@@ -81,9 +81,9 @@ PEERS: tuple[tuple[str, Callable[[], Peer]], ...] = (("onnx", gtcrn), ("native",
 def installed() -> list[tuple[str, Peer]]:
     """The peers that can run here, each with its backend."""
     found = []
-    for route, make in PEERS:
+    for backend, make in PEERS:
         try:
-            found.append((route, make()))
+            found.append((backend, make()))
         except (ImportError, OSError):
             continue
     return found

@@ -28,7 +28,7 @@ TARGETS = (60.0, 73.0, 85.0)
 class Row(NamedTuple):
     """One system on one backend: the gates it runs on the hops of the benchmark, and what that costs."""
 
-    route: str
+    backend: str
     system: str
     dial: float
     macs: float

@@ -12,7 +12,7 @@ from ..study.controls import SEGMENTS
 from ..study.intervals import Row, side
 
 SLIM, STATIC = "mgt-dsn", "ftfnet"
-ROUTE, PACE = "native", "back-to-back"
+BACKEND, PACE = "native", "back-to-back"
 """The rows of results/bench.csv that answer the question of time."""
 
 CLEAR, WEAK = -0.5, -0.2
@@ -90,7 +90,7 @@ def listening() -> str:
 def time() -> str:
     """Does it save time? Processor time per frame on the C kernel, against the static network's."""
     slim, static = (
-        provenance.result("bench", "us_mean", route=ROUTE, pace=PACE, system=system, dial=0.0)
+        provenance.result("bench", "us_mean", backend=BACKEND, pace=PACE, system=system, dial=0.0)
         for system in (SLIM, STATIC)
     )
     saved = Number(1 - float(slim) / float(static), slim.source)

@@ -16,7 +16,7 @@ from ..study.systems import label_of
 from .spectrograms import block_name
 from .style import DYNAMIC, GREY, INK, KINDS, STATIC, new_figure
 
-ROUTES = {"torch": "PyTorch, frame by frame", "onnx": "ONNX Runtime", "native": "C kernel"}
+BACKENDS = {"torch": "PyTorch, frame by frame", "onnx": "ONNX Runtime", "native": "C kernel"}
 """Backends as the book calls them, slowest first."""
 
 BACK_TO_BACK, PACED = "back-to-back", "paced"
@@ -65,7 +65,7 @@ def factors(systems: pandas.DataFrame) -> tuple[Figure, str]:
         middle, ends = ([row[column] for row in rows] for column in ("rtf_mean", "rtf_p95"))
         ax.hlines(places, middle, ends, color=colour, linewidth=1)
         ax.scatter(middle, places, s=20, color=colour, marker="os"[side], label=label, zorder=3)
-    names = [f"{system_name(row)} · {row['route']}" for row in sides[0]]
+    names = [f"{system_name(row)} · {row['backend']}" for row in sides[0]]
     ax.set_yticks(range(len(names)), names, fontsize=8)
     ax.invert_yaxis()
     ax.set_xscale("log")
@@ -78,8 +78,8 @@ def factors(systems: pandas.DataFrame) -> tuple[Figure, str]:
 def factors_text(systems: pandas.DataFrame) -> str:
     """What `factors` shows."""
     said = []
-    for route, name in ROUTES.items():
-        values = [row["rtf_mean"] for row in records(systems, route=route, pace=BACK_TO_BACK) if is_gated(row)]
+    for backend, name in BACKENDS.items():
+        values = [row["rtf_mean"] for row in records(systems, backend=backend, pace=BACK_TO_BACK) if is_gated(row)]
         if values:
             said.append(f"{name} {min(values):.4f} to {max(values):.4f}")
     return f"Mean real-time factors of the slim model over its settings, back to back: {'; '.join(said)}."
@@ -90,7 +90,7 @@ def time_against_cost(systems: pandas.DataFrame, lines: pandas.DataFrame) -> tup
     fitted = records(lines, pace=BACK_TO_BACK)
     figure, panels = new_figure(1.9 * len(fitted) + 0.6, rows=len(fitted), sharex=True)
     for ax, line in zip(panels, fitted, strict=True):
-        rows = records(systems, route=line["route"], pace=BACK_TO_BACK)
+        rows = records(systems, backend=line["backend"], pace=BACK_TO_BACK)
         ours = [row for row in rows if is_gated(row) or is_static(row)]
         right = 1.04 * max(row["mmacs_per_s"] for row in ours)
         ends = np.array([0.0, right])
@@ -102,7 +102,7 @@ def time_against_cost(systems: pandas.DataFrame, lines: pandas.DataFrame) -> tup
             x, y = ([row[column] for row in ours if kind(row)] for column in ("mmacs_per_s", "us_mean"))
             ax.scatter(x, y, color=colour, s=26, marker=marker, zorder=3, label=label)
         ax.set(xlim=(0, right), ylim=(0, 1.15 * max(row["us_mean"] for row in ours)), ylabel="µs per frame")
-        ax.set_title(ROUTES[line["route"]], loc="left", fontsize=10)
+        ax.set_title(BACKENDS[line["backend"]], loc="left", fontsize=10)
     panels[-1].set_xlabel("MMAC/s")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
     return figure, time_against_cost_text(lines)
@@ -111,7 +111,7 @@ def time_against_cost(systems: pandas.DataFrame, lines: pandas.DataFrame) -> tup
 def time_against_cost_text(lines: pandas.DataFrame) -> str:
     """What `time_against_cost` shows."""
     said = [
-        f"{ROUTES[line['route']]} {number(line['fixed_us'], 0)} µs plus {line['us_per_mmac']:.1f} µs per MMAC"
+        f"{BACKENDS[line['backend']]} {number(line['fixed_us'], 0)} µs plus {line['us_per_mmac']:.1f} µs per MMAC"
         for line in records(lines, pace=BACK_TO_BACK)
     ]
     return f"Time per frame over cost, with a fitted line on each backend: {'; '.join(said)}."
@@ -119,16 +119,16 @@ def time_against_cost_text(lines: pandas.DataFrame) -> str:
 
 def worth(parts: pandas.DataFrame) -> tuple[Figure, str]:
     """One panel per backend: microseconds per million MACs behind each gate and in each kind of layer."""
-    routes = [route for route in ROUTES if records(parts, route=route)]
-    figure, panels = new_figure(3.4, columns=len(routes), sharey=True)
-    for ax, route in zip(panels, routes, strict=True):
-        rows = records(parts, route=route)
+    backends = [backend for backend in BACKENDS if records(parts, backend=backend)]
+    figure, panels = new_figure(3.4, columns=len(backends), sharey=True)
+    for ax, backend in zip(panels, backends, strict=True):
+        rows = records(parts, backend=backend)
         colours = [GREY if row["by"] == "gate" else KINDS[row["name"]] for row in rows]
         ax.barh(range(len(rows)), [row["us_per_mmac"] for row in rows], color=colours)
         ax.axvline(0, color=INK, linewidth=0.8)
         names = [f"gate: {block_name(row['name'])}" if row["by"] == "gate" else row["name"] for row in rows]
         ax.set_yticks(range(len(rows)), names)
-        ax.set_title(route, loc="left", fontsize=10)
+        ax.set_title(backend, loc="left", fontsize=10)
         ax.set_xlabel("µs per MMAC")
     panels[0].invert_yaxis()
     return figure, worth_text(parts)
@@ -137,10 +137,10 @@ def worth(parts: pandas.DataFrame) -> tuple[Figure, str]:
 def worth_text(parts: pandas.DataFrame) -> str:
     """What `worth` shows."""
     said = []
-    for route in ROUTES:
-        kinds = [f"{row['name']} {number(row['us_per_mmac'], 0)}" for row in records(parts, route=route, by="kind")]
+    for backend in BACKENDS:
+        kinds = [f"{row['name']} {number(row['us_per_mmac'], 0)}" for row in records(parts, backend=backend, by="kind")]
         if kinds:
-            said.append(f"{ROUTES[route]}: {', '.join(kinds)}")
+            said.append(f"{BACKENDS[backend]}: {', '.join(kinds)}")
     return f"Microseconds per million MACs by kind of layer. {'; '.join(said)}."
 
 
@@ -150,7 +150,7 @@ def systems_table(systems: pandas.DataFrame) -> pandas.DataFrame:
     return pandas.DataFrame(
         [
             {
-                "route": first["route"],
+                "backend": first["backend"],
                 "system": system_name(first),
                 "% of FTF-Net": _number(first["percent_of_ftfnet"], 0),
                 "µs per hop": _number(first["us_mean"], 0),
@@ -169,7 +169,7 @@ def lines_table(lines: pandas.DataFrame) -> pandas.DataFrame:
     return pandas.DataFrame(
         [
             {
-                "route": row["route"],
+                "backend": row["backend"],
                 "pace": row["pace"],
                 "fixed, µs": _number(row["fixed_us"], 0),
                 "µs per MMAC": _number(row["us_per_mmac"], 1),
@@ -183,12 +183,12 @@ def lines_table(lines: pandas.DataFrame) -> pandas.DataFrame:
 
 def shares_table(parts: pandas.DataFrame) -> pandas.DataFrame:
     """Per cent of each gate in the number of gates, in their MACs, and in their time on each backend."""
-    routes = [route for route in ROUTES if records(parts, route=route)]
-    gates = {route: records(parts, route=route, by="gate") for route in routes}
-    any_route = gates[routes[0]]
-    columns = {"gates": [1.0] * len(any_route), "MACs": [row["macs"] for row in any_route]}
-    columns |= {f"µs, {route}": [row["microseconds"] for row in gates[route]] for route in routes}
-    table = pandas.DataFrame({"gate": [block_name(row["name"]) for row in any_route]})
+    backends = [backend for backend in BACKENDS if records(parts, backend=backend)]
+    gates = {backend: records(parts, backend=backend, by="gate") for backend in backends}
+    any_backend = gates[backends[0]]
+    columns = {"gates": [1.0] * len(any_backend), "MACs": [row["macs"] for row in any_backend]}
+    columns |= {f"µs, {backend}": [row["microseconds"] for row in gates[backend]] for backend in backends}
+    table = pandas.DataFrame({"gate": [block_name(row["name"]) for row in any_backend]})
     for name, values in columns.items():
         table[name] = [_number(100 * value / sum(values), 0) for value in values]
     return table
@@ -198,7 +198,7 @@ def frame_seconds(systems: pandas.DataFrame, slim: str, percent: float = 73.0) -
     """Seconds per hop of the slim model at the setting nearest to a cost in per cent, by backend and pace."""
     found: dict[tuple[str, str], Record] = {}
     for row in records(systems, system=slim):
-        key = row["route"], row["pace"]
+        key = row["backend"], row["pace"]
         if key not in found or abs(row["percent_of_ftfnet"] - percent) < abs(found[key]["percent_of_ftfnet"] - percent):
             found[key] = row
     return {key: row["us_mean"] / 1e6 for key, row in found.items()}
