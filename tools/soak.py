@@ -83,6 +83,11 @@ class Pace:
         time.sleep(max(0.0, left))
 
 
+def difference(now: np.ndarray, then: np.ndarray) -> float:
+    """Largest difference of two sets of signals (streams, samples), one stream after the other to save memory."""
+    return max(float(np.abs(a - b).max()) for a, b in zip(now, then, strict=True))
+
+
 def soak(enhancer: StreamingEnhancer, periods: int, period: int = PERIOD, real_time: bool = False) -> Report:
     """Push so many periods, at least five, hop by hop, and look."""
     hop, streams = enhancer.hop_length, enhancer.streams
@@ -90,9 +95,11 @@ def soak(enhancer: StreamingEnhancer, periods: int, period: int = PERIOD, real_t
     chunks = [signal[:, k * hop : (k + 1) * hop] for k in range(period)]
     chunks = chunks if streams > 1 else [chunk[0] for chunk in chunks]
     pace = Pace(hop / enhancer.sample_rate if real_time else 0.0)
-    middle, last, times, before = np.zeros_like(signal), np.zeros_like(signal), [], 0.0
+    middle, previous, last = (np.zeros_like(signal) for _ in range(3))
+    times, before = [], 0.0
     for number in range(periods):
-        began, previous = time.process_time(), last.copy()
+        previous[:] = last
+        began = time.process_time()
         for k, chunk in enumerate(chunks):
             if real_time:
                 pace.wait()
@@ -104,13 +111,13 @@ def soak(enhancer: StreamingEnhancer, periods: int, period: int = PERIOD, real_t
             before = memory()
         if number >= 3:
             used = f"{memory():.1f} MB, {times[-1]:.1f} s, {pace.late} late"
-            print(f"{number + 1:4}: {np.abs(last - previous).max():.1e}; {used}", file=sys.stderr, flush=True)
+            print(f"{number + 1:4}: {difference(last, previous):.1e}; {used}", file=sys.stderr, flush=True)
     tenth = max(1, periods // 10)
     gained = memory() - before
     slower = float(np.mean(times[-tenth:]) / np.mean(times[:tenth]))
     load = float(np.mean(times)) / period * enhancer.sample_rate / hop
     late = pace.late / (periods * period)
-    return Report(float(np.abs(last - middle).max()), gained, slower, load, late, pace.behind)
+    return Report(difference(last, middle), gained, slower, load, late, pace.behind)
 
 
 def main() -> int:

@@ -5,7 +5,7 @@ from pathlib import Path
 import mixtures
 import numpy as np
 import pytest
-from mixtures import PLAIN, TrainingMixtures
+from mixtures import PASS_HZ, PLAIN, STOP_HZ, TrainingMixtures
 
 from dsn.data import Corpus, FreshMixtures
 from dsn.training.optim import OF_A_SEED
@@ -27,3 +27,19 @@ def test_odd_mixtures_are_plain_from_the_cool_down_on_whatever_the_row_and_the_s
     assert whole.identity() != later.identity() and later.identity() != wide.identity()
     assert [later.recipe(k) for k in (2, 3)] == [wide.recipe(2), plain.recipe(3)]
     assert float(later.labels("snr_db", indices)[1]) == pytest.approx(plain.recipe(3).snr_db)
+
+
+def test_targets_lose_what_lies_below_speech_with_the_cool_down_and_inputs_do_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mixtures, "HIGH_PASSED_FROM", 10)
+    corpus = Corpus(make_corpus(tmp_path / "corpus"))
+    later = TrainingMixtures(corpus, 8, tmp_path / "cache")
+    wide = FreshMixtures(corpus, "train", later.data, 8, tmp_path / "cache")
+    assert np.array_equal(later[1].clean, wide[1].clean)
+    assert np.array_equal(later[2].noisy, wide[2].noisy) and later[2].clean.dtype == np.float32
+    ours, whole = (np.abs(np.fft.rfft(mixture.clean)) for mixture in (later[2], wide[2]))
+    hz = np.fft.rfftfreq(len(wide[2].clean), 1 / 16000)
+    small = 1e-5 * float(whole.max())
+    assert ours[hz <= STOP_HZ].max() < small < whole[hz <= STOP_HZ].max()
+    assert ours[hz >= PASS_HZ] == pytest.approx(whole[hz >= PASS_HZ], abs=small)
