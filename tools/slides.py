@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
@@ -29,8 +28,6 @@ DPI = 300
 SYSTEMS = ("noisy", "ftfnet", "dsn", "mgt-dsn")
 SETS = ("test", "default", "voicebank")
 """The first of these sets that the stored results have is drawn."""
-LICENCE = "Figures: the dsn authors, CC BY 4.0, https://creativecommons.org/licenses/by/4.0/\n"
-ARCHIVE = "figures.zip"
 PAGE = """\
 # Slides and figures
 
@@ -44,7 +41,6 @@ Text and figures are under CC BY 4.0: change what you like, and keep a line such
 ## Figures
 
 Each figure comes as SVG, which stays sharp at any size, and as PNG, which every program takes.
-{{download}}`All of them are in one archive <slides/{archive}>`.
 """
 LESSON = "- **{title}**: {{download}}`PowerPoint <slides/{name}.pptx>`, {{download}}`Markdown <lessons/{name}.md>`"
 ENTRY = """\
@@ -133,18 +129,13 @@ FIGURES: dict[str, tuple[str, Callable[[], Drawing]]] = {
 
 
 def draw(folder: Path, names: list[str] | None = None) -> dict[str, str]:
-    """Write the figures into a folder and pack them; returns the text alternative of each."""
+    """Write the figures into a folder; returns the text alternative of each."""
     folder.mkdir(parents=True, exist_ok=True)
     texts = {}
     for name in names or list(FIGURES):
         figure, texts[name] = FIGURES[name][1]()
         figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
         _save_png(figure, folder / f"{name}.png")
-    with zipfile.ZipFile(folder / ARCHIVE, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("LICENCE.txt", LICENCE)
-        for name in texts:
-            for path in (folder / f"{name}.svg", folder / f"{name}.png"):
-                archive.write(path, path.name)
     return texts
 
 
@@ -162,4 +153,4 @@ def page(texts: dict[str, str], lessons: Sequence[tuple[str, str]]) -> str:
         ENTRY.format(name=name, title=FIGURES[name][0], alt=json.dumps(text, ensure_ascii=False))
         for name, text in texts.items()
     ]
-    return "\n".join([PAGE.format(archive=ARCHIVE, lessons=listed), *entries])
+    return "\n".join([PAGE.format(lessons=listed), *entries])
