@@ -25,7 +25,6 @@ PLAIN = config.DataConfig(rumble=0.4)
 PLAIN_FROM = steps(COOL_DOWN) * BATCH
 """Number of the mixture of a seed from which odd ones are plain."""
 
-
 HIGH_PASSED_FROM = PLAIN_FROM + 64
 """Number of the first mixture with a high-passed target: `slim` stood there when this was decided."""
 
@@ -47,8 +46,10 @@ def _gain(samples: int) -> Wav:
 class TrainingMixtures(FreshMixtures):
     """Mixture number `first + index` of a seed; endless, and the same for all rows. Raises as `FreshMixtures`."""
 
-    def __init__(self, corpus: Corpus, first: int = 0, cache: Path | None = None) -> None:
-        super().__init__(corpus, "train", config.DataConfig.wide(), first, cache)
+    def __init__(
+        self, corpus: Corpus, first: int = 0, cache: Path | None = None, table: Path | None = None
+    ) -> None:
+        super().__init__(corpus, "train", config.DataConfig.wide(), first, cache, table)
 
     def identity(self) -> str:
         """Names all mixtures by what they are drawn from."""

@@ -50,12 +50,11 @@ BACKBONES: dict[config.Backbone, tuple[str, ...]] = {"hystnet": (), "crn": ("rec
 BACKBONE_HOURS, BACKBONE_COOLING, BACKBONE_SLIM_FROM = 30.0, 24.0, 18.0
 """Hours that other backbones see, after which their learning rate falls, and after which their slim training starts."""
 
-PARTS = {"train": 24, "valid": 2}
-"""Benefit labels of each split, in parts of 250 mixtures."""
+PARTS = 24
+"""Benefit labels of a slim network, in parts of 250 mixtures."""
 
 PERCENT = 72.0
 """Mean cost on the validation mixtures at which policies are compared, % of FTF-Net's MACs."""
-
 
 OPEN_SHARE = 0.44
 """Share of open gates at which the slim network costs that."""

@@ -19,7 +19,7 @@ from functools import cache, partial
 from pathlib import Path
 
 import torch
-from benefit_labels import labelled, rated, read
+from benefit_labels import labelled, numbers, rated, read
 from controls import METRICS, Heard, hear, measure
 from draw_test_set import mixture_items
 from learning import VALIDATION
@@ -142,12 +142,12 @@ def main() -> None:
         os.sched_setaffinity(0, [arguments.core])
     torch.set_num_threads(1)
     slim = weights.load(folder(arguments.runs, arguments.row, arguments.seed) / MODEL)
-    data = read(arguments.runs, arguments.row, arguments.seed, "train")
+    data = read(arguments.runs, arguments.row, arguments.seed)
     data = data._replace(benefit=smoothed(data.benefit, arguments.smooth))
-    mixtures = labelled(arguments, "train")
+    mixtures = labelled(arguments)
     kernel = Kernel(slim)
     heard = [hear(slim, kernel, pair) for pair in mixture_items(Corpus(arguments.corpus), read_recipes(VALIDATION))]
-    rate: Rate = cache(lambda metric: rated(mixtures, metric, range(len(data.bands))))
+    rate: Rate = cache(lambda metric: rated(mixtures, metric, numbers(arguments.seed)))
     rate_heard: Rate = cache(lambda metric: torch.tensor([rating(h, metric) for h in heard]))
     for name in arguments.arms:
         arm, wanted = ARMS[name], ARMS[name].percent / 100 * full_cost()

@@ -6,7 +6,7 @@ RUNS/<row>/seed<k> gets `checkpoint.pt`, `log.csv`, the snapshots of the learnin
 Examples:
     python experiments/train.py --list --runs RUNS
     python experiments/train.py ftfnet --seed 0 --corpus CORPUS --runs RUNS --core 0
-    python experiments/train.py --store --runs RUNS    # newest checkpoints to experiments/unfinished
+    python experiments/train.py --store --runs RUNS    # models or newest checkpoints to experiments/unfinished
     python experiments/train.py --restore --runs RUNS  # and back, on another machine
 """
 
@@ -28,7 +28,7 @@ from dsn.model import DSN
 from dsn.training.loop import CHECKPOINT, MODEL, snapshot, train
 
 UNFINISHED = Path(__file__).parent / "unfinished"
-"""Newest checkpoints of runs that are under way, so that another machine can go on with them."""
+"""Models and newest checkpoints of a study that is under way, so that another machine can go on with it."""
 
 MALLOC = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4000000000:glibc.malloc.trim_threshold=40000000000"
 """Keep freed memory, in huge pages: PyTorch asks for the same large blocks at every step (a tenth of the time)."""
@@ -88,25 +88,27 @@ def progress(rows: dict[str, Row], runs: Path) -> str:
     return "\n".join(lines)
 
 
+def lasting(place: Path) -> list[Path]:
+    """The files of a run that others need: the model, or the checkpoint of an unfinished run, and the snapshots."""
+    found = next((path for path in (place / MODEL, place / CHECKPOINT) if path.is_file()), None)
+    return [found, *sorted(place.glob("step-*.safetensors"))] if found else []
+
+
 def store(runs: Path) -> None:
-    """Copy checkpoints and snapshots of unfinished runs into the repository; drop those of runs that are done."""
+    """Copy models, newest checkpoints and snapshots into the repository, in place of what was there."""
     shutil.rmtree(UNFINISHED, ignore_errors=True)
-    for checkpoint in sorted(runs.glob(f"*/seed*/{CHECKPOINT}")):
-        place = UNFINISHED / checkpoint.parent.relative_to(runs)
-        files = [checkpoint, *checkpoint.parent.glob("step-*.safetensors")]
-        if (checkpoint.parent / MODEL).is_file():
-            continue
-        place.mkdir(parents=True)
-        for file in files:
-            shutil.copy2(file, place / file.name)
+    for file in (file for place in sorted(runs.glob("*/seed*")) for file in lasting(place)):
+        target = UNFINISHED / file.relative_to(runs)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(file, target)
 
 
 def restore(runs: Path) -> None:
     """Copy stored runs to where training looks for them; what is there stays."""
-    for checkpoint in sorted(UNFINISHED.glob(f"*/seed*/{CHECKPOINT}")):
-        place = runs / checkpoint.parent.relative_to(UNFINISHED)
-        if not (place / CHECKPOINT).exists():
-            shutil.copytree(checkpoint.parent, place, dirs_exist_ok=True)
+    for stored in sorted(UNFINISHED.glob("*/seed*")):
+        place = runs / stored.relative_to(UNFINISHED)
+        if not lasting(place):
+            shutil.copytree(stored, place, dirs_exist_ok=True)
 
 
 def main() -> None:
@@ -120,7 +122,7 @@ def main() -> None:
     parser.add_argument("--core", type=int, help="the processor core to stay on")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--list", action="store_true", help="print how far every run is, and stop")
-    parser.add_argument("--store", action="store_true", help="copy unfinished runs to experiments/unfinished, and stop")
+    parser.add_argument("--store", action="store_true", help="copy runs to experiments/unfinished, and stop")
     parser.add_argument("--restore", action="store_true", help="copy them back to RUNS, and stop")
     arguments = parser.parse_args()
     rows = plan()
