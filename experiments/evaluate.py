@@ -51,6 +51,7 @@ from dsn.utils.files import sha256, write_csv
 from dsn_book.study import gate_usage
 from dsn_book.study.gate_diagnostics import diagnose
 from dsn_book.study.intervals import Table
+from dsn_book.study.measure import guide_in
 from dsn_book.study.systems import DIALLED, HEADLINE, NOISY, place_of
 
 SETS = ("voicebank", "test", "final")
@@ -156,9 +157,7 @@ def guide_of(bench: Bench, job: Job) -> config.Guide | None:
     """What guided the policy of a row: noted where it was fitted, or in the settings of its training."""
     row = plan().get(job.row)
     path = fitted(bench.runs, row.policy, job.seed) if row and row.policy else bench.weights(job.row, job.seed)
-    notes = weights.notes(path)
-    found = notes.get("guide") or notes.get("train", {}).get("loss", {}).get("guide")
-    return config.Guide.from_dict(found) if found else None
+    return guide_in(weights.notes(path))
 
 
 def along_dial(bench: Bench, job: Job) -> Table:

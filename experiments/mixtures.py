@@ -46,9 +46,7 @@ def _gain(samples: int) -> Wav:
 class TrainingMixtures(FreshMixtures):
     """Mixture number `first + index` of a seed; endless, and the same for all rows. Raises as `FreshMixtures`."""
 
-    def __init__(
-        self, corpus: Corpus, first: int = 0, cache: Path | None = None, table: Path | None = None
-    ) -> None:
+    def __init__(self, corpus: Corpus, first: int = 0, cache: Path | None = None, table: Path | None = None) -> None:
         super().__init__(corpus, "train", config.DataConfig.wide(), first, cache, table)
 
     def identity(self) -> str:

@@ -9,19 +9,25 @@ Example:
 from __future__ import annotations
 
 import argparse
-import platform
 from pathlib import Path
 from typing import Any
 
-from plan import Row, plan
+from mixtures import PLAIN, PLAIN_FROM
+from plan import BATCH, Row, plan, steps
 from train import fitted, folder
 
 from dsn import config, weights
 from dsn.training.loop import MODEL
 from dsn.utils.files import sha256
-from dsn_book.study.systems import shipped
+from dsn_book.study.systems import family_of, shipped
 
 SEED = 0
+SETTINGS = {
+    "settings": config.DataConfig.wide().to_dict(),
+    "plain": PLAIN.to_dict(),
+    "every_other_plain_from": PLAIN_FROM,
+}
+"""What all training mixtures were drawn with."""
 
 
 def origin(row: Row, runs: Path) -> dict[str, Any]:
@@ -37,11 +43,8 @@ def release(row: Row, runs: Path) -> None:
     """Copy one model."""
     path = folder(runs, row.name, SEED) / MODEL
     notes = weights.notes(path) | {"row": row.name, "seed": SEED, "start": origin(row, runs)}
-    notes["audio_hours"] = row.until
-    notes["data"] = {
-        "settings": config.DataConfig.wide().to_dict(),
-        "machine": f"{platform.machine()} CPU, one thread",
-    }
+    notes["family"] = family_of(row.name)
+    notes["data"] = {"hours_of_mixtures": row.until, "mixtures": steps(row.until) * BATCH} | SETTINGS
     weights.save(weights.load(path), weights.SHIPPED / f"{row.name}.safetensors", notes)
 
 

@@ -307,8 +307,7 @@ def _shipped() -> str:
     for name in weights.names():
         path, notes = weights.locate(name), weights.notes(name)
         data = notes.get("data", {})
-        hours, pool = data.get("hours_of_mixtures", "?"), _short(data.get("pool", ""))
-        mixtures = f"{data.get('mixtures', '?')} mixtures, {hours} h, pool {pool}"
+        mixtures = f"{data.get('mixtures', '?')} mixtures, {data.get('hours_of_mixtures', '?')} h"
         run = f"{html.escape(label_of(str(notes.get('row', name))))}, seed {notes.get('seed', '?')}"
         rows.append((_code(path.name), run, mixtures, _size(path), _short(sha256(path))))
     return table(("file", "run", "trained on", "size", "SHA-256"), rows)
@@ -325,7 +324,7 @@ def _sets(root: Path) -> str:
             f"<code>data/SHA256SUMS</code> {_short(sha256(root / 'data' / 'SHA256SUMS'))}",
         ),
         ("VoiceBank+DEMAND, test set", f"{address}; 36 of its pairs are used", "CC BY 4.0", archives),
-        ("training corpus", "public recordings, not in this repository", "see below", "the pools above"),
+        ("training corpus", "public recordings, not in this repository", "see below", "–"),
     ]
     return table(("set", "where", "licence", "hash"), rows)
 

@@ -31,8 +31,14 @@ def _model(name: str) -> Model:
     found = weights.read(name)
     table = found.macs()
     closed, opened = (float(table.mmacs_per_s([gate] * table.n_gates)) for gate in (0.0, 1.0))
-    ratio = found.notes.get("train", {}).get("loss", {}).get("ratio", "none") if found.gate_names else "none"
-    return Model(name, FAMILIES.get(ratio, ratio), found.params, closed, opened, found.gate_names, _about(found.notes))
+    family, about = _family(found.notes) if found.gate_names else "static", _about(found.notes)
+    return Model(name, family, found.params, closed, opened, found.gate_names, about)
+
+
+def _family(notes: dict[str, Any]) -> str:
+    """How the gates of a network were trained, from what its release says of it, or from its own training."""
+    ratio = notes.get("train", {}).get("loss", {}).get("ratio", "none")
+    return str(notes.get("family", FAMILIES.get(ratio, ratio)))
 
 
 def _about(notes: dict[str, Any]) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,8 +29,20 @@ def test_gate_table_agrees_with_the_gates() -> None:
 def test_notes_hold_the_guide(tmp_path: Path) -> None:
     guide = config.Guide(low=1.0, high=2.0)
     train = config.TrainConfig(model=SMALL, steps=7, loss=config.LossConfig(ratio="guided", guide=guide))
-    ours, other = tmp_path / "ours.safetensors", tmp_path / "other.safetensors"
-    weights.save(make(), ours, {"train": train.to_dict(), "data": "some hours"})
-    weights.save(make(), other, {})
-    assert measure.shipped_guide(str(ours)) == guide
-    assert measure.shipped_guide(str(other)) is None
+    under = replace(train, loss=config.LossConfig(ratio="own"))
+    policy = {"row": "slim", "guide": guide.to_dict()}
+    notes = {
+        "trained": {"train": train.to_dict(), "data": "some hours"},
+        "fitted": policy,
+        "released": {"train": under.to_dict(), "start": {"row": "slim", "policy": policy}},
+        "static": {"train": under.to_dict(), "start": {}},
+        "fixed": {"row": "slim", "guide": None},
+        "empty": {},
+    }
+    found = {}
+    for name, said in notes.items():
+        weights.save(make(), tmp_path / f"{name}.safetensors", said)
+        found[name] = measure.shipped_guide(str(tmp_path / f"{name}.safetensors"))
+    assert found == dict.fromkeys(("trained", "fitted", "released"), guide) | dict.fromkeys(
+        ("static", "fixed", "empty")
+    )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas
 from tqdm.auto import tqdm
@@ -31,7 +32,14 @@ def noisy_ovrl(pairs: Sequence[Pair]) -> list[float]:
     return [metrics.dnsmos(pair.noisy, p808=False).ovrl for pair in tqdm(pairs, "DNSMOS of the noisy signals")]
 
 
+def guide_in(notes: Mapping[str, Any]) -> config.Guide | None:
+    """The target map that the policy of a file of weights was fitted or trained with, from its notes; None without."""
+    loss = notes.get("train", {}).get("loss", {})
+    fitted = notes.get("start", {}).get("policy", notes).get("guide")
+    found = fitted or (loss["guide"] if loss.get("ratio") == "guided" else None)
+    return config.Guide.from_dict(found) if found else None
+
+
 def shipped_guide(name: str) -> config.Guide | None:
-    """The target map that a guided model was trained with, if its file of weights says so."""
-    loss = weights.notes(name).get("train", {}).get("loss", {})
-    return config.Guide.from_dict(loss["guide"]) if loss.get("ratio") == "guided" else None
+    """The target map of a model of the package, or of a file of weights."""
+    return guide_in(weights.notes(name))
