@@ -125,8 +125,8 @@ def test_width_and_the_open_state_are_judged_at_the_last_hour() -> None:
 
 
 def test_level_and_clean_speech_are_asked_of_every_shipped_model() -> None:
-    assert row(tables(), "level lost at -40 dB", "ftfnet", "levels")[["value", "met"]].tolist() == [1.0, "yes"]
-    assert row(tables(), "PESQ-WB lost at -40 dB", "ftfnet", "levels")["met"] == "no"
+    assert row(tables(), "level lost at −40 dB", "ftfnet", "levels")[["value", "met"]].tolist() == [1.0, "yes"]
+    assert row(tables(), "PESQ-WB lost at −40 dB", "ftfnet", "levels")["met"] == "no"
     assert row(tables(), "PESQ-WB of clean speech", "ftfnet", "hard")["met"] == "yes"
 
 

@@ -95,6 +95,18 @@ def test_what_no_page_reads_is_left_out(tmp_path):
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["x.js"]
 
 
+def test_a_site_without_room_for_the_test_sounds_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(site.wheels, "universal", lambda folder: None)
+    (tmp_path / site.SOURCES).mkdir(parents=True)
+    monkeypatch.setattr(site.html_check, "SITE_LIMIT", 5_000_000)
+    site.add_files(tmp_path)  # the training sounds alone are left out
+    assert [path.name for path in (tmp_path / site.FILES / "data").iterdir()] == ["test"]
+    monkeypatch.setattr(site.html_check, "SITE_LIMIT", 1_000_000)
+    (tmp_path / "other" / site.SOURCES).mkdir(parents=True)
+    with pytest.raises(SystemExit, match=r"no room for the sounds of data/test.*SITE_LIMIT"):
+        site.add_files(tmp_path / "other")
+
+
 def test_every_wheel_is_for_all_pythons_and_no_two_share_a_library():
     assert all(platform.tag and platform.triple for platform in wheels.PLATFORMS.values())
     build = wheels.build

@@ -219,7 +219,7 @@ def levels(tables: Tables) -> list[Goal]:
         rows = table[table["system"] == system].set_index("level_db")[["gain_db", "pesq_wb"]]
         lost = rows.loc[0.0] - rows.loc[QUIET_DB]
         for name, column, most in (("level", "gain_db", LEVEL_GAIN_DB), ("PESQ-WB", "pesq_wb", LEVEL_PESQ)):
-            goal, value = f"{name} lost at {QUIET_DB:g} dB", float(lost[column])
+            goal, value = f"{name} lost at −{-QUIET_DB:g} dB", float(lost[column])
             found.append(_goal(goal, "levels", system, value, f"within {most:g}", abs(value) <= most))
         clean = hard.loc[(hard["system"] == system) & (hard["kind"] == "clean"), "pesq_wb"].mean()
         found.append(_least("PESQ-WB of clean speech", "hard", system, float(clean), CLEAN_PESQ))
