@@ -15,6 +15,9 @@ from tqdm.auto import tqdm
 
 from ..policy import OPEN, Policy, margin
 
+MOST = 4.0
+"""Standard deviations beyond which a frame counts no more than one there: so few that they would only add noise."""
+
 
 class Labelled(NamedTuple):
     """What a policy learns from: `bands` (N, T, bands), what it hears, and `benefit` (N, T, n_gates) of its gates."""
@@ -41,6 +44,19 @@ def best_frames(benefit: Tensor, share: Tensor) -> Tensor:
     return (order < wanted[:, None, None]).float()
 
 
+def importance(benefit: Tensor, share: Tensor) -> Tensor:
+    """How much a wrong decision loses in each frame, in standard deviations of the gate's benefits, `MOST` at most.
+
+    That is how far the benefit (N, T, n_gates) lies from that of the last frame that the `share` (N,) lets open. Most
+    of a benefit cannot be told from the noisy signal, so what counts is its mean in frames that sound alike, and not in
+    how many of them it is large.
+    """
+    last = ((share.clamp(0, 1) * benefit.shape[1]).round().long() - 1).clamp_min(0)
+    ordered = benefit.sort(dim=1, descending=True).values
+    threshold = ordered.gather(1, last[:, None, None].expand(-1, 1, benefit.shape[2]))
+    return ((benefit - threshold).abs() / benefit.std(dim=(0, 1))).clamp_max(MOST)
+
+
 def margins(policy: Policy, bands: Tensor) -> Tensor:
     """By how much each gate's open logit exceeds the closed one: bands (N, T, bands) -> (N, T, n_gates)."""
     return margin(policy.decide(bands)[0])
@@ -50,14 +66,14 @@ def fit_shares(policy: Policy, data: Labelled, share: Tensor, fit: FitConfig, pr
     """Train the policy, in place, to open each gate in the `share` (N,) of frames in which it saves most; last loss.
 
     With one share for all this is a policy of fixed ratio; with shares that depend on the quality of each noisy signal
-    it is metric-guided. Binary cross-entropy tells the frames apart, and a squared distance holds the ratio of each
-    signal to its share, which uncertainty would else draw to all or nothing.
+    it is metric-guided. Binary cross-entropy, weighted by what a wrong decision loses, tells the frames apart, and a
+    squared distance holds the ratio of each signal to its share, which uncertainty would else draw to all or nothing.
     """
-    wanted = best_frames(data.benefit, share)
+    wanted, weight = best_frames(data.benefit, share), importance(data.benefit, share)
 
     def loss(rows: Tensor) -> Tensor:
         found = margins(policy, data.bands[rows])
-        told = torch.nn.functional.binary_cross_entropy_with_logits(found, wanted[rows])
+        told = torch.nn.functional.binary_cross_entropy_with_logits(found, wanted[rows], weight[rows])
         ratio = torch.sigmoid(fit.sharpness * found).mean(dim=1)
         return told + fit.ratio_weight * (ratio - wanted[rows].mean(dim=1)).square().mean()
 
@@ -68,13 +84,16 @@ def fit_price(policy: Policy, data: Labelled, macs: Tensor, fit: FitConfig, prog
     """Train the policy, in place, to foretell what each gate saves per multiply-accumulate; last loss.
 
     Its margin is that saving, in standard deviations of all labels; `macs` (n_gates,) is what an open gate costs. So
-    the dial is a price: a gate opens where it saves more per MAC than the dial's negative asks for.
+    the dial is a price: a gate opens where it saves more per MAC than the dial's negative asks for. The squared error
+    makes it the mean saving of frames that sound alike; each gate's is relative to its own spread.
     """
     worth = data.benefit / macs
     worth = worth / worth.std()
+    spread = worth.std(dim=(0, 1))
+    wanted = worth.clamp(-MOST * spread, MOST * spread)
 
     def loss(rows: Tensor) -> Tensor:
-        return torch.nn.functional.smooth_l1_loss(margins(policy, data.bands[rows]), worth[rows])
+        return ((margins(policy, data.bands[rows]) - wanted[rows]) / spread).square().mean()
 
     return _descend(policy, loss, len(data.bands), fit, progress)
 

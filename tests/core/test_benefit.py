@@ -11,11 +11,13 @@ from dsn.losses import compressed_spectrum_loss
 from dsn.policy import Policy, given
 from dsn.training.benefit import benefit, frame_loss, smoothed
 from dsn.training.policy_fitting import (
+    MOST,
     FitConfig,
     Labelled,
     best_frames,
     fit_price,
     fit_shares,
+    importance,
     margins,
     set_margin,
 )
@@ -86,6 +88,17 @@ def test_best_frames_are_the_largest_share_of_each_gate() -> None:
     assert best_frames(saved, torch.tensor([1.0])).all()
 
 
+def test_frames_count_by_how_far_their_benefit_lies_from_the_last_one_that_may_open() -> None:
+    saved = torch.tensor([[[0.1, 4.0], [0.4, 3.0], [0.3, 2.0], [0.2, 1.0]]])
+    spread = saved.std(dim=(0, 1))
+    found = importance(saved, torch.tensor([0.5])) * spread
+    assert torch.allclose(found[0].T, torch.tensor([[0.2, 0.1, 0.0, 0.1], [1.0, 0.0, 1.0, 2.0]]), atol=1e-6)
+    assert torch.allclose(importance(saved, torch.tensor([0.0])) * spread, saved.amax(dim=1) - saved, atol=1e-6)
+    one = torch.zeros(1, 100, 1)
+    one[0, 0] = 50.0
+    assert float(importance(one, torch.tensor([0.5])).max()) == MOST
+
+
 @pytest.fixture
 def labelled() -> Labelled:
     """A gate that pays where the first band is loud, and one that pays where it is quiet, twice as much."""
@@ -110,6 +123,21 @@ def test_a_policy_learns_the_best_frames_at_the_share_of_each_signal(labelled: L
     wanted = best_frames(heard.benefit, share)
     assert float((gate == wanted).float().mean()) > 0.85
     assert float((gate.mean(dim=(1, 2)) - share).abs().mean()) < 0.05
+
+
+@pytest.mark.slow
+def test_a_policy_opens_where_the_mean_benefit_is_largest_and_not_the_most_frequent_one() -> None:
+    """Loud frames mostly save a little and sometimes cost much; with quiet ones it is the other way round."""
+    generator = torch.Generator().manual_seed(0)
+    heard, rare = (torch.rand(64, 24, 1, generator=generator) for _ in range(2))
+    usual, loud = rare > 0.3, heard > 0.5
+    sign = loud.float() * 2 - 1
+    saved = torch.where(usual, sign, -6 * sign) + 0.01 * heard
+    data = Labelled(heard.expand(-1, -1, 8), saved.expand(-1, -1, 2))
+    found = policy()
+    fit_shares(found, data, torch.full((64,), 0.5), FIT, progress=False)
+    gate = margins(found, data.bands) > 0
+    assert float(gate[~loud[..., 0]].float().mean()) > 0.8 > 0.2 > float(gate[loud[..., 0]].float().mean())
 
 
 @pytest.mark.slow
