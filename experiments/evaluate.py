@@ -239,9 +239,9 @@ def jobs(bench: Bench, rows: Sequence[str] | None, seeds: Sequence[int] | None, 
 def inputs(bench: Bench) -> None:
     """Write results/inputs.csv: what each noisy file is; kind, SNR, speech presence, DNSMOS.
 
-    Where these runs have not measured the noisy input, the file that is there stays.
+    Of sets whose noisy input these runs have not measured, the rows that are there stay.
     """
-    tables = []
+    target, tables = bench.results / "inputs.csv", []
     for name in [name for name in SETS if Job(NOISY, 0, name).place(bench).is_file()]:
         noisy = pandas.read_csv(Job(NOISY, 0, name).place(bench))
         speech = [gate_usage.speech_frames(item.load()[1]) for item in tqdm(bench.items(name), "speech")]
@@ -251,13 +251,15 @@ def inputs(bench: Bench) -> None:
             known = about(read_recipes(bench.source(name))).drop(columns="snr_db")
             table = table.merge(known, on="file", validate="1:1")
         tables.append(table.assign(group=table.get("group", table["file"])))
-    if not tables and (bench.results / "inputs.csv").is_file():
-        return
+    known = pandas.read_csv(target, dtype={"file": str, "group": str}) if target.is_file() else None
+    if known is not None:
+        tables.append(known[~known["set"].isin([table["set"].iloc[0] for table in tables])])
     if not tables:
         raise FileNotFoundError(f"{NOISY} has not been measured; leave out --rows, or name it among them")
     columns = ["set", "file", *KNOWN, "snr_db", "seconds", "speech_presence", *RATINGS]
     whole = pandas.concat(tables, ignore_index=True).reindex(columns=columns)
-    write_csv(whole.astype({"seen": "Int64", "reverberant": "Int64"}).round(4), bench.results / "inputs.csv")
+    whole = whole.sort_values("set", key=lambda names: names.map(SETS.index), kind="stable")
+    write_csv(whole.astype({"seen": "Int64", "reverberant": "Int64"}).round(4), target)
 
 
 def main() -> None:

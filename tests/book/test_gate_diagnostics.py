@@ -68,11 +68,6 @@ def test_alternating_gates_are_refused_even_if_they_sometimes_slip(flips):
         check_not_oscillating(table)
 
 
-def test_the_first_shipped_policy_is_an_oscillator():
-    with pytest.raises(ValueError, match="frequency_1.*time.*frequency_2"):
-        check_not_oscillating(diagnose(weights.load("dsn"), [probes()["white"], *SIGNALS]))
-
-
 @pytest.mark.parametrize(
     "decide",
     [slow, energy, constant(0.0), constant(1.0), *map(random, (0.1, 0.5, 0.9))],

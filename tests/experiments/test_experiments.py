@@ -188,3 +188,6 @@ def test_noisy_inputs_are_described(bench: evaluate.Bench, monkeypatch: pytest.M
     assert table["set"].tolist() == ["voicebank"] * 2 + ["test"] * 6
     assert len(set(table["group"])) == 5 and set(table["kind"].dropna()) == {"hum"}
     assert table["speech_presence"].between(0, 1).tolist() == [True] * 8
+    evaluate.Job("noisy", 0, "voicebank").place(bench).unlink()
+    evaluate.inputs(bench)  # what is measured no more stays
+    pandas.testing.assert_frame_equal(pandas.read_csv(bench.results / "inputs.csv"), table)
