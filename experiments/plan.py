@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from dsn import config
+from dsn.config import presets
 
 SAMPLES = 72192
 """Samples of a training mixture: 4.5 s, whole hops."""
@@ -36,10 +37,7 @@ WIDTHS = {"ftfnet": (16, 32, 64), "ftfnet-73": (16, 32, 52), "ftfnet-52": (16, 3
 
 SEEDS = {"ftfnet": 3, "ftfnet-73": 2, "ftfnet-52": 1}
 
-SLIM = config.ModelConfig(
-    static_stages=("time",), static_share=config.Share(gru=0.25, attention=0.25, conv=0.75, fc=0.25)
-)
-"""All kinds of layers dynamic, but not in the time block: no memory along time hangs on a gate. Closed 50 %."""
+SLIM = presets.GATED
 
 SHORT_HOURS, SHORT_COOLING = 10.0, 8.0
 """Hours of a short ablation, which goes on from FTF-Net's 90th hour, and after how many of them the rate falls."""

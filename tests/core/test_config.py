@@ -132,8 +132,8 @@ def test_presets_train_the_three_models_and_fit_their_length():
     static, fixed, guided = (preset(4000) for preset in presets.PRESETS.values())
     assert static.model == config.ModelConfig.ftfnet() and static.loss.ratio == "none" and static.policy_steps == 0
     assert [(of.loss.ratio, of.loss.ratio_weight > 0, of.model.n_gates) for of in (fixed, guided)] == [
-        ("fixed", True, 3),
-        ("guided", True, 3),
+        ("fixed", True, 4),
+        ("guided", True, 4),
     ]
     assert (guided.optimiser, guided.decay_from, presets.mgt_dsn(30_000).ema) == ("muon", 0.8, 0.999)
     assert presets.mgt_dsn(200).ema == pytest.approx(0.9) and presets.ftfnet(1).warmup == 0
