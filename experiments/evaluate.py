@@ -52,7 +52,7 @@ from dsn_book.study import gate_usage
 from dsn_book.study.gate_diagnostics import diagnose
 from dsn_book.study.intervals import Table
 from dsn_book.study.measure import guide_in
-from dsn_book.study.systems import DIALLED, HEADLINE, NOISY, place_of
+from dsn_book.study.systems import DIALLED, HEADLINE, NOISY, find, judged_finally, place_of
 
 SETS = ("voicebank", "test", "final")
 """The final set counts once it has been drawn."""
@@ -221,14 +221,17 @@ def audio_hours(name: str) -> float:
 
 
 def jobs(bench: Bench, rows: Sequence[str] | None, seeds: Sequence[int] | None, sets: Sequence[str]) -> Iterator[Job]:
-    """What to measure: every row on every set, then controls, dials and diagnostics; slim networks need a policy."""
-    blind = {row.name for row in plan().values() if row.blind}
-    there = {name: found for name, found in trained(bench.runs).items() if name not in blind}
+    """What to measure: every system that is trained, then controls, dials and diagnostics of those with a policy.
+
+    Ablations are not measured on the final set, nor rows that have no entry among the systems.
+    """
+    there = {name: found for name, found in trained(bench.runs).items() if find(name)}
     names = [name for name in [NOISY, *sorted(there, key=place_of)] if rows is None or name in rows]
     sets = [name for name in sets if bench.source(name).is_file()]
     chosen = [(name, seed) for name in names for seed in there.get(name, [0])]
     chosen = [(name, seed) for name, seed in chosen if name == NOISY or seeds is None or seed in seeds]
-    yield from (Job(name, seed, part) for part in sets for name, seed in chosen)
+    last = judged_finally()
+    yield from (Job(name, seed, part) for part in sets for name, seed in chosen if part != "final" or name in last)
     slim = [(n, s) for n, s in chosen if n != NOISY and weights.load(bench.weights(n, s)).policy is not None]
     yield from (Job(name, seed, "", "diagnostics") for name, seed in slim)
     for part in [name for name in sets if name != "voicebank"]:

@@ -12,6 +12,7 @@ from typing import Literal
 
 from dsn import config
 from dsn.config import presets
+from dsn_book.study.variants import SHORT, variants
 
 SAMPLES = 72192
 """Samples of a training mixture: 4.5 s, whole hops."""
@@ -187,15 +188,9 @@ def joint_row() -> Row:
 
 def short_rows() -> list[Row]:
     """Slim networks with other layers dynamic, after few hours of slim training; the usual ones are `short-slim`."""
-    models = {"slim": SLIM}
-    for kind in SLIM.static_share.slim:
-        only = config.Share.only(kind, share=getattr(SLIM.static_share, kind))
-        models[kind] = replace(SLIM, static_share=only)
-    models["time"] = replace(SLIM, static_stages=())
-    models["time-running"] = replace(SLIM, static_stages=(), closed_state="running")
     until, cool_down = SLIM_FROM + SHORT_HOURS, SLIM_FROM + SHORT_COOLING
-    trains = {name: slimming(schedule(model, SLIM_FROM, (), until, cool_down)) for name, model in models.items()}
-    return [Row(f"short-{name}", train, 1, "ftfnet", SLIM_FROM, until=until) for name, train in trains.items()]
+    trains = {name: slimming(schedule(v.model, SLIM_FROM, (), until, cool_down)) for name, v in variants().items()}
+    return [Row(f"{SHORT}{name}", train, 1, "ftfnet", SLIM_FROM, until=until) for name, train in trains.items()]
 
 
 def backbone_rows() -> list[Row]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -109,6 +110,16 @@ def test_jobs_are_all_rows_on_the_sets_that_are_there_then_controls(bench: evalu
     assert {job.row for job in jobs if job.part == "diagnostics"} == {"dsn", "mgt-dsn"}
     some = list(evaluate.jobs(bench, ["noisy", "ftfnet"], [1], ["test"]))
     assert [(job.row, job.seed) for job in some] == [("noisy", 0), ("ftfnet", 1)]
+
+
+def test_ablations_are_not_measured_on_the_final_set_nor_rows_without_an_entry(bench: evaluate.Bench) -> None:
+    shutil.copy(bench.results / TEST_RECIPES, bench.results / draw_test_set.FINAL_RECIPES)
+    for name in ("joint", "slim"):
+        shutil.copytree(bench.runs / "dsn", bench.runs / name)
+    jobs = list(evaluate.jobs(bench, None, None, evaluate.SETS))
+    assert {job.set for job in jobs if job.row == "joint"} == {"voicebank", "test", ""}
+    assert {job.set for job in jobs if job.row == "dsn"} == {"voicebank", "test", "final", ""}
+    assert "slim" not in {job.row for job in jobs}
 
 
 def test_a_table_has_metrics_costs_and_gates_of_every_file(bench: evaluate.Bench) -> None:

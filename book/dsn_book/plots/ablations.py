@@ -19,6 +19,7 @@ FAMILIES: dict[Family, tuple[str, str]] = {
     "fixed ratio": ("s", SERIES[1]),
     "price": ("P", SERIES[3]),
     "short schedule": ("^", SERIES[2]),
+    "ablation": ("<", SERIES[2]),
     "other backbones": ("v", SERIES[4]),
 }
 """Marker and colour of each family of systems."""
@@ -97,3 +98,14 @@ def _row(question: str, system: str, means: Table, differences: Table) -> dict[s
         apart = results.difference(differences, system, metric, str(differences["set"].iloc[0]), baseline_of(system))
         found[f"Δ {METRIC_NAMES[metric]}"] = interval(apart, DIGITS[metric] + 1)
     return found
+
+
+def kinds(gained: Table) -> HTML:
+    """What opening the gates gains where other layers are dynamic (`study.variants.gained`), and at what cost."""
+    rows = []
+    for row in gained.to_dict("records"):
+        found = {"dynamic layers": row["label"]}
+        found |= {"MACs, % of FTF-Net": f"{cell(row['percent_closed'], 0)} to {cell(row['percent_open'], 0)}"}
+        found |= {f"PESQ-WB, {state}": cell(row[state], 3) for state in ("closed", "open")}
+        rows.append(found | {"gain per 10 % of the MACs": cell(row["per_10_percent"], 4)})
+    return html(rows)

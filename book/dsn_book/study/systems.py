@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Family = Literal["", "static", "metric-guided", "fixed ratio", "price", "short schedule", "other backbones"]
+Family = Literal["", "static", "metric-guided", "fixed ratio", "price", "short schedule", "ablation", "other backbones"]
 
 NOISY = "noisy"
 BASELINE = "ftfnet"
@@ -35,7 +35,9 @@ SHORT = ("short-ftfnet", "short-mgt-dsn")
 GUIDANCE = "Is guidance worth it?"
 GUIDE = "What guides the policy?"
 KINDS = "Which layers are dynamic?"
-QUESTIONS = (GUIDANCE, GUIDE, "One gate, or one per block?", "Gates sampled while the network trains?", KINDS)
+TUNING = "Does the network train on under its policy?"
+SAMPLED = "Gates sampled while the network trains?"
+QUESTIONS = (TUNING, GUIDANCE, GUIDE, "One gate, or one per block?", SAMPLED, KINDS)
 """What the ablations ask, in the order of their chapter; a question that is not listed comes after these."""
 
 
@@ -62,6 +64,11 @@ def _short(name: str, label: str, question: str, baseline: str = SHORT[1]) -> Sy
     return System(name, label, "short schedule", baseline, question=question)
 
 
+def _alone(name: str, label: str, question: str = GUIDE, baseline: str = "mgt-dsn-policy") -> System:
+    """A policy on the slim network, which doesn't train on under it."""
+    return System(name, label, "ablation", baseline, question=question)
+
+
 def _backbone(name: str, label: str, baseline: str = BASELINE) -> System:
     return System(name, label, "other backbones", baseline)
 
@@ -75,12 +82,19 @@ SYSTEMS = (
     System(HEADLINE, "MGT-DSN", "metric-guided", "dsn", main=True, target=73.0, shipped=True),
     System("price", "price per MAC", "price", HEADLINE, main=True, target=73.0),
     System("mgt-dsn-60", "MGT-DSN, 60\u00a0%", "metric-guided", HEADLINE, target=60.0, shipped=True),
+    _alone("mgt-dsn-policy", "MGT-DSN, policy alone", TUNING, HEADLINE),
+    _alone("dsn-policy", "no guide"),
+    _alone("guide-snr-policy", "SNR as the guide"),
+    _alone("guide-si-sdr-policy", "SI-SDR as the guide"),
+    _alone("guide-pesq-policy", "PESQ-WB as the guide"),
+    _alone("guide-rising-policy", "more for better input"),
+    System("joint", "policy trained with its network", "ablation", "dsn", question=SAMPLED),
     _short("short-ftfnet", "FTF-Net, short", KINDS),
     _short("short-dsn", "DSN, short", GUIDANCE),
     _short("short-mgt-dsn", "MGT-DSN, short", GUIDANCE),
     _short("guide-snr", "guided by SNR", GUIDE),
     _short("gate-shared", "one shared gate", "One gate, or one per block?"),
-    _short("gate-drawn", "gates sampled in training", "Gates sampled while the network trains?"),
+    _short("gate-drawn", "gates sampled in training", SAMPLED),
     _short("all-halved", "every kind halved", KINDS, SHORT[0]),
     _short("only-gru", "only GRUs dynamic", KINDS, SHORT[0]),
     _short("only-attention", "only attention dynamic", KINDS, SHORT[0]),
@@ -159,6 +173,11 @@ def comparisons(name: str) -> list[str]:
     rival = (EQUAL_COST,) if system.family in GUIDED else ()
     short = SHORT if system.family == "short schedule" else ()
     return [other for other in dict.fromkeys((BASELINE, *rival, system.baseline, *short)) if other != name]
+
+
+def judged_finally() -> list[str]:
+    """The systems that the sealed final draw is for: all but ablations."""
+    return [system.name for system in SYSTEMS if system.family in ("", "static", *GUIDED)]
 
 
 def by_question() -> dict[str, list[str]]:
