@@ -118,10 +118,18 @@ def test_usage_follows_the_rating_over_files_and_the_benefit_within() -> None:
     assert within[["value", "low", "met"]].tolist() == [0.2, 0.18, "yes"]
 
 
-def test_width_and_the_open_state_are_judged_at_the_last_hour() -> None:
+def test_width_and_the_open_state_are_judged_on_validation() -> None:
     found = goals.goals(tables()).query("set == 'validation'")
     assert found["value"].tolist() == pytest.approx([0.03, -0.005, -0.01, 0.065])
     assert set(found["met"]) == {"yes"}
+
+
+def test_networks_are_compared_at_the_last_hour_that_both_have() -> None:
+    given = tables()
+    later = pandas.DataFrame({"system": ["ftfnet-73"], "seed": 0, "audio_hours": 160.0, "pesq_wb": 2.5})
+    given["learning"] = pandas.concat([given["learning"], later])
+    assert goals.apart(given["learning"], "ftfnet", "ftfnet-73") == pytest.approx(0.03)
+    assert math.isnan(goals.apart(later, "ftfnet", "ftfnet-73"))
 
 
 def test_level_and_clean_speech_are_asked_of_every_shipped_model() -> None:

@@ -104,9 +104,10 @@ def test_one_seed_has_no_column_for_its_spread(differences: Table) -> None:
 
 def test_learning_curves_have_a_line_per_system_and_its_seeds() -> None:
     rows = [("ftfnet", seed, hours, 1.8 + hours / 100 + 0.02 * seed) for seed in (0, 1) for hours in (22.0, 45.0)]
-    learning = pandas.DataFrame([*rows, ("slim-open", 0, 135.0, 2.1)], columns=[*LEARNT])
+    others = [("slim-open", 0, 135.0, 2.1), ("short-gru-open", 0, 100.0, 2.0)]  # that one is an ablation
+    learning = pandas.DataFrame([*rows, *others], columns=[*LEARNT])
     figure, text = ablations.learning_curves(learning)
-    assert "FTF-Net: 2.030 at 22 h, 2.260 at 45 h; slim-open: 2.100 at 135 h" in text
+    assert "FTF-Net: 2.030 at 22 h, 2.260 at 45 h; slim, every gate open: 2.100 at 135 h." in text
     assert len(figure.axes[0].lines) == 5
 
 

@@ -8,7 +8,16 @@ from matplotlib.figure import Figure
 from ..formatting import number
 from ..study import results
 from ..study.intervals import Row, Table
-from ..study.systems import Family, baseline_of, by_question, family_of, label_of
+from ..study.systems import (
+    BASELINE,
+    CLOSED_COST,
+    EQUAL_COST,
+    Family,
+    baseline_of,
+    by_question,
+    family_of,
+    label_of,
+)
 from .marks import DIGITS, METRIC_NAMES
 from .style import INK, SERIES, new_figure
 from .tables import cell, html, interval
@@ -64,13 +73,23 @@ def _point(system: str, row: Row, metric: str) -> str:
     return f"{label_of(system)} {value} at {number(float(row['mmacs_per_s']), 0)} MMAC/s"
 
 
+LEARNT = {
+    BASELINE: "",
+    EQUAL_COST: "",
+    CLOSED_COST: "",
+    "slim-open": "slim, every gate open",
+    "slim-closed": "slim, every gate closed",
+}
+"""What the learning curves are of: static systems go by their labels, states of the slim network by these."""
+
+
 def learning_curves(learning: Table) -> tuple[Figure, str]:
     """Validation PESQ-WB against hours of training (results/learning.csv): one line per system, thin ones per seed."""
     figure, (axis,) = new_figure(3.4)
-    texts = []
-    for place, (system, rows) in enumerate(learning.groupby("system", sort=False)):
+    texts, there = [], [system for system in LEARNT if system in set(learning["system"])]
+    for system, colour in zip(there, SERIES, strict=False):
+        rows, name = learning[learning["system"] == system], LEARNT[system] or label_of(system)
         seeds = rows.pivot_table(index="audio_hours", columns="seed", values="pesq_wb")
-        colour, name = SERIES[place % len(SERIES)], label_of(str(system))
         axis.plot(seeds.index, seeds, color=colour, linewidth=0.8, alpha=0.5)
         means = seeds.mean(axis=1)
         axis.plot(means.index, means, "o-", color=colour, linewidth=2, label=name)

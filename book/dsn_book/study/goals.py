@@ -191,10 +191,14 @@ def _quality(tables: Tables) -> list[Goal]:
     ]
 
 
-def last(learning: Table, system: str) -> float:
-    """PESQ-WB on validation at a system's last hour, the mean over its seeds; NaN if there is none."""
-    rows = learning[learning["system"] == system]
-    return float(rows.loc[rows["audio_hours"] == rows["audio_hours"].max(), "pesq_wb"].mean())
+def apart(learning: Table, first: str, second: str) -> float:
+    """PESQ-WB of a system on validation minus that of another, at the last hour that both have; NaN if there is none.
+
+    Each is the mean over its seeds.
+    """
+    means = learning.pivot_table("pesq_wb", "audio_hours", "system")
+    both = means.reindex(columns=[first, second]).dropna()
+    return float(both.iloc[-1][first] - both.iloc[-1][second]) if len(both) else math.nan
 
 
 def worth_gating(tables: Tables) -> list[Goal]:
@@ -207,7 +211,7 @@ def worth_gating(tables: Tables) -> list[Goal]:
     )
     learning = tables["learning"]
     return [
-        _least(f"PESQ-WB: {goal}", VALIDATION, first, last(learning, first) - last(learning, second), least)
+        _least(f"PESQ-WB: {goal}", VALIDATION, first, apart(learning, first, second), least)
         for goal, first, second, least in asked
     ]
 
