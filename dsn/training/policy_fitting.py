@@ -44,16 +44,15 @@ def best_frames(benefit: Tensor, share: Tensor) -> Tensor:
     return (order < wanted[:, None, None]).float()
 
 
-def importance(benefit: Tensor, share: Tensor) -> Tensor:
+def importance(benefit: Tensor, wanted: Tensor) -> Tensor:
     """How much a wrong decision loses in each frame, in standard deviations of the gate's benefits, `MOST` at most.
 
-    That is how far the benefit (N, T, n_gates) lies from that of the last frame that the `share` (N,) lets open. Most
-    of a benefit cannot be told from the noisy signal, so what counts is its mean in frames that sound alike, and not in
-    how many of them it is large.
+    That is how far the benefit (N, T, n_gates) lies from the least one of the frames that are `wanted` open, or from
+    the largest where none is. Most of a benefit cannot be told from the noisy signal, so what counts is its mean in
+    frames that sound alike, and not in how many of them it is large.
     """
-    last = ((share.clamp(0, 1) * benefit.shape[1]).round().long() - 1).clamp_min(0)
-    ordered = benefit.sort(dim=1, descending=True).values
-    threshold = ordered.gather(1, last[:, None, None].expand(-1, 1, benefit.shape[2]))
+    least = benefit.masked_fill(wanted == 0, torch.inf).amin(dim=1, keepdim=True)
+    threshold = least.minimum(benefit.amax(dim=1, keepdim=True))
     return ((benefit - threshold).abs() / benefit.std(dim=(0, 1))).clamp_max(MOST)
 
 
@@ -69,7 +68,8 @@ def fit_shares(policy: Policy, data: Labelled, share: Tensor, fit: FitConfig, pr
     it is metric-guided. Binary cross-entropy, weighted by what a wrong decision loses, tells the frames apart, and a
     squared distance holds the ratio of each signal to its share, which uncertainty would else draw to all or nothing.
     """
-    wanted, weight = best_frames(data.benefit, share), importance(data.benefit, share)
+    wanted = best_frames(data.benefit, share)
+    weight = importance(data.benefit, wanted)
 
     def loss(rows: Tensor) -> Tensor:
         found = margins(policy, data.bands[rows])

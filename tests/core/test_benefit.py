@@ -91,12 +91,14 @@ def test_best_frames_are_the_largest_share_of_each_gate() -> None:
 def test_frames_count_by_how_far_their_benefit_lies_from_the_last_one_that_may_open() -> None:
     saved = torch.tensor([[[0.1, 4.0], [0.4, 3.0], [0.3, 2.0], [0.2, 1.0]]])
     spread = saved.std(dim=(0, 1))
-    found = importance(saved, torch.tensor([0.5])) * spread
+    found = importance(saved, best_frames(saved, torch.tensor([0.5]))) * spread
     assert torch.allclose(found[0].T, torch.tensor([[0.2, 0.1, 0.0, 0.1], [1.0, 0.0, 1.0, 2.0]]), atol=1e-6)
-    assert torch.allclose(importance(saved, torch.tensor([0.0])) * spread, saved.amax(dim=1) - saved, atol=1e-6)
+    assert torch.allclose(
+        importance(saved, best_frames(saved, torch.tensor([0.0]))) * spread, saved.amax(dim=1) - saved, atol=1e-6
+    )
     one = torch.zeros(1, 100, 1)
     one[0, 0] = 50.0
-    assert float(importance(one, torch.tensor([0.5])).max()) == MOST
+    assert float(importance(one, best_frames(one, torch.tensor([0.5]))).max()) == MOST
 
 
 @pytest.fixture

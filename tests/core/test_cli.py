@@ -486,7 +486,8 @@ def test_models(capsys: pytest.CaptureFixture[str]) -> None:
         model = weights.load(found["name"])
         assert found["params"] == model.params and tuple(found["gates"]) == model.gate_names
         assert found["open_mmacs_per_s"] == pytest.approx(model.macs().mmacs_per_s())
-        assert (found["family"] == "static") == (not model.gate_names) and "h of mixtures" in found["about"]
+        hours = weights.notes(found["name"])["data"]["hours_of_mixtures"]
+        assert (found["family"] == "static") == (not model.gate_names) and f"{hours:.0f} h" in found["about"]
 
 
 def test_enhance_keeps_devices(noisy: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
