@@ -128,8 +128,9 @@ def test_networks_are_compared_at_the_last_hour_that_both_have() -> None:
     given = tables()
     later = pandas.DataFrame({"system": ["ftfnet-73"], "seed": 0, "audio_hours": 160.0, "pesq_wb": 2.5})
     given["learning"] = pandas.concat([given["learning"], later])
-    assert goals.apart(given["learning"], "ftfnet", "ftfnet-73") == pytest.approx(0.03)
-    assert math.isnan(goals.apart(later, "ftfnet", "ftfnet-73"))
+    assert row(given, "PESQ-WB: FTF-Net over its copy of 73 %", "ftfnet", "validation")["value"] == pytest.approx(0.03)
+    given["learning"] = later
+    assert row(given, "PESQ-WB: FTF-Net over its copy of 73 %", "ftfnet", "validation")["met"] == "missing"
 
 
 def test_level_and_clean_speech_are_asked_of_every_shipped_model() -> None:

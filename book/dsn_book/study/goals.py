@@ -191,16 +191,6 @@ def _quality(tables: Tables) -> list[Goal]:
     ]
 
 
-def apart(learning: Table, first: str, second: str) -> float:
-    """PESQ-WB of a system on validation minus that of another, at the last hour that both have; NaN if there is none.
-
-    Each is the mean over its seeds.
-    """
-    means = learning.pivot_table("pesq_wb", "audio_hours", "system")
-    both = means.reindex(columns=[first, second]).dropna()
-    return float(both.iloc[-1][first] - both.iloc[-1][second]) if len(both) else math.nan
-
-
 def worth_gating(tables: Tables) -> list[Goal]:
     """G1 and G2: width matters, and the slim network's open state is really better."""
     asked = (
@@ -209,11 +199,11 @@ def worth_gating(tables: Tables) -> list[Goal]:
         ("slim network, closed, over the static one of that cost", "slim-closed", CLOSED_COST, CLOSED),
         ("slim network, open over closed", "slim-open", "slim-closed", WORTH),
     )
-    learning = tables["learning"]
-    return [
-        _least(f"PESQ-WB: {goal}", VALIDATION, first, apart(learning, first, second), least)
-        for goal, first, second, least in asked
-    ]
+    learning, found = tables["learning"], []
+    for goal, first, second, least in asked:
+        one, other = results.at_same_hour(learning, first, second)
+        found.append(_least(f"PESQ-WB: {goal}", VALIDATION, first, one - other, least))
+    return found
 
 
 def levels(tables: Tables) -> list[Goal]:

@@ -110,6 +110,12 @@ def difference(
     return None if rows.empty else rows.iloc[0]
 
 
+def at_same_hour(learning: Table, first: str, second: str) -> tuple[float, float]:
+    """PESQ-WB of two systems on validation, means over seeds, at the last hour that both have; NaN if there is none."""
+    means = learning.pivot_table("pesq_wb", "audio_hours", "system").reindex(columns=[first, second]).dropna()
+    return (float(means.iloc[-1][first]), float(means.iloc[-1][second])) if len(means) else (math.nan, math.nan)
+
+
 def points(systems: Table, dial: Table, names: Sequence[str], name: str) -> Table:
     """Quality and cost for a figure: model, dial, mmacs_per_s, activation_ratio and metrics, means over the seeds.
 

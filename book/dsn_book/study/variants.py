@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from dsn import config
 from dsn.config import presets
 from dsn.model import DSN
 
+from . import results
 from .intervals import Table
 
 SHORT = "short-"
@@ -41,18 +43,17 @@ def variants() -> dict[str, Variant]:
 
 def gained(learning: Table) -> Table:
     """One row per variant that is trained: label, percent_closed and percent_open of FTF-Net's MACs, PESQ-WB on
-    validation with all gates open and closed (means over seeds), and their difference per 10 % of the MACs.
+    validation with all gates open and closed (`results.at_same_hour`), and their difference per 10 % of the MACs.
     """
-    last = learning.sort_values("audio_hours").groupby(["system", "seed"])["pesq_wb"].last().groupby("system").mean()
     full, rows = float(DSN(config.ModelConfig.ftfnet()).macs().mmacs_per_s()), []
     for name, variant in variants().items():
-        opened, closed = (f"{SHORT}{name}-{state}" for state in ("open", "closed"))
-        if opened in last.index and closed in last.index:
+        opened, closed = results.at_same_hour(learning, f"{SHORT}{name}-open", f"{SHORT}{name}-closed")
+        if not math.isnan(opened):
             table = DSN(variant.model).macs()
             low, high = (100 * float(table.mmacs_per_s([gate] * table.n_gates)) / full for gate in (0, 1))
             row = {"label": variant.label, "percent_closed": low, "percent_open": high}
-            row |= {"open": float(last[opened]), "closed": float(last[closed])}
-            rows.append(row | {"per_10_percent": 10 * (row["open"] - row["closed"]) / (high - low)})
+            row |= {"open": opened, "closed": closed, "per_10_percent": 10 * (opened - closed) / (high - low)}
+            rows.append(row)
     return pandas.DataFrame(
         rows, columns=["label", "percent_closed", "percent_open", "open", "closed", "per_10_percent"]
     )
