@@ -12,7 +12,7 @@ from typing import Literal
 
 from dsn import config
 from dsn.config import presets
-from dsn_book.study.variants import SHORT, variants
+from dsn_book.study import variants
 
 SAMPLES = 72192
 """Samples of a training mixture: 4.5 s, whole hops."""
@@ -42,9 +42,6 @@ SLIM = presets.GATED
 
 SHORT_HOURS, SHORT_COOLING = 10.0, 8.0
 """Hours of a short ablation, which goes on from FTF-Net's 90th hour, and after how many of them the rate falls."""
-
-BACKBONES: dict[config.Backbone, tuple[str, ...]] = {"hystnet": (), "crn": ("recurrence",)}
-"""Other backbones with the stages that run whole: where one can be left out, no memory along time hangs on a gate."""
 
 BACKBONE_HOURS, BACKBONE_COOLING, BACKBONE_SLIM_FROM = 30.0, 24.0, 18.0
 """Hours that other backbones see, after which their learning rate falls, and after which their slim training starts."""
@@ -189,19 +186,21 @@ def joint_row() -> Row:
 def short_rows() -> list[Row]:
     """Slim networks with other layers dynamic, after few hours of slim training; the usual ones are `short-slim`."""
     until, cool_down = SLIM_FROM + SHORT_HOURS, SLIM_FROM + SHORT_COOLING
-    trains = {name: slimming(schedule(v.model, SLIM_FROM, (), until, cool_down)) for name, v in variants().items()}
-    return [Row(f"{SHORT}{name}", train, 1, "ftfnet", SLIM_FROM, until=until) for name, train in trains.items()]
+    trains = {
+        name: slimming(schedule(v.model, SLIM_FROM, (), until, cool_down)) for name, v in variants.kinds().items()
+    }
+    return [Row(name, train, 1, "ftfnet", SLIM_FROM, until=until) for name, train in trains.items()]
 
 
 def backbone_rows() -> list[Row]:
     """Two other backbones, static and slim, after few hours."""
     until, cool_down, start = BACKBONE_HOURS, BACKBONE_COOLING, BACKBONE_SLIM_FROM
     rows = []
-    for backbone, whole in BACKBONES.items():
+    for name, variant in variants.backbones().items():
+        backbone = variant.model.backbone
         static = schedule(config.ModelConfig.ftfnet(backbone=backbone), 0.0, (start,), until, cool_down)
-        model = replace(SLIM, backbone=backbone, static_stages=whole)
-        slim = slimming(schedule(model, start, (), until, cool_down))
-        rows += [Row(backbone, static, 1, until=until), Row(f"slim-{backbone}", slim, 1, backbone, start, until=until)]
+        slim = slimming(schedule(variant.model, start, (), until, cool_down))
+        rows += [Row(backbone, static, 1, until=until), Row(name, slim, 1, backbone, start, until=until)]
     return rows
 
 

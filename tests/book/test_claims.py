@@ -49,11 +49,14 @@ def test_every_choice_has_a_mark_and_a_reason():
 
 def test_choices_show_what_their_ablation_gave():
     columns = ["system", "baseline", "set", "metric", "seed", "snr_db", "mean", "low", "high"]
-    row = ("gate-shared", "short-mgt-dsn", "test", "pesq_wb", None, None, -0.0123, -0.02, -0.004)
+    row = ("joint", "dsn", "test", "pesq_wb", None, None, -0.0123, -0.02, -0.004)
     found = {line[0]: line[4] for line in rows(claims.choices_table(pandas.DataFrame([row], columns=columns)))}
-    assert found["Number of gates"] == "gate-shared: −0.012 (−0.020\u00a0to\u00a0−0.004)"
-    assert found["What guides the target"] == "guide-snr: not measured yet"
-    assert found["Memory of a closed part"] == "–"
+    told = found["How the policy is trained"]
+    assert (
+        told.startswith("policy trained with its network: −0.012 (−0.020\u00a0to\u00a0−0.004)")
+        and "MGT-DSN, policy alone: not measured yet" in told
+    )
+    assert found["Number of gates"] == "–"
     assert found["The compute dial"] == "–"
 
 

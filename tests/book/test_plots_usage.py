@@ -35,14 +35,14 @@ def test_ratio_by_snr_has_a_line_per_seed_and_one_for_their_mean(used: Table) ->
 @pytest.fixture
 def differences() -> Table:
     rows = [("mgt-dsn", "dsn", 0.02, 0.01, 0.03), ("mgt-dsn", "ftfnet-73", 0.1, 0.05, 0.15)]
-    rows += [("only-gru", "short-ftfnet", -0.02, -0.04, 0.0)]
+    rows += [("dsn-policy", "mgt-dsn-policy", -0.02, -0.04, 0.0)]
     table = pandas.DataFrame(rows, columns=["system", "baseline", "mean", "low", "high"])
     return table.assign(set="test", metric="pesq_wb", seed=None, snr_db=math.nan, seeds=2, spread_seeds=0.01)
 
 
 @pytest.fixture
 def means() -> Table:
-    names = ["noisy", "ftfnet", "ftfnet-73", "mgt-dsn", "short-mgt-dsn", "only-gru"]
+    names = ["noisy", "ftfnet", "ftfnet-73", "mgt-dsn", "mgt-dsn-policy", "dsn-policy"]
     columns = {"pesq_wb": np.linspace(1.5, 2.5, 6), "stoi": 0.9, "mmacs_per_s": [0, 301.2, 220, 216, 216, 250]}
     cost = {"percent_of_ftfnet": [0, 100, 73, 72, 72, 83], "params": 135618, "activation_ratio": math.nan, "seeds": 2}
     return pandas.DataFrame(columns | cost, index=names).assign(pesq_wb_spread=[math.nan, *[0.01] * 5])
@@ -85,15 +85,15 @@ def test_landscape_has_the_families_the_dial_and_the_noisy_input(means: Table) -
     dial = pandas.DataFrame({"system": "mgt-dsn", "mmacs_per_s": [200.0, 130.0], "pesq_wb": [2.0, 1.8]})
     figure, text = ablations.landscape(means, dial, "pesq_wb")
     _, labels = figure.axes[0].get_legend_handles_labels()
-    assert labels == ["static", "metric-guided", "short schedule", "dial of MGT-DSN"]
+    assert labels == ["static", "metric-guided", "ablation", "dial of MGT-DSN"]
     assert [note.get_text() for note in figure.axes[0].texts] == ["noisy: " + f"{means.loc['noisy', 'pesq_wb']:.2f}"]
     assert "FTF-Net 1.70 at 301 MMAC/s" in text
 
 
 def test_ablations_stand_beside_their_question(means: Table, differences: Table) -> None:
     page = str(ablations.ablation_tables(means, differences).data).replace("\u00a0", " ")
-    assert "Which layers are dynamic?" in page and "−0.020 (−0.040 to 0.000)" in page
-    assert "guided by SNR" not in page and "only GRUs dynamic" in page
+    assert systems.GUIDE in page and "−0.020 (−0.040 to 0.000)" in page
+    assert "SNR as the guide" not in page and "no guide" in page
     assert ablations.ablation_tables(means.iloc[:2], differences) is tables.NOT_YET
 
 

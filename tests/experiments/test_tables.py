@@ -242,13 +242,13 @@ def test_rows_that_these_runs_lack_are_kept(written: Path, tmp_path: Path) -> No
     before = {path.name: path.read_bytes() for path in written.iterdir() if path.name != "manifest.json"}
     tables.write_all(tmp_path / "none", tmp_path, written)
     assert before == {path.name: path.read_bytes() for path in written.iterdir() if path.name != "manifest.json"}
-    write(tmp_path / "crn", "mgt-dsn-crn", 0, 0.2, ratio=0.4)
-    tables.write_all(tmp_path / "crn", tmp_path, written)
+    write(tmp_path / "sixty", "mgt-dsn-60", 0, 0.2, ratio=0.4)
+    tables.write_all(tmp_path / "sixty", tmp_path, written)
     systems = results.table("systems", written)
-    assert set(systems["system"]) == {"noisy", "ftfnet", "dsn", "mgt-dsn", "mgt-dsn-crn"}
+    assert set(systems["system"]) == {"noisy", "ftfnet", "dsn", "mgt-dsn", "mgt-dsn-60"}
     assert (systems.loc[systems["system"] != "noisy", "params"] == 1000).all()
-    assert {"mgt-dsn", "mgt-dsn-crn"} <= set(results.table("gates", written)["system"])
-    assert results.difference(results.table("differences", written), "mgt-dsn-crn", "pesq_wb") is not None
+    assert {"mgt-dsn", "mgt-dsn-60"} <= set(results.table("gates", written)["system"])
+    assert results.difference(results.table("differences", written), "mgt-dsn-60", "pesq_wb") is not None
     said = results.manifest(written)["evaluation"]
     assert {"mgt-dsn/seed1-test", "mgt-dsn-crn/seed0-voicebank"} <= {*said["tables"]} and said["device"] == "a CPU"
     for name in ("dial.csv", "controls.csv", "usage.csv"):
@@ -291,9 +291,8 @@ def test_numbers_keep_five_digits() -> None:
 
 
 def test_every_comparison_has_both_its_sides() -> None:
-    names = ["ftfnet", "mgt-dsn", "mgt-dsn-60", "short-mgt-dsn", "only-gru", "crn", "mgt-dsn-crn"]
+    names = ["ftfnet", "mgt-dsn", "mgt-dsn-60", "mgt-dsn-policy", "guide-snr-policy"]
     found = tables.pairs(names)
     assert len(found) == len(set(found))
-    assert ("only-gru", "short-mgt-dsn") in found
-    assert ("mgt-dsn-crn", "crn") in found and ("short-mgt-dsn", "short-mgt-dsn") not in found
+    assert ("guide-snr-policy", "mgt-dsn-policy") in found and ("mgt-dsn-policy", "mgt-dsn") in found
     assert all({*pair} <= {*names} for pair in found)

@@ -13,7 +13,7 @@ import pandas
 
 from ..plots.tables import interval
 from ..study import results
-from ..study.systems import baseline_of
+from ..study.systems import baseline_of, label_of
 
 SETS = {"final": "final draw", "test": "mixtures", "voicebank": "VoiceBank+DEMAND"}
 """Test sets as the page calls them."""
@@ -103,10 +103,9 @@ CHOICES = (
     Choice("Form of the mask", "complex: both parts in, complex ratio out", "N", "as in the authors' later paper"),
     Choice(
         "Which part of a layer is static",
-        "two of four GRU groups and one of four heads; convolutions and FC outputs whole",
+        "a quarter of GRU groups, heads and FC outputs, three quarters of the channels of convolutions; all along time",
         "D",
-        "where a saved MAC costs the least quality; no source gives the split",
-        ("all-halved", "only-gru", "only-attention", "only-conv", "only-fc"),
+        "the better of two pilots, and what remembers along time does not depend on a gate; no source gives the split",
     ),
     Choice("Outputs of a closed part", "zero", "D", "residual paths pass the frame on unchanged"),
     Choice(
@@ -117,10 +116,9 @@ CHOICES = (
     ),
     Choice(
         "Number of gates",
-        "one per block with dynamic parts, three in all",
+        "one per stage with dynamic parts, four in all",
         "D",
         "the term 'gating vector' leaves it open",
-        ("gate-shared",),
     ),
     Choice("The policy's form", "bands of the magnitude, a small GRU, two logits per gate", "D", "cheap and causal"),
     Choice(
@@ -131,17 +129,17 @@ CHOICES = (
     ),
     Choice(
         "How the policy is trained",
-        "for 800 steps alone on the ratio loss, with noise that falls to 0; then with the network, without noise",
+        "on benefit labels of a slim network; then the network trains on under the finished policy",
         "D",
-        "many more mixtures per minute; compared with gates that hear nothing",
-        ("gate-drawn",),
+        "a loss on the ratio alone does not say in which frames to open",
+        ("joint", "mgt-dsn-policy"),
     ),
     Choice("The compute dial", "a number added to every margin", "D", "one model for many costs; our addition"),
     Choice(
-        "What the ratio loss measures",
-        "the mean of each gate over an utterance",
+        "What the target ratio counts",
+        "the open frames of each gate in an utterance",
         "D",
-        "with a common mean, constant gates meet the target",
+        "with a common mean, gates that never move would meet the target",
     ),
     Choice(
         "Form of the target map",
@@ -154,13 +152,13 @@ CHOICES = (
         "DNSMOS OVRL of the noisy input",
         "S",
         "the paper's own choice, compared with others",
-        ("guide-snr",),
+        ("guide-snr-policy", "guide-si-sdr-policy", "guide-pesq-policy", "dsn-policy", "guide-rising-policy"),
     ),
     Choice(
         "Start of the training",
-        "slim rows from a trunk trained under random gates, static rows from a static one; equal updates",
+        "dynamic networks go on from FTF-Net's 90th hour; all see 150 hours of audio",
         "D",
-        "open and closed states are then trained for as long as the static network",
+        "networks are compared after the same audio and at the same learning rate",
     ),
     Choice(
         "Target of the training",
@@ -216,7 +214,7 @@ def _tested(choice: Choice, differences: pandas.DataFrame | None) -> str:
     for name in choice.tested_by:
         base = baseline_of(name)
         row = None if differences is None else results.difference(differences, name, "pesq_wb", baseline=base)
-        told.append(f"{name}: {MET['missing'] if row is None else interval(row, 3)}")
+        told.append(f"{label_of(name)}: {MET['missing'] if row is None else interval(row, 3)}")
     return "<br>".join(told) or "–"
 
 

@@ -27,9 +27,7 @@ FAMILIES: dict[Family, tuple[str, str]] = {
     "metric-guided": ("o", SERIES[0]),
     "fixed ratio": ("s", SERIES[1]),
     "price": ("P", SERIES[3]),
-    "short schedule": ("^", SERIES[2]),
     "ablation": ("<", SERIES[2]),
-    "other backbones": ("v", SERIES[4]),
 }
 """Marker and colour of each family of systems."""
 
@@ -73,14 +71,8 @@ def _point(system: str, row: Row, metric: str) -> str:
     return f"{label_of(system)} {value} at {number(float(row['mmacs_per_s']), 0)} MMAC/s"
 
 
-LEARNT = {
-    BASELINE: "",
-    EQUAL_COST: "",
-    CLOSED_COST: "",
-    "slim-open": "slim, every gate open",
-    "slim-closed": "slim, every gate closed",
-}
-"""What the learning curves are of: static systems go by their labels, states of the slim network by these."""
+LEARNT = (BASELINE, EQUAL_COST, CLOSED_COST, "slim-open", "slim-closed")
+"""What the learning curves are of."""
 
 
 def learning_curves(learning: Table) -> tuple[Figure, str]:
@@ -88,7 +80,7 @@ def learning_curves(learning: Table) -> tuple[Figure, str]:
     figure, (axis,) = new_figure(3.4)
     texts, there = [], [system for system in LEARNT if system in set(learning["system"])]
     for system, colour in zip(there, SERIES, strict=False):
-        rows, name = learning[learning["system"] == system], LEARNT[system] or label_of(system)
+        rows, name = learning[learning["system"] == system], label_of(system)
         seeds = rows.pivot_table(index="audio_hours", columns="seed", values="pesq_wb")
         axis.plot(seeds.index, seeds, color=colour, linewidth=0.8, alpha=0.5)
         means = seeds.mean(axis=1)
@@ -119,12 +111,14 @@ def _row(question: str, system: str, means: Table, differences: Table) -> dict[s
     return found
 
 
-def kinds(gained: Table) -> HTML:
-    """What opening the gates gains where other layers are dynamic (`study.variants.gained`), and at what cost."""
+def gains(gained: Table, head: str) -> HTML:
+    """What opening the gates of each variant gains (`study.variants.gained`) and costs; `head` says how they differ."""
     rows = []
     for row in gained.to_dict("records"):
-        found = {"dynamic layers": row["label"]}
-        found |= {"MACs, % of FTF-Net": f"{cell(row['percent_closed'], 0)} to {cell(row['percent_open'], 0)}"}
+        found = {head: row["label"]}
+        found |= {
+            "MACs, % of the static network": f"{cell(row['percent_closed'], 0)} to {cell(row['percent_open'], 0)}"
+        }
         found |= {f"PESQ-WB, {state}": cell(row[state], 3) for state in ("closed", "open")}
         rows.append(found | {"gain per 10 % of the MACs": cell(row["per_10_percent"], 4)})
     return html(rows)

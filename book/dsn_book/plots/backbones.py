@@ -13,26 +13,15 @@ from matplotlib.figure import Figure
 from dsn.macs import MacTable
 from dsn.model import DSN
 
-from ..formatting import number
-from ..study.intervals import Table
-from ..study.systems import backbones, label_of
+from ..study.systems import label_of
 from .layers import layer
 from .macs import layer_costs
-from .marks import DIGITS, METRIC_NAMES
 from .spectrograms import block_name
-from .style import GREY, KINDS, SERIES, new_figure
+from .style import KINDS, new_figure
 from .tables import DASH, cell, html
 
 LAYERS = ("DynamicConv", "DynamicConvTranspose", "DynamicDepthwise", "DynamicGRU", "DynamicLinear", "DynamicAttention")
 """The classes of the four kinds of dynamic layers; convolutions have three."""
-
-ROLES = {"{}": ("static", "D"), "dsn-{}": ("fixed ratio", "s"), "mgt-dsn-{}": ("metric-guided", "o")}
-"""Name of a backbone's row, what it is called here, its marker."""
-
-
-def rows_of(backbone: str) -> list[str]:
-    """The rows of a backbone in the results: static, fixed ratio, metric-guided."""
-    return [role.format(backbone) for role in ROLES]
 
 
 def layer_counts(models: Mapping[str, DSN]) -> HTML:
@@ -139,25 +128,3 @@ def cuts(tables: Mapping[str, Mapping[str, MacTable]]) -> HTML:
             row |= {head: cell(value, 1) for head, value in (("static", static), ("open", high), ("closed", low))}
             rows.append(row | {"closed, % of static": cell(100 * low / static, 0)})
     return html(rows)
-
-
-def quality(means: Table, metric: str) -> tuple[Figure, str]:
-    """Quality against MMAC/s of the backbones in `means`: static, fixed ratio and metric-guided, joined by a line."""
-    figure, (axis,) = new_figure(3.4)
-    texts = []
-    for backbone, colour in zip(backbones(), SERIES, strict=False):
-        there = means.reindex([name for name in rows_of(backbone) if name in means.index])
-        axis.plot(there["mmacs_per_s"], there[metric], color=colour, linewidth=1, label=label_of(backbone))
-        for role, (called, marker) in ROLES.items():
-            name = role.format(backbone)
-            if name not in there.index:
-                continue
-            cost, value = float(there.loc[name, "mmacs_per_s"]), float(there.loc[name, metric])
-            axis.plot(cost, value, marker, color=colour, markersize=7)
-            texts.append(f"{label_of(backbone)}, {called} {number(value, DIGITS.get(metric, 2))} at {cost:.0f} MMAC/s")
-    for called, marker in ROLES.values():
-        axis.plot([], [], marker, color=GREY, label=called)
-    axis.set(xlabel="MMAC/s, million multiply-accumulates per second of audio", ylabel=METRIC_NAMES[metric])
-    axis.set_xlim(0, 1.05 * axis.get_xlim()[1])
-    figure.legend(loc="outside upper center", ncols=3, fontsize=9, frameon=False)
-    return figure, f"{METRIC_NAMES[metric]} against cost: {'; '.join(texts)}."

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Family = Literal["", "static", "metric-guided", "fixed ratio", "price", "short schedule", "ablation", "other backbones"]
+Family = Literal["", "static", "metric-guided", "fixed ratio", "price", "ablation"]
 
 NOISY = "noisy"
 BASELINE = "ftfnet"
@@ -29,15 +29,10 @@ DIALLED = "price"
 GUIDED = ("metric-guided", "fixed ratio", "price")
 """Families of networks with a policy of their own."""
 
-SHORT = ("short-ftfnet", "short-mgt-dsn")
-"""What rows of the short schedule are compared with."""
-
-GUIDANCE = "Is guidance worth it?"
 GUIDE = "What guides the policy?"
-KINDS = "Which layers are dynamic?"
 TUNING = "Does the network train on under its policy?"
 SAMPLED = "Gates sampled while the network trains?"
-QUESTIONS = (TUNING, GUIDANCE, GUIDE, "One gate, or one per block?", SAMPLED, KINDS)
+QUESTIONS = (TUNING, GUIDE, SAMPLED)
 """What the ablations ask, in the order of their chapter; a question that is not listed comes after these."""
 
 
@@ -60,23 +55,15 @@ class System:
     shipped: bool = False
 
 
-def _short(name: str, label: str, question: str, baseline: str = SHORT[1]) -> System:
-    return System(name, label, "short schedule", baseline, question=question)
-
-
 def _alone(name: str, label: str, question: str = GUIDE, baseline: str = "mgt-dsn-policy") -> System:
     """A policy on the slim network, which doesn't train on under it."""
     return System(name, label, "ablation", baseline, question=question)
 
 
-def _backbone(name: str, label: str, baseline: str = BASELINE) -> System:
-    return System(name, label, "other backbones", baseline)
-
-
 SYSTEMS = (
     System(NOISY, "noisy", "", main=True),
     System(BASELINE, "FTF-Net", "static", main=True, shipped=True),
-    System(EQUAL_COST, "FTF-Net, 73\u00a0%", "static", main=True),
+    System(EQUAL_COST, "FTF-Net, 73\u00a0%", "static", main=True, shipped=True),
     System(CLOSED_COST, "FTF-Net, 52\u00a0%", "static"),
     System("dsn", "DSN", "fixed ratio", main=True, target=73.0, shipped=True),
     System(HEADLINE, "MGT-DSN", "metric-guided", "dsn", main=True, target=73.0, shipped=True),
@@ -89,25 +76,16 @@ SYSTEMS = (
     _alone("guide-pesq-policy", "PESQ-WB as the guide"),
     _alone("guide-rising-policy", "more for better input"),
     System("joint", "policy trained with its network", "ablation", "dsn", question=SAMPLED),
-    _short("short-ftfnet", "FTF-Net, short", KINDS),
-    _short("short-dsn", "DSN, short", GUIDANCE),
-    _short("short-mgt-dsn", "MGT-DSN, short", GUIDANCE),
-    _short("guide-snr", "guided by SNR", GUIDE),
-    _short("gate-shared", "one shared gate", "One gate, or one per block?"),
-    _short("gate-drawn", "gates sampled in training", SAMPLED),
-    _short("all-halved", "every kind halved", KINDS, SHORT[0]),
-    _short("only-gru", "only GRUs dynamic", KINDS, SHORT[0]),
-    _short("only-attention", "only attention dynamic", KINDS, SHORT[0]),
-    _short("only-conv", "only convolutions dynamic", KINDS, SHORT[0]),
-    _short("only-fc", "only FC dynamic", KINDS, SHORT[0]),
-    _backbone("hystnet", "HyST-Net"),
-    _backbone("dsn-hystnet", "HyST-Net, fixed ratio", "hystnet"),
-    _backbone("mgt-dsn-hystnet", "HyST-Net, metric-guided", "hystnet"),
-    _backbone("crn", "CRN"),
-    _backbone("dsn-crn", "CRN, fixed ratio", "crn"),
-    _backbone("mgt-dsn-crn", "CRN, metric-guided", "crn"),
 )
 """Every system of the study, in the order of its tables."""
+
+OTHER_LABELS = {
+    "slim-open": "slim, every gate open",
+    "slim-closed": "slim, every gate closed",
+    "hystnet": "HyST-Net",
+    "crn": "CRN",
+}
+"""What has a name in the book and no row in its tables of systems: states of a network, and other backbones."""
 
 
 def find(name: str) -> System | None:
@@ -124,7 +102,7 @@ def label_of(name: str) -> str:
     """A system as the book calls it, or its name; what follows a comma, such as a setting of the dial, stays."""
     row, comma, setting = name.partition(",")
     system = find(row)
-    return (system.label if system else row) + comma + setting
+    return (system.label if system else OTHER_LABELS.get(row, row)) + comma + setting
 
 
 def place_of(name: str) -> tuple[int, str]:
@@ -171,8 +149,7 @@ def comparisons(name: str) -> list[str]:
     if system is None:
         return [BASELINE]
     rival = (EQUAL_COST,) if system.family in GUIDED else ()
-    short = SHORT if system.family == "short schedule" else ()
-    return [other for other in dict.fromkeys((BASELINE, *rival, system.baseline, *short)) if other != name]
+    return [other for other in dict.fromkeys((BASELINE, *rival, system.baseline)) if other != name]
 
 
 def judged_finally() -> list[str]:
@@ -185,8 +162,3 @@ def by_question() -> dict[str, list[str]]:
     asked = dict.fromkeys([*QUESTIONS, *(system.question for system in SYSTEMS if system.question)])
     rows = {question: [system.name for system in SYSTEMS if system.question == question] for question in asked}
     return {question: answers for question, answers in rows.items() if answers}
-
-
-def backbones() -> list[str]:
-    """The static networks of the other backbones."""
-    return [s.name for s in SYSTEMS if s.family == "other backbones" and s.baseline == BASELINE]
