@@ -50,13 +50,13 @@ Open in Colab
 ```
 """
 BANNER = """\
-::::{{div}} chapter-banner
-{colab}{run}
+{colab}:::{{dropdown}} Run this chapter yourself
+:class-container: chapter-run
 
-Ran on {date} in {seconds:.0f} s on a CPU.
-::::
+{run}
 
-{box}"""
+{facts}
+:::"""
 STATUS = """\
 # Build status
 
@@ -150,7 +150,7 @@ def stage(records: dict[Path, dict[str, Any]], source: Path) -> None:
     for path, record in records.items():
         executed = nbformat.read(BUILD / "chapters" / path.name, as_version=4)
         colab = COLAB.format(url=notebooks.colab_url(settings, path)) if notebooks.published(settings) else ""
-        banner = BANNER.format(colab=colab, run=site.run_it_yourself(path), box=sizes.box(path, record), **record)
+        banner = BANNER.format(colab=colab, run=site.run_it_yourself(path), facts=sizes.facts(path, record))
         shown = chapters.presentable(executed, banner, numbers.get(path.stem), path.stem == contents.first_page(ROOT))
         nbformat.write(shown, source / "book" / path.name)
     (source / "book" / "status.md").write_text(_status_page(records))

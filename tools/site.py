@@ -19,8 +19,8 @@ SOURCES = "_sources/book"
 UNREAD = ("*.map", "*.ttf", "locales")
 """Where minified code came from, fonts that browsers take as woff2, translations: no page reads them."""
 LINE = """\
-**Run it yourself:** <a href="../{sources}/{name}.ipynb" download>the notebook</a> installs
-<a href="../{wheel}">dsn</a> from this site where it is missing.
+<a href="../{sources}/{name}.ipynb" download>The notebook</a> installs <a href="../{wheel}">dsn</a> from this site
+where it is missing.
 
 ```bash
 {command}
@@ -34,7 +34,7 @@ def command(notebook: Path) -> str:
 
 
 def run_it_yourself(notebook: Path) -> str:
-    """The lines below a chapter's title that say how to run it, in MyST Markdown."""
+    """How to run a chapter, in MyST Markdown."""
     wheel = notebooks.wheel_name()
     return LINE.format(sources=SOURCES, name=notebook.stem, wheel=wheel, command=command(notebook))
 

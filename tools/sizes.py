@@ -1,4 +1,4 @@
-"""The box below a chapter's title: what each of its sizes takes, from the records of their last runs."""
+"""What running a chapter takes, for the box below its title: each of its sizes, from the records of their last runs."""
 
 from __future__ import annotations
 
@@ -15,12 +15,6 @@ from tools import chapters, dependencies, notebooks, provenance
 PARAMETER = re.compile(r'^size = "stored"  # (.+)$', re.MULTILINE)
 NOT_RUN = "not run in this build"
 COMMAND = "python -m tools.chapters {name} --size {size}"
-BOX = """\
-:::{{dropdown}} Run it again: time, memory, download
-:class-container: chapter-sizes
-
-{lines}
-:::"""
 
 
 def sizes(notebook: Path) -> dict[str, str]:
@@ -71,8 +65,8 @@ def _experiments(known: Mapping[str, Any], folder: Path) -> list[str]:
     return lines
 
 
-def box(notebook: Path, known: Mapping[str, Any], runs: Path = chapters.RUNS, root: Path = chapters.ROOT) -> str:
-    """The box of a chapter, in MyST Markdown; `known` is the record of the run that the book shows."""
+def facts(notebook: Path, known: Mapping[str, Any], runs: Path = chapters.RUNS, root: Path = chapters.ROOT) -> str:
+    """A list in MyST Markdown: time, memory and download; `known` is the record of the run that the book shows."""
     told = sizes(notebook)
     models = any(digest and path.startswith("dsn/weights/") for path, digest in known["depends"].items())
     how = "it computes what it shows" if models else "it reads stored results and runs no model"
@@ -87,4 +81,4 @@ def box(notebook: Path, known: Mapping[str, Any], runs: Path = chapters.RUNS, ro
         f"- download: dsn, with all its sounds {megabytes(root):.0f} MB, and packages that are missing; then none"
     )
     lines.append("- where the stored results come from: {doc}`provenance`")
-    return BOX.format(lines="\n".join(lines))
+    return "\n".join(lines)

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from dsn import config, dial, policy, weights
+from dsn.model import DSN
 from dsn_book import test_pairs
 from dsn_book.plots import bench, board, conditional, gates, layers, macs, tradeoff, training, usage
 from dsn_book.study import measure, results
@@ -108,15 +109,21 @@ def _timeline(place: int) -> Drawing:
     return usage.gate_timeline(pair.noisy, gate, slim.gate_names, rate)
 
 
+def _halved() -> DSN:
+    """An untrained network with half of every layer static, which the lesson's numbers are about."""
+    torch.manual_seed(0)
+    return DSN(config.ModelConfig(static_share=config.Share.all(0.5))).eval()
+
+
 FIGURES: dict[str, tuple[str, Callable[[], Drawing]]] = {
     "families": ("Ways to compute less", conditional.families),
     "backbone": ("The backbone", lambda: layers.architecture(weights.load("ftfnet"), _noise(0.5))),
     "macs": ("Where its MACs go", lambda: macs.stage_bars(weights.load("ftfnet").macs())),
     "layer": (
         "A dynamic layer",
-        lambda: layers.weight_blocks(weights.load("mgt-dsn").network.frequency_1.fc),  # pyright: ignore
+        lambda: layers.weight_blocks(_halved().network.frequency_1.fc),  # pyright: ignore
     ),
-    "closed": ("What a closed gate saves", lambda: macs.open_closed_bars(weights.load("mgt-dsn").macs())),
+    "closed": ("What a closed gate saves", lambda: macs.open_closed_bars(_halved().macs())),
     "gradient": ("A hard gate with a gradient", _gradient),
     "gates-noisy": ("Gates in a noisy sentence", lambda: _timeline(0)),
     "gates-quiet": ("Gates in a nearly clean sentence", lambda: _timeline(-1)),

@@ -22,14 +22,15 @@ _FIGURE = """\
 
 
 def lines(thing: Callable[..., Any], *fragments: str) -> HTML:
-    """The statements of a function that hold these fragments, in its own order; of a compound one its first line.
+    """The statements of a function that hold these fragments, in its own order, below the heads of those they stand in.
 
     Raises ValueError for a fragment that is not there, or that more than one statement holds.
     """
     text, first = _source(thing)
-    found = sorted(_statement(text, fragment, thing) for fragment in fragments)
-    kept = [line for start, end in found for line in text.splitlines()[start - 1 : end]]
-    return HTML(_shown("\n".join(kept), _place(thing, first + found[0][0] - 1)))
+    found = {_statement(text, fragment, thing) for fragment in fragments}
+    shown = sorted(found | {head for span in found for head in _heads(text, span)})
+    kept = [line for start, end in shown for line in text.splitlines()[start - 1 : end]]
+    return HTML(_shown("\n".join(kept), _place(thing, first + shown[0][0] - 1)))
 
 
 def whole(thing: Callable[..., Any], folded: str = "") -> HTML:
@@ -53,6 +54,22 @@ def _statement(text: str, fragment: str, thing: Callable[..., Any]) -> tuple[int
         what = "no statement" if not around else f"{len(around)} statements"
         raise ValueError(f"{what} of {thing.__qualname__} with {fragment!r}; give a fragment that one statement holds")
     return around.pop()
+
+
+def _heads(text: str, span: tuple[int, int]) -> Iterator[tuple[int, int]]:
+    """First and last line of the head of every compound statement that a statement stands in, the function excepted.
+
+    Raises NotImplementedError for a statement that no head leads to, as after `else`.
+    """
+    function = ast.parse(text).body[0]
+    for node in ast.walk(function):
+        body = getattr(node, "body", None)
+        if node is function or not isinstance(node, ast.stmt) or not body or node.lineno >= span[0]:
+            continue
+        if body[0].lineno <= span[0] <= (body[-1].end_lineno or 0):
+            yield node.lineno, body[0].lineno - 1
+        elif span[0] <= (node.end_lineno or 0):
+            raise NotImplementedError(f"line {span[0]} stands in another branch than the first")
 
 
 def _spans(text: str, number: int) -> Iterator[tuple[int, int]]:

@@ -23,11 +23,15 @@ def rows(table: str) -> list[list[str]]:
     return [[cell.get_text(" ") for cell in row.select("td")] for row in page.select("tbody tr")]
 
 
-def test_statements_say_how_many_of_their_goals_are_met():
+def test_statements_tell_the_value_of_each_goal_and_whether_it_is_met():
     said = {row[0]: row[3] for row in rows(claims.statements_table(GOALS))}
-    assert said["Quality comparable to the static FTF-Net's"] == "1 met, 1 not met"
-    assert said["73 % of its load on average"] == "1 met"
-    assert said["The gates come from a Gumbel-Softmax"] == "shown in the chapter"
+    quality = said["Quality comparable to the static FTF-Net's"]
+    assert (
+        "PESQ-WB difference to FTF-Net −0.021: met" in quality
+        and "STOI difference to FTF-Net −0.010: not met" in quality
+    )
+    assert said["73 % of its load on average"] == "MACs, % of FTF-Net 71.000: met"
+    assert said["The gates come from a Gumbel-Softmax"] == "an ablation here"
     assert said["The use of the dynamic parts follows the severity of the distortion"] == "not measured yet"
 
 

@@ -21,12 +21,14 @@ def stored(monkeypatch):
     return put
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "words"), [(0.01, 0.03, "gains"), (-0.03, -0.01, "loses"), (-0.01, 0.01, "can't be told")]
-)
-def test_quality_follows_the_interval(stored, low, high, words):
-    stored((low + high) / 2, low, high)
-    assert words in findings.quality() and "−" not in findings.quality()
+@pytest.mark.parametrize(("pesq", "word", "words"), [("yes", "Yes", "within"), ("no", "No", "missed")])
+def test_quality_is_judged_as_in_its_chapter(stored, monkeypatch, pesq, word, words):
+    stored(-0.02, -0.03, -0.01)
+    met = {"MACs, % of FTF-Net": "yes", "PESQ-WB difference to FTF-Net": pesq, "STOI difference to FTF-Net": "yes"}
+    goals = pandas.DataFrame({"goal": [*met], "met": [*met.values()], "system": findings.SLIM})
+    monkeypatch.setattr(findings.results, "table", lambda name: goals if name == "goals" else pandas.DataFrame())
+    monkeypatch.setattr(findings, "judged", lambda: "test")
+    assert findings.quality().startswith(f"{word}:") and words in findings.quality() and "−0.020" in findings.quality()
 
 
 @pytest.mark.parametrize(("low", "high", "word"), [(0.01, 0.03, "Yes"), (-0.03, -0.01, "No:"), (-0.01, 0.01, "Not")])

@@ -4,6 +4,7 @@ import re
 
 import jupytext
 import pytest
+from bs4 import BeautifulSoup
 
 from dsn import losses, stft
 from dsn_book import listing
@@ -56,6 +57,23 @@ def test_statements_are_found_whole_and_told_apart():
         listing.lines(stft.compress, "return nothing")
     with pytest.raises(ValueError, match="statements of"):
         listing.lines(losses.fit_guide, "middle")
+
+
+def branching(gate: int) -> str:
+    """An example for the test below."""
+    said = "open"
+    if gate == 0:
+        said = "closed"
+    elif gate > 1:
+        said = "wide open"
+    return said
+
+
+def test_a_statement_stands_below_the_condition_that_it_depends_on():
+    text = BeautifulSoup(str(listing.lines(branching, 'said = "closed"', "return said").data), "html.parser").get_text()
+    assert 'if gate == 0:\n    said = "closed"\nreturn said' in text
+    with pytest.raises(NotImplementedError, match="another branch"):
+        listing.lines(branching, "wide")
 
 
 def test_a_whole_function_may_be_folded():

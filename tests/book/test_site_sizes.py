@@ -50,17 +50,17 @@ def test_an_incomplete_comment_is_refused(tmp_path, comment):
 
 def test_the_box_of_a_chapter_of_one_size(root):
     notebook = chapter(root / "a.ipynb", "seed = 0")
-    box = sizes.box(notebook, KNOWN | {"depends": {"results/systems.csv": ""}}, root / "runs", root)
+    box = sizes.facts(notebook, KNOWN | {"depends": {"results/systems.csv": ""}}, root / "runs", root)
     assert f"- **one size** (it reads stored results and runs no model): {sizes.taken(KNOWN)}\n" in box
     assert "quick" not in box and "behind the stored" not in box
     assert "- download: dsn, with all its sounds 2 MB" in box
-    box = sizes.box(notebook, KNOWN | {"depends": {"dsn/weights/a.safetensors": "ab"}}, root / "runs", root)
+    box = sizes.facts(notebook, KNOWN | {"depends": {"dsn/weights/a.safetensors": "ab"}}, root / "runs", root)
     assert "- **one size** (it computes what it shows): 7 s" in box
 
 
 def test_the_box_names_sizes_that_were_not_run_and_what_is_behind_stored_results(root):
     notebook = chapter(root / "a.ipynb", 'size = "stored"  # stored: reads; quick: runs 4 files; full: runs 36')
-    box = sizes.box(notebook, KNOWN | {"depends": {"results/systems.csv": "ab"}}, root / "runs", root)
+    box = sizes.facts(notebook, KNOWN | {"depends": {"results/systems.csv": "ab"}}, root / "runs", root)
     assert "- **stored**, as shown (reads): 7 s" in box
     assert "- **quick** (runs 4 files): not run in this build\n" in box
     assert "- **full** (runs 36): not run in this build\n" in box
@@ -70,10 +70,10 @@ def test_the_box_names_sizes_that_were_not_run_and_what_is_behind_stored_results
 def test_the_box_tells_the_last_run_of_a_size_and_what_has_changed_since(root):
     notebook = chapter(root / "a.ipynb", 'size = "stored"  # stored: reads; quick: runs 4 files; full: runs 36')
     ran = chapters.run_cached(notebook, root / "runs", "quick", root)
-    shown = sizes.box(notebook, KNOWN | {"depends": {}}, root / "runs", root)
+    shown = sizes.facts(notebook, KNOWN | {"depends": {}}, root / "runs", root)
     assert f"- **quick** (runs 4 files): {sizes.taken(ran)}\n" in shown and ran["date"] in shown
     chapter(notebook, 'size = "stored"  # stored: reads; quick: runs 4 files; full: runs 36', "2")
-    shown = sizes.box(notebook, KNOWN | {"depends": {}}, root / "runs", root)
+    shown = sizes.facts(notebook, KNOWN | {"depends": {}}, root / "runs", root)
     assert f"{sizes.taken(ran)}; since then its code changed\n" in shown
 
 

@@ -34,7 +34,7 @@ def test_a_difference_says_what_its_interval_allows(mean: float, said: str) -> N
 def test_quality_is_comparable_if_every_goal_is_met() -> None:
     assert verdicts.comparable(goals(cost="yes", pesq="yes", stoi="yes")).startswith("Yes")
     assert verdicts.comparable(goals(cost="no", pesq="yes", stoi="yes")) == "No: it costs more than the goal allows."
-    assert "its PESQ-WB and STOI cannot" in verdicts.comparable(goals(cost="yes", pesq="no", stoi="no"))
+    assert "the interval of its PESQ-WB and STOI" in verdicts.comparable(goals(cost="yes", pesq="no", stoi="no"))
     assert verdicts.comparable(goals(cost="missing", pesq="yes", stoi="yes")).endswith("measured yet.")
 
 
@@ -48,7 +48,7 @@ def test_usage_is_judged_over_files_and_within() -> None:
 
 def test_timing_pays_if_there_is_something_to_gain_and_the_policy_finds_it() -> None:
     assert "finds 30% of it" in verdicts.timing(row(0.02), row(-0.04), 0.3)
-    assert verdicts.timing(row(0.0), row(-0.04), 0.0).startswith("Not yet.")
+    assert verdicts.timing(row(0.0), row(-0.04), 0.0).startswith("Not measurably.")
     assert "worse than chance" in verdicts.timing(row(-0.02), row(-0.06), -0.5)
     assert "nothing to gain" in verdicts.timing(row(0.0), row(0.001), math.nan)
     assert verdicts.timing(None, row(0.0), math.nan).endswith("measured yet.")

@@ -8,7 +8,7 @@ from tools.chapters import ROOT
 
 ASSETS = ROOT / "book" / "assets"
 LONG = "word" * 60
-BOOK = f"""<div class="chapter-banner"><button>Open in Colab</button></div>
+BOOK = f"""<a class="sd-btn">Open in Colab</a>
 <details class="hide"><summary>Show code cell source</summary><p>code</p></details>
 <details open><summary>Hide the solution</summary><p id="solution">solved</p></details>
 <div class="cell_input"><pre>{LONG}</pre></div>

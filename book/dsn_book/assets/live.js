@@ -46,7 +46,7 @@ function build(root, state) {
     canvas: element("canvas", { role: "img", "aria-label": "Nothing has run yet", hidden: "" }),
     key: element("p", { class: "listen-key" }, `MACs in per cent of ${state.baseline.name}'s. Time: a second copy in this page runs the frames that you hear, ${MEASURED} in a row.`),
   };
-  const sound = element("label", { class: "live-sound" }, parts.sound, " sound on (with a microphone: headphones)");
+  const sound = element("label", { class: "live-sound" }, parts.sound, " sound on (use headphones with the microphone)");
   const run = element("div", { class: "live-run" }, parts.start, sound);
   for (const value of parts.numbers.values) value.textContent = "–";
   root.classList.add("listen", "live");

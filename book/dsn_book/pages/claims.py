@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import pandas
 
+from ..formatting import number
 from ..plots.tables import interval
 from ..study import results
 from ..study.systems import baseline_of, label_of
@@ -62,7 +63,7 @@ STATEMENTS = (
         "policy",
         "within files|random segments",
     ),
-    Statement("The gates come from a Gumbel-Softmax", "S", "policy"),
+    Statement("The gates come from a Gumbel-Softmax", "S", "policy", shown="an ablation here"),
     Statement(
         "Metric-guided training: the target ratio is a function of the input's DNSMOS OVRL",
         "S",
@@ -179,28 +180,31 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _verdicts(goals: pandas.DataFrame | None, statement: Statement) -> str:
-    """How many of the goals that measure a claim MGT-DSN itself meets."""
+    """The goals that measure a claim, each with the value of MGT-DSN and whether that meets it."""
     if not statement.goals:
         return statement.shown
     if goals is None:
         return MET["missing"]
     found = goals.loc[(goals["system"] == "mgt-dsn") & goals["goal"].str.contains(statement.goals)]
-    counts = [(text, int((found["met"] == met).sum())) for met, text in MET.items()]
-    return ", ".join(f"{count} {text}" for text, count in counts if count) or MET["missing"]
+    told = []
+    for row in found.to_dict("records"):
+        value = "" if row["met"] == "missing" else f" {number(row['value'], 3)}"
+        told.append(f"{html.escape(row['goal'])}{value}: {MET[row['met']]}")
+    return "<br>".join(told) or MET["missing"]
 
 
 def statements_table(goals: pandas.DataFrame | None) -> str:
-    """The paper's claims with their marks and how many goals each meets; `goals` is results/goals.csv or None."""
+    """The paper's claims with their marks and verdicts; `goals` is results/goals.csv or None."""
     rows = [
         (
             html.escape(s.claim),
             f"[{s.mark}]",
-            f'<a href="{s.chapter}.html">{s.chapter}</a>',
+            f'<a href="{s.chapter}.html">{s.chapter.replace("-", " ")}</a>',
             _verdicts(goals, s),
         )
         for s in STATEMENTS
     ]
-    return _table(("the paper", "source", "chapter", "goals of this book"), rows)
+    return _table(("claim", "source", "chapter", "verdict of this book"), rows)
 
 
 def not_run_table() -> str:

@@ -9,7 +9,8 @@ from .. import provenance
 from ..provenance import Number
 from ..study import goals, results
 from ..study.controls import SEGMENTS
-from ..study.intervals import Row, side
+from ..study.intervals import side
+from . import verdicts
 
 SLIM, STATIC = "mgt-dsn", "ftfnet"
 BACKEND, PACE = "native", "back-to-back"
@@ -49,28 +50,28 @@ def cost() -> Number:
 
 
 def quality() -> str:
-    """Does it work? The difference in PESQ-WB to the static network."""
+    """Does it work? The verdict of the results' chapter, and the difference in PESQ-WB to the static network."""
+    verdict = verdicts.comparable(results.table("goals"), SLIM).partition(":")[0]
+    ends = {"Yes": "within the margins", "No": "and a margin is missed"}
     row = results.difference(results.table("differences"), SLIM, "pesq_wb", judged(), STATIC)
-    return _told(
-        row,
-        "differences",
-        {"system": SLIM, "baseline": STATIC, "set": judged(), "metric": "pesq_wb"},
-        "It gains {size} PESQ-WB over the full network",
-        "It loses {size} PESQ-WB to the full network",
-        "Its PESQ-WB can't be told apart from the full network's; the difference is {size}",
-    )
+    if row is None or verdict not in ends:
+        return "not measured yet"
+    number = provenance.result("differences", "mean", system=SLIM, baseline=STATIC, set=judged(), metric="pesq_wb")
+    return f"{verdict}: its PESQ-WB differs from the full network's by {number:+.3f}, {ends[verdict]}"
 
 
 def timing() -> str:
     """Does the timing pay? The difference in PESQ-WB to the same network with random segments open."""
-    return _told(
-        goals.control(results.table("controls"), SLIM, SEGMENTS, judged()),
-        "controls",
-        {"system": SLIM, "control": SEGMENTS, "set": judged(), "metric": "pesq_wb"},
-        "Yes: the policy's gates gain {size} PESQ-WB over random ones at the same rate",
-        "No: random gates at the same rate are {size} PESQ-WB better",
-        "Not measurably: random gates at the same rate differ by {size} PESQ-WB",
-    )
+    row = goals.control(results.table("controls"), SLIM, SEGMENTS, judged())
+    if row is None:
+        return "not measured yet"
+    number = provenance.result("controls", "mean", system=SLIM, control=SEGMENTS, set=judged(), metric="pesq_wb")
+    size = f"{Number(abs(float(number)), number.source):.3f}"
+    return {
+        1: f"Yes: the policy's gates gain {size} PESQ-WB over random segments of the same length",
+        -1: f"No: random segments of the same length gain {size} PESQ-WB over the policy's gates",
+        0: f"Not measurably: random segments of the same length differ by {size} PESQ-WB",
+    }[side(row)]
 
 
 def listening() -> str:
@@ -97,12 +98,3 @@ def time() -> str:
     if float(saved) <= 0:
         return f"No: a frame takes {Number(-float(saved), slim.source):.0%} more processor time"
     return f"Yes: a frame takes {saved:.0%} less processor time on the C kernel"
-
-
-def _told(row: Row | None, table: str, keys: dict[str, str], better: str, worse: str, alike: str) -> str:
-    """One of three sentences, by where the interval of a stored difference in PESQ-WB lies."""
-    if row is None:
-        return "not measured yet"
-    number = provenance.result(table, "mean", **keys)
-    size = f"{Number(abs(float(number)), number.source):.3f}"
-    return {1: better, -1: worse, 0: alike}[side(row)].format(size=size)

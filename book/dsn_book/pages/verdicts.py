@@ -28,7 +28,7 @@ def comparable(goals: Table, system: str = "mgt-dsn") -> str:
     if not met["MACs, % of FTF-Net"]:
         return "No: it costs more than the goal allows."
     missed = [goal.partition(" difference")[0] for goal, kept in met.items() if not kept]
-    return f"No: its {' and '.join(missed)} cannot be shown to lie within the margin."
+    return f"No: the interval of its {' and '.join(missed)} reaches below the margin."
 
 
 def timing(segments: Row | None, oracle: Row | None, share: float) -> str:
@@ -41,7 +41,7 @@ def timing(segments: Row | None, oracle: Row | None, share: float) -> str:
     ends = {
         "better": f"Yes. {there}, and the policy finds {share:.0%} of it.",
         "worse": f"No. {there}, but the policy chooses worse than chance.",
-        "no different": f"Not yet. {there}, but the policy does not find it.",
+        "no different": f"Not measurably. {there}, but the policy does not find it.",
     }
     return ends[sign(segments)]
 

@@ -24,8 +24,8 @@ from .tables import cell, html, interval
 
 FAMILIES: dict[Family, tuple[str, str]] = {
     "static": ("D", INK),
-    "metric-guided": ("o", SERIES[0]),
-    "fixed ratio": ("s", SERIES[1]),
+    "metric-guided": ("o", SERIES[1]),
+    "fixed ratio": ("s", SERIES[0]),
     "price": ("P", SERIES[3]),
     "ablation": ("<", SERIES[2]),
 }

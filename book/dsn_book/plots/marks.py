@@ -11,7 +11,7 @@ from .style import GREY, INK, SERIES
 
 MARKERS = ("o", "s", "^", "D", "v")
 
-MODEL_COLOURS = {"noisy": GREY, "ftfnet": INK, "dsn": SERIES[1], "mgt-dsn": SERIES[0]} | {
+MODEL_COLOURS = {"noisy": GREY, "ftfnet": INK, "dsn": SERIES[0], "mgt-dsn": SERIES[1]} | {
     "ftfnet-73": SERIES[2],
     "price": SERIES[3],
     "mgt-dsn-60": SERIES[4],

@@ -32,8 +32,8 @@ def over_policy(table: Table, metric: str = "pesq_wb") -> tuple[Figure, str]:
     axis.axvline(0, color=INK, linewidth=1)
     texts = []
     for place, row in enumerate(rows):
-        equal = registry.find(row["control"]).equal_cost
-        colour = (DYNAMIC if "oracle" in row["control"] else SERIES[0]) if equal else GREY
+        equal, knows = registry.find(row["control"]).equal_cost, registry.find(row["control"]).knows_more
+        colour = (DYNAMIC if knows else SERIES[0]) if equal else GREY
         axis.plot([-row["high"], -row["low"]], [place, place], color=colour, linewidth=2.5)
         axis.plot(-row["mean"], place, "o", color=colour, markerfacecolor=colour if equal else "white")
         said = interval(-row["mean"], -row["high"], -row["low"], digits)

@@ -40,9 +40,9 @@ def target_map(guide: Guide, values: Sequence[float], fixed_ratio: float) -> tup
     figure, (upper, lower) = new_figure(4.6, 2, height_ratios=(2, 1), sharex=True)
     low, high = min(guide.low, *values) - 0.1, max(guide.high, *values) + 0.1
     targets = target_ratio(torch.as_tensor(list(values), dtype=torch.float32), guide)
-    upper.plot(*_curve(guide, low, high), color=SERIES[0], linewidth=2, label="MGT: follows the input")
-    upper.axhline(fixed_ratio, color=SERIES[1], linestyle="--", label="DSN: one ratio for all")
-    upper.scatter(values, targets, s=16, color=SERIES[0], alpha=0.6, zorder=3, label="training mixtures")
+    upper.plot(*_curve(guide, low, high), color=SERIES[1], linewidth=2, label="MGT: follows the input")
+    upper.axhline(fixed_ratio, color=SERIES[0], linestyle="--", label="DSN: one ratio for all")
+    upper.scatter(values, targets, s=16, color=SERIES[1], alpha=0.6, zorder=3, label="training mixtures")
     upper.set(ylabel="target activation ratio", ylim=(0, 1))
     upper.legend(fontsize=9)
     lower.hist(values, bins=12, color=GREY)
@@ -131,7 +131,7 @@ def ratios_by_rating(
     """Share of open gates of each mixture (N,) over its rating, for two policies; the first `fitted` were fitted."""
     figure, axes = new_figure(2.9, 1, len(ratios), sharey=True)
     x, told = values.numpy(), []
-    for axis, (name, ratio), colour in zip(axes, ratios.items(), (SERIES[1], SERIES[0]), strict=False):
+    for axis, (name, ratio), colour in zip(axes, ratios.items(), SERIES, strict=False):
         y = ratio.numpy()
         axis.scatter(x[:fitted], y[:fitted], s=14, color=colour, label="of the fit")
         axis.scatter(x[fitted:], y[fitted:], s=18, facecolors="none", edgecolors=colour, label="others")

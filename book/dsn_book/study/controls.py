@@ -18,12 +18,15 @@ FOLLOWS = "follows_benefit"
 
 
 class Control(NamedTuple):
-    """A control by name: its label, which frames are open, and whether it costs what the policy costs."""
+    """A control by name: its label, which frames are open, whether it costs what the policy costs, and whether it knows
+    more than a policy can: the clean signal, or a file before it is heard.
+    """
 
     name: str
     label: str
     opens: str
     equal_cost: bool = True
+    knows_more: bool = False
 
 
 CONTROLS = (
@@ -34,13 +37,23 @@ CONTROLS = (
     Control(SEGMENTS, "random segments", "the policy's own runs of frames, in random order"),
     Control("periodic", "evenly spread", "frames at regular intervals"),
     Control("energy", "loudest frames", "the loudest frames of the noisy signal"),
-    Control("speech", "loudest speech", "the loudest frames of the clean signal, which no policy hears"),
-    Control("rating", "random, as often as the rating asks", "random segments at the share that DNSMOS asks for"),
-    Control(ORACLE, "the best frames", "the frames of each signal in which the loss falls most"),
+    Control("speech", "loudest speech", "the loudest frames of the clean signal", knows_more=True),
     Control(
-        "oracle-files", "the best frames of all", "the same over all signals together, so that some signals get more"
+        "rating",
+        "random, as often as the rating asks",
+        "random segments at the share that DNSMOS asks for",
+        knows_more=True,
     ),
-    Control("anti-oracle", "the worst frames", "the frames of each signal in which the loss falls least"),
+    Control(ORACLE, "the best frames", "the frames of each signal in which the loss falls most", knows_more=True),
+    Control(
+        "oracle-files",
+        "the best frames of all",
+        "the same over all signals together, so that some signals get more",
+        knows_more=True,
+    ),
+    Control(
+        "anti-oracle", "the worst frames", "the frames of each signal in which the loss falls least", knows_more=True
+    ),
 )
 """Every control, the policy's own gates first."""
 
