@@ -54,13 +54,18 @@ def test_timing_pays_if_there_is_something_to_gain_and_the_policy_finds_it() -> 
     assert verdicts.timing(None, row(0.0), math.nan).endswith("measured yet.")
 
 
-def test_the_largest_clear_change_is_named() -> None:
-    changed = pandas.DataFrame([row(-0.03) | {"system": "dsn"}, row(0.001) | {"system": "price"}])
-    assert (
-        verdicts.choices(changed)
-        == "For 1 of the 2 changes the interval excludes zero. The largest is <em>DSN</em>, −0.030."
+def test_choices_tell_the_width_and_the_largest_change_of_each_question() -> None:
+    changed = pandas.DataFrame(
+        [
+            row(-0.03) | {"system": "dsn-policy"},
+            row(0.001) | {"system": "guide-snr-policy"},
+            row(0.002) | {"system": "joint"},
+        ]
     )
-    assert verdicts.choices(changed.iloc[1:]) == "For none of the 1 changes does the interval exclude zero."
+    said = verdicts.choices(row(-0.05), changed)
+    assert "change PESQ-WB by −0.050." in said and "At most −0.030 (no guide)." in said
+    assert "At most +0.002 (policy trained with its network), which may be chance." in said
+    assert verdicts.choices(None, changed[:0]) == "What width is worth has not been measured yet."
 
 
 def test_captions_follow_the_snr() -> None:

@@ -9,7 +9,7 @@ from IPython.display import HTML
 from ..formatting import number
 from ..study.gate_usage import MEAN, falls
 from ..study.intervals import Row, Table, side
-from ..study.systems import BASELINE, label_of
+from ..study.systems import BASELINE, by_question, label_of
 
 
 def sign(row: Row | None) -> str:
@@ -88,15 +88,22 @@ def where_most(differences: Table, system: str, name: str) -> str:
     return f"{label_of(system)} falls furthest behind in {', in '.join(told)}." if told else "Not measured yet."
 
 
-def choices(changed: Table) -> str:
-    """Which of the changes of the ablations are beyond their interval, from their differences, in two sentences."""
-    clear = changed[(changed["low"] > 0) | (changed["high"] < 0)].sort_values("mean", key=abs, ascending=False)
-    if clear.empty:
-        return f"For none of the {len(changed)} changes does the interval exclude zero."
-    largest = clear.iloc[0]
-    said = f"For {len(clear)} of the {len(changed)} changes the interval excludes zero."
-    name, size = label_of(str(largest["system"])), number(float(largest["mean"]), 3, "+")
-    return f"{said} The largest is <em>{name}</em>, {size}."
+def choices(width: Row | None, changed: Table) -> str:
+    """What width is worth and how much the largest change of each question of the ablations matters, in sentences.
+
+    `width` is the difference of the static network of equal cost to FTF-Net, `changed` those of the ablations.
+    """
+    said = ["What width is worth has not been measured yet."]
+    if width is not None:
+        said = [f"Width does: 73 % of the MACs without gates change PESQ-WB by {number(float(width['mean']), 3, '+')}."]
+    for question, names in by_question().items():
+        rows = changed[changed["system"].isin(names)]
+        if len(rows):
+            largest = rows.loc[rows["mean"].abs().idxmax()]
+            name, size = label_of(str(largest["system"])), number(float(largest["mean"]), 3, "+")
+            clear = "" if side(largest) else ", which may be chance"
+            said.append(f"<em>{question}</em> At most {size} ({name}){clear}.")
+    return " ".join(said)
 
 
 class Card(NamedTuple):
@@ -122,9 +129,9 @@ CARDS = (
     Card(
         "After a short training, gates make no difference",
         "With every gate open, a slim network is as good as the full one; with every gate closed, it is worse.",
-        "We trained networks on 22 hours of audio and compared every gate open with every gate closed.",
+        "In the first edition, with 22 hours of audio, we compared every gate open with every gate closed.",
         "Open and closed were equally good, and a static network of 73 % of the MACs was as good as the full one.",
-        "Networks now see seven times as much audio, and every training step includes all gates open.",
+        "All networks of this edition see 150 hours of audio, and slim training includes all gates open in every step.",
         "A short training after which open gates are clearly better than closed ones.",
     ),
     Card(
