@@ -52,12 +52,12 @@ from dsn_book.study import gate_usage
 from dsn_book.study.gate_diagnostics import diagnose
 from dsn_book.study.intervals import Table
 from dsn_book.study.measure import guide_in
-from dsn_book.study.systems import DIALLED, HEADLINE, NOISY, find, judged_finally, place_of
+from dsn_book.study.systems import ALONE, DIALLED, HEADLINE, NOISY, find, judged_finally, place_of
 
 SETS = ("voicebank", "test", "final")
 """The final set counts once it has been drawn."""
 
-CONTROLLED = (HEADLINE, DIALLED)
+CONTROLLED = (HEADLINE, ALONE)
 """Rows that are measured under the controls."""
 
 DIAL_RATIOS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0)
@@ -235,7 +235,8 @@ def jobs(bench: Bench, rows: Sequence[str] | None, seeds: Sequence[int] | None, 
     slim = [(n, s) for n, s in chosen if n != NOISY and weights.load(bench.weights(n, s)).policy is not None]
     yield from (Job(name, seed, "", "diagnostics") for name, seed in slim)
     for part in [name for name in sets if name != "voicebank"]:
-        yield from (Job(name, seed, part, "controls") for name, seed in slim if name in CONTROLLED)
+        judged = [(name, seed) for name, seed in slim if part != "final" or name in last]
+        yield from (Job(name, seed, part, "controls") for name, seed in judged if name in CONTROLLED)
         yield from (Job(name, seed, part, "dial") for name, seed in slim if name == DIALLED and seed == 0)
 
 
