@@ -10,11 +10,11 @@ from .common import add_command, open_corpus, place, positive, read_config, read
 if TYPE_CHECKING:
     from ..config import TrainConfig
 
-PRESETS = ("ftfnet", "dsn", "mgt-dsn")
+PRESETS = ("ftfnet", "slim", "tuned", "joint")
 """Names in `dsn.config.presets`, without the time that it takes to load them."""
 
-ABOUT = """Train a network: ftfnet is static, dsn has gates with one activation ratio for every input, mgt-dsn has
-gates with metric-guided training.
+ABOUT = """Train a network: ftfnet is static, slim has gates and learns to run with any of them open. `fit` gives a slim
+network a policy, and tuned trains it on under that. joint trains network and policy together, through sampled gates.
 
 Mixtures of speech and noise are rendered as they are needed and never repeated: of the small data set in the package,
 or of your own with --corpus. A guide metric is measured as it is needed, too, and kept in labels.jsonl. --set
@@ -24,11 +24,11 @@ The run leaves checkpoint.pt, log.csv and at the end model.safetensors in its fo
 command goes on from the checkpoint, with the same result as an unbroken run."""
 
 EXAMPLES = """
-train mgt-dsn --out runs/mgt-dsn
 train ftfnet --out runs/quick --set steps=200 loss.snr_weight=0
-train dsn --out runs/dsn --corpus CORPUS --set data.snr_db_min=0 --device cuda
-train mgt-dsn --out runs/tuned --start mgt-dsn
-train mgt-dsn --print-config > config.json
+train slim --out runs/slim --corpus CORPUS --set data.snr_db_min=0 --device cuda
+fit runs/slim/model.safetensors --out runs/policy
+train tuned --out runs/mgt-dsn --start runs/policy/model.safetensors
+train slim --print-config > config.json
 train --config config.json --out runs/mine
 """
 

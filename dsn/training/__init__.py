@@ -2,7 +2,7 @@
 
 >>> from dsn.config import presets
 >>> from dsn.training import train
->>> train(presets.mgt_dsn(), mixtures, "runs/mgt-dsn")
+>>> train(presets.slim(), mixtures, "runs/slim")
 """
 
 from .loop import train as train
