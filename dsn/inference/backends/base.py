@@ -9,7 +9,7 @@ import numpy as np
 
 from ...config import ModelConfig
 from ...macs import MacTable
-from ...utils.signals import Array, Enhanced, Signal, as_given, check_signal, from_hops, to_hops, to_numpy
+from ...utils.signals import Array, Enhanced, Signal, as_given, check_dial, check_signal, from_hops, to_hops, to_numpy
 from ...weights import AnyModel
 
 Forced = Sequence[float] | None
@@ -66,6 +66,7 @@ class Backend:
         NaN.
         """
         check_signal(noisy)
+        check_dial(dial)
         wav = to_numpy(noisy)
         padded = to_hops(wav.astype(self.dtype), self.config.stft.hop_length)
         enhanced, gates = self.open(len(padded)).run(padded, dial)
