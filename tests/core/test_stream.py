@@ -86,6 +86,18 @@ def test_reset_and_flush_begin_anew(backend: str) -> None:
     np.testing.assert_array_equal(in_chunks(enhancer, samples, [1000]), first)
 
 
+@pytest.mark.parametrize("streams", [1, 2])
+def test_a_stream_ends_once(streams: int) -> None:
+    samples = speech(700 * streams).astype(np.float32).reshape(streams, -1)
+    enhancer = StreamingEnhancer(make(), "torch", streams=streams)
+    enhancer.push(samples if streams > 1 else samples[0])
+    rest, gates, cost = enhancer.flush(), enhancer.gates, enhancer.mmacs_per_s
+    again = enhancer.flush()
+    assert rest.shape[-1] == 444 and again.shape == (*rest.shape[:-1], 0) and again.dtype == rest.dtype
+    np.testing.assert_array_equal(enhancer.gates, gates)
+    assert enhancer.mmacs_per_s == cost
+
+
 @pytest.mark.parametrize("backend", backends.NAMES)
 def test_dial_holds_from_the_next_frame(backend: str) -> None:
     model, samples = make(), speech(HOP * 4).astype(np.float32)
@@ -155,9 +167,22 @@ def test_every_backend_refuses_the_same_signals(backend: str) -> None:
         (torch.tensor(0.5), r"shape \(\)"),
         (torch.zeros(2, 0), "empty"),
         (torch.full((1000,), torch.nan), "NaN"),
+        (torch.full((1000,), -torch.inf), "infinite"),
+        (torch.full((1000,), 1e30), "scale it to"),
+        (np.full(1000, 1e300), "scale it to"),
     ):
         with pytest.raises(ValueError, match=message):
             ready.enhance(bad)
+        with pytest.raises(ValueError, match=message):
+            make().enhance(torch.as_tensor(bad))
+
+
+@pytest.mark.parametrize("backend", backends.NAMES)
+def test_a_dial_that_is_no_number_is_refused(backend: str) -> None:
+    wav, ready = torch.zeros(1000), backends.make(available(backend), make())
+    for enhance in (ready.enhance, make().enhance):
+        with pytest.raises(ValueError, match="dial is nan; give a number"):
+            enhance(wav, dial=math.nan)
 
 
 def test_forced_gates_overrule_the_policy() -> None:
