@@ -9,7 +9,7 @@ import torch
 from dsn import config, weights
 from dsn.inference import backends
 from dsn.inference.stream import StreamingEnhancer
-from tests.helpers.models import make
+from tests.helpers.models import STATIC, make
 
 HOP = 256
 
@@ -154,7 +154,12 @@ def test_backends_enhance_whole_signals(backend: str) -> None:
     torch.testing.assert_close(
         result.enhanced, expected.enhanced, atol=1e-5 * float(expected.enhanced.abs().max()), rtol=0
     )
+    margins = expected.logits[..., 1] - expected.logits[..., 0]
+    torch.testing.assert_close(result.logits[..., 1], margins, atol=1e-5, rtol=1e-4)
+    assert not result.logits[..., 0].any()
     torch.testing.assert_close(ready.enhance(wav[0], dial=0.1).enhanced, result.enhanced[0])
+    static = backends.make(backend, make(STATIC)).enhance(wav)
+    assert static.gate.shape == (2, 9, 0) and static.logits.shape == (2, 9, 0, 2)
 
 
 @pytest.mark.parametrize("backend", backends.NAMES)
@@ -244,6 +249,15 @@ def test_results_that_are_not_finite_are_an_error_and_no_silence() -> None:
         enhancer = StreamingEnhancer(model, "torch")
         with pytest.raises(ValueError, match="result has NaN or infinite samples; check its weights, and reset"):
             enhancer.push(speech(size).astype(np.float32))
+
+
+@pytest.mark.parametrize("backend", backends.NAMES)
+def test_models_of_half_precision_are_refused(backend: str) -> None:
+    for model in (make().half(), make().bfloat16()):
+        with pytest.raises(ValueError, match="float16, too coarse"):
+            StreamingEnhancer(model, available(backend))
+    with pytest.raises(ValueError, match="no backend runs this model: .*torch does not take this model"):
+        StreamingEnhancer(make().half())
 
 
 def test_bad_settings() -> None:
