@@ -134,10 +134,8 @@ class TrainConfig(Settings):
         check(self.policy_steps == 0 or self.loss.has_target, "policy_steps need a ratio loss to train on")
         check(slim or self.loss.ratio == "none", "a ratio loss needs a model with a policy")
         acts = self.loss.ratio_weight > 0 or self.policy_steps > 0 or not self.loss.has_target
-        check(
-            acts,
-            f"loss.ratio_weight is 0, so the ratio loss {self.loss.ratio!r} has no effect; set it, for example to 5",
-        )
+        text = f"loss.ratio_weight is 0, so the ratio loss {self.loss.ratio!r} has no effect"
+        check(acts, f"{text}; set it, for example to 5")
         least = LEAST_BATCH.get(self.loss.ratio, 1)
         text = f"batch is {self.batch}; under ratio {self.loss.ratio!r} its parts have different gates"
         check(self.batch >= least, f"{text}, so it must be at least {least}")
