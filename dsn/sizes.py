@@ -1,4 +1,4 @@
-"""What follows from a config alone, without torch: names and shapes of the weights, and what a frame costs.
+"""What is known without torch: constants of the network, names and shapes of its weights, and what a frame costs.
 
 Tests hold the shapes to those of the modules, and the costs to the operations that a running network is counted to do.
 """
@@ -16,6 +16,9 @@ Shapes = dict[str, tuple[int, ...]]
 
 TIME_TAPS, TAPS = 2, 3
 """Size of a convolution's kernel along time and along frequency."""
+
+SLOPE = 0.03
+"""Negative slope of every LeakyReLU (LCT-GAN, arXiv:2505.21057)."""
 
 
 def shapes(model: ModelConfig) -> Shapes:
