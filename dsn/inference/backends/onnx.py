@@ -18,10 +18,10 @@ from .base import Array, Backend, Forced, check_forced, step_by_step
 KINDS = {"tensor(float)": np.float32, "tensor(int64)": np.int64}
 
 
-def make_session(graph: bytes, threads: int = 1) -> onnxruntime.InferenceSession:
-    """A session on the CPU that does not keep waiting threads busy."""
+def make_session(graph: bytes) -> onnxruntime.InferenceSession:
+    """A session on one thread of the CPU."""
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = threads
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
@@ -128,9 +128,9 @@ class OnnxBackend(Backend):
 
     name = "onnx"
 
-    def __init__(self, model: AnyModel, threads: int = 1) -> None:
+    def __init__(self, model: AnyModel) -> None:
         super().__init__(model)
-        self._session = make_session(build(model).SerializeToString(), threads)
+        self._session = make_session(build(model).SerializeToString())
 
     def open(self, streams: int = 1) -> OnnxSession:
         """A session; all share the runtime's weights."""
