@@ -116,7 +116,8 @@ def table(model: ModelConfig) -> MacTable:
 
 def _conv(whole: tuple[int, ...], static: tuple[int, ...], positions: int) -> Macs:
     """A convolution from and to so many channels."""
-    return macs.dynamic_conv(*whole, *static, TIME_TAPS * TAPS, positions)
+    (inputs, outputs), (static_inputs, static_outputs) = whole, static
+    return macs.dynamic_conv(inputs, outputs, static_inputs, static_outputs, TIME_TAPS * TAPS, positions)
 
 
 def _block_costs(model: ModelConfig, stage: str, bins: int) -> dict[str, Macs]:
