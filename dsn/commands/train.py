@@ -133,7 +133,7 @@ def check_device(name: str) -> None:
     import torch
 
     try:
-        torch.zeros(1, device=name)
+        torch.zeros(1, device=name).item()  # the device "meta" has no values
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f"the device {name!r} cannot be used here ({reason}); try --device cpu") from error

@@ -13,7 +13,7 @@ from dsn.config import presets
     [
         config.ModelConfig(),
         config.ModelConfig.ftfnet(form="magnitude"),
-        config.TrainConfig(loss=config.LossConfig(ratio="guided", guide=config.Guide(low=1.0, high=2.0))),
+        config.TrainConfig(loss=config.LossConfig(ratio="guided", ratio_weight=5.0, guide=config.Guide(low=1.0))),
         config.DataConfig(snr_db_min=0.0),
         config.ModelConfig(static_share=config.Share.only("gru"), closed_state="running"),
         config.ModelConfig(static_share=config.Share(gru=0.5, attention=0.25, conv=0.75, fc=1)),
@@ -59,6 +59,14 @@ def test_unknown_keys_are_refused_at_any_depth():
             lambda: config.TrainConfig(model=config.ModelConfig.ftfnet(), loss=config.LossConfig(ratio="fixed")),
             "needs a model",
         ),
+        (lambda: config.LossConfig(ratio_weight=5.0), "ratio_weight is 5.0, but ratio 'none' has no loss to weigh"),
+        (lambda: config.LossConfig(ratio="sandwich", ratio_weight=5.0), "set it to 0, or ratio to 'fixed'"),
+        (
+            lambda: config.TrainConfig(loss=config.LossConfig(ratio="guided")),
+            "ratio_weight is 0, so the ratio loss 'guided' has no effect",
+        ),
+        (lambda: config.TrainConfig(batch=1, loss=config.LossConfig(ratio="sandwich")), "batch is 1; .*at least 2"),
+        (lambda: config.TrainConfig(batch=3, loss=config.LossConfig(ratio="own")), "batch is 3; .*at least 4"),
     ],
 )
 def test_impossible_settings_are_refused_by_name_and_value(build, message):
@@ -76,7 +84,7 @@ def test_lists_within_lists_are_refused_at_any_depth():
 
 def test_numbers_of_numpy_are_numbers_and_whole_ones_may_stand_for_any():
     assert config.TrainConfig(seed=np.int64(3), learning_rate=1, tau=np.float32(0.5)).seed == 3  # type: ignore[arg-type]
-    assert config.LossConfig(ratio="fixed", ratio_weight=0).ratio_weight == 0
+    assert config.LossConfig(ratio="fixed", ratio_weight=5).ratio_weight == 5
 
 
 def test_derived_sizes():

@@ -75,7 +75,7 @@ SANDWICH = replace(GUIDED, loss=config.LossConfig(ratio="sandwich", snr_weight=0
 AVERAGED = replace(GUIDED, ema=0.9, snapshots=(2, 5))
 
 
-OWN = replace(GUIDED, loss=config.LossConfig(ratio="own", snr_weight=0.002))
+OWN = replace(GUIDED, batch=4, loss=config.LossConfig(ratio="own", snr_weight=0.002))
 SETTINGS = {"adamw": GUIDED, "muon": MUON, "averaged": AVERAGED, "sandwich": SANDWICH, "own": OWN}
 QUICK = {("muon", 1), ("averaged", 5)}
 KILLS = [
@@ -174,7 +174,7 @@ def test_the_gradient_of_the_policy_does_not_shorten_the_steps_of_the_network():
 def test_under_its_own_policy_the_network_learns_and_the_policy_does_not(tmp_path):
     torch.manual_seed(1)
     start = DSN(SMALL)
-    train(replace(OWN, optimiser="muon", batch=4), FakePool(), tmp_path, start=start, progress=False)
+    train(replace(OWN, optimiser="muon"), FakePool(), tmp_path, start=start, progress=False)
     before, after = start.state_dict(), weights.load(tmp_path / "model.safetensors").state_dict()
     assert {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])} == {"network"}
 
