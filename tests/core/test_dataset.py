@@ -6,12 +6,14 @@ import json
 import pickle
 import subprocess
 import sys
+import time
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 from dsn import config
 from dsn.data import (
@@ -144,6 +146,21 @@ def test_the_cache_is_made_once_and_holds_the_corpus(
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".i16", ".json"]
     with pytest.raises(ValueError, match="64000 samples; 0:64001"):
         made.stretch("train/clean/s2.flac", 0, 64001)
+
+
+def test_the_cache_of_one_corpus_is_not_read_for_another(tmp_path: Path) -> None:
+    def heard(folder: Path, hz: float) -> Any:
+        tone = 0.1 * np.sin(2 * np.pi * hz * np.arange(16000) / 16000)
+        for part in ("clean", "noise"):
+            (folder / part).mkdir(parents=True, exist_ok=True)
+            soundfile.write(folder / part / "same.wav", tone, 16000)
+        found = DecodedCorpus(folder, "train", tmp_path / "cache").stretch("clean/same.wav", 0, 16000)
+        np.testing.assert_allclose(found, tone, atol=1e-4)
+
+    heard(tmp_path / "a", 300.0)
+    heard(tmp_path / "b", 1500.0)  # same names and sizes
+    time.sleep(0.02)  # longer than a tick of the clock that stamps files
+    heard(tmp_path / "b", 700.0)
 
 
 def test_the_default_cache_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
