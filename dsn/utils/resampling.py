@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import operator
+from typing import SupportsIndex
+
 import numpy as np
 import soxr
 from numpy.typing import NDArray
@@ -13,10 +16,11 @@ class Resampler:
     """A signal (channels, L) that comes in blocks of any length, at another rate.
 
     All that `push` and `flush` give is together what `resample` makes of the whole signal, to the bit.
-    Raises: ValueError for a rate that is not positive.
+    Raises: ValueError for a rate that is no whole number, or not positive.
     """
 
-    def __init__(self, channels: int, sample_rate: int, new_rate: int) -> None:
+    def __init__(self, channels: int, sample_rate: SupportsIndex, new_rate: SupportsIndex) -> None:
+        sample_rate, new_rate = _whole(sample_rate), _whole(new_rate)
         if min(sample_rate, new_rate) <= 0:
             raise ValueError(f"cannot resample from {sample_rate} to {new_rate} Hz; rates are positive")
         self.channels, self.sample_rate, self.new_rate = channels, sample_rate, new_rate
@@ -45,11 +49,20 @@ class Resampler:
         return ready.reshape(-1, self.channels).T
 
 
-def resample(wav: Wav, sample_rate: int, new_rate: int) -> Wav:
+def _whole(rate: SupportsIndex) -> int:
+    """A rate as a Python integer, since those of NumPy overflow in products."""
+    try:
+        return operator.index(rate)
+    except TypeError as error:
+        raise ValueError(f"a sample rate is {rate!r}; give a whole number of Hz") from error
+
+
+def resample(wav: Wav, sample_rate: SupportsIndex, new_rate: SupportsIndex) -> Wav:
     """`wav`, shape (..., L), at `new_rate` Hz: ceil(L new_rate / sample_rate) samples, in time with those that came.
 
-    Raises ValueError for a rate that is not positive.
+    Raises ValueError for a rate that is no whole number, or not positive.
     """
+    sample_rate, new_rate = _whole(sample_rate), _whole(new_rate)
     if sample_rate == new_rate > 0:
         return wav
     rows = wav.reshape(-1, wav.shape[-1])

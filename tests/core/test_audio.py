@@ -108,6 +108,13 @@ def test_resampling_removes_what_would_alias() -> None:
     assert audio.resample(high, 48000, 48000) is high
     with pytest.raises(ValueError, match="rates are positive"):
         audio.resample(high, 0, 16000)
+    with pytest.raises(ValueError, match=r"a sample rate is 48000.5; give a whole number of Hz"):
+        audio.resample(high, 48000.5, 16000)  # pyright: ignore[reportArgumentType]
+
+
+def test_rates_may_be_integers_of_numpy() -> None:
+    wav = np.zeros((1, 150000), np.float32)  # the product of length and rate is beyond 32 bits
+    assert audio.resample(wav, np.int32(48000), np.int32(16000)).shape == (1, 50000)
 
 
 @pytest.mark.parametrize(
