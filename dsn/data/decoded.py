@@ -21,8 +21,8 @@ class DecodedCorpus(Corpus):
     """The corpus of a folder, with the audio of one split decoded into `cache`.
 
     It is decoded when first needed, which takes about a minute for five hours and 115 MB an hour, and found again by a
-    hash over the folder and the files' names, sizes and times of change, so another corpus, or an edited one, is decoded
-    anew. Samples are those of the corpus, rounded to 16 bits.
+    hash over the folder and the files' names, sizes and times of change, so that another corpus, or an edited one, is
+    decoded anew. Samples are those of the corpus, rounded to 16 bits.
     Raises as `Corpus`; OSError for a full disk.
     """
 
