@@ -137,6 +137,10 @@ def test_presets_train_the_three_models_and_fit_their_length():
     ]
     assert (guided.optimiser, guided.decay_from, presets.mgt_dsn(30_000).ema) == ("muon", 0.8, 0.999)
     assert presets.mgt_dsn(200).ema == pytest.approx(0.9) and presets.ftfnet(1).warmup == 0
+    with pytest.raises(ValueError, match="steps is 0; it must be positive"):
+        presets.mgt_dsn(0)
+    with pytest.raises(ValueError, match="samples is 1; it must be at least 2"):
+        config.DataConfig(samples=1)
 
 
 def test_settings_are_changed_by_their_path():
