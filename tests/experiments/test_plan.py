@@ -78,9 +78,11 @@ def test_storing_runs_replaces_those_and_no_others(tmp_path: Path, monkeypatch: 
     def killed(*paths: Path) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(train.shutil, "copy2", killed)
+    copy = train.shutil.copy2
+    monkeypatch.setattr(train.shutil, "copy2", killed)
+    with pytest.raises(KeyboardInterrupt):
         train.store(runs)
+    monkeypatch.setattr(train.shutil, "copy2", copy)
     assert [path.read_text() for path in stored.glob("dsn/seed0/*")] == ["old"]
     train.store(runs)
     assert sorted(path.name for path in stored.glob("dsn/seed0/*")) == [MODEL, "step-8.safetensors"]
