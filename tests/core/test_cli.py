@@ -705,13 +705,32 @@ def test_train_a_preset_on_fresh_mixtures(
 
 
 def test_train_print_config(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def printed() -> tuple[config.TrainConfig, config.DataConfig]:
+        values = json.loads(capsys.readouterr().out)
+        data = config.DataConfig.from_dict(values.pop("data"))
+        return config.TrainConfig.from_dict(values), data
+
     assert call("train", "--print-config") == 0
-    assert config.TrainConfig.from_dict(json.loads(capsys.readouterr().out)) == config.TrainConfig()
+    assert printed() == (config.TrainConfig(), config.DataConfig.wide())
     settings = put_json(tmp_path / "config.json", small_train())
     assert call("train", "--config", settings, "--print-config") == 0
     assert json.loads(capsys.readouterr().out)["model"]["channels"] == [4, 4, 8]
     assert call("train", "dsn", "--set", "steps=9", "--print-config") == 0
-    assert config.TrainConfig.from_dict(json.loads(capsys.readouterr().out)) == config.presets.dsn(9)
+    assert printed() == (config.presets.dsn(9), config.DataConfig.wide())
+    assert call("train", "dsn", "--set", "data.tilt=0.5", "data.variations.voices=0", "--print-config") == 0
+    settings.write_text(capsys.readouterr().out)
+    assert call("train", "--config", settings, "--set", "data.rumble=1", "seed=3", "--print-config") == 0
+    train, data = printed()
+    assert train == config.presets.dsn().changed({"seed": 3})
+    assert data == config.DataConfig.wide().changed({"tilt": 0.5, "variations.voices": 0, "rumble": 1})
+    assert call("train", "--config", put_json(settings, {"data": {"tilt": 1}}), "--print-config") == 0
+    assert printed()[1] == config.DataConfig.wide().changed({"tilt": 1})
+    assert "config.json: unknown DataConfig setting ['rumbel']" in refused(
+        capsys, "train", "--config", put_json(settings, {"data": {"rumbel": 1}}), "--print-config"
+    )
+    assert "config.json: 5 stands where" in refused(
+        capsys, "train", "--config", put_json(settings, {"data": 5}), "--print-config"
+    )
     assert call("train", "--print-config", model) == 0
     assert json.loads(capsys.readouterr().out)["steps"] == 7
     silent = tmp_path / "silent.safetensors"
