@@ -64,7 +64,7 @@ def joint(steps: int = STEPS) -> TrainConfig:
 
 def averaging(steps: int) -> float:
     """Decay of the averaged weights: about a twentieth of the run counts, at most the last thousand steps."""
-    return max(0.0, min(0.999, 1 - 20 / steps))
+    return max(0.0, min(0.999, 1 - 20 / max(1, steps)))
 
 
 PRESETS: dict[str, Callable[[int], TrainConfig]] = {"ftfnet": ftfnet, "slim": slim, "tuned": tuned, "joint": joint}

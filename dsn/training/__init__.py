@@ -1,4 +1,5 @@
-"""Training: the loop, optimisers and learning rate, training of the policy alone.
+"""Training: the loop and its optimisers, slim training (`sandwich`, `gates`), policies that learn from the ratio loss
+(`policy_training`) or from benefit labels (`benefit`, `policy_fitting`).
 
 >>> from dsn.config import presets
 >>> from dsn.training import train

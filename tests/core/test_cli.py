@@ -169,7 +169,7 @@ def test_wrong_arguments(capsys: pytest.CaptureFixture[str]) -> None:
     assert "PART" in refused(capsys, "data")
     assert "'loud' is no number" in refused(capsys, "enhance", "a.wav", "out", "--dial", "loud")
     assert "'nan' is no number" in refused(capsys, "enhance", "a.wav", "out", "--dial", "nan")
-    assert "at least 1" in refused(capsys, "train", "dsn", "--threads", "0")
+    assert "at least 1" in refused(capsys, "train", "slim", "--threads", "0")
     assert "unrecognized arguments: --loud" in refused(capsys, "macs", "--loud")
 
 
@@ -367,8 +367,8 @@ def test_enhance_refuses_an_empty_name(
         ("data", "export", ""),
         ("data", "voicebank", ""),
         ("data", "default", "--corpus", ""),
-        ("train", "mgt-dsn", "--out", ""),
-        ("train", "mgt-dsn", "--out", "run", "--corpus", ""),
+        ("train", "joint", "--out", ""),
+        ("train", "joint", "--out", "run", "--corpus", ""),
     ],
 )
 def test_no_command_takes_an_empty_name_for_the_current_folder(
@@ -703,7 +703,7 @@ def test_train_a_preset_on_fresh_mixtures(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     quick = ("--set", "steps=40", "batch=2", "data.samples=4096", "--set", "loss.guide.metric=snr_db", "steps=2")
-    assert call("train", "mgt-dsn", "--corpus", corpus_folder, "--out", tmp_path / "run", *quick) == 0
+    assert call("train", "joint", "--corpus", corpus_folder, "--out", tmp_path / "run", *quick) == 0
     text = capsys.readouterr()
     assert "2 steps done" in text.out and "h of audio" in text.err
     assert list(pandas.read_csv(tmp_path / "run" / "log.csv")["step"]) == [0, 1]
@@ -712,13 +712,32 @@ def test_train_a_preset_on_fresh_mixtures(
 
 
 def test_train_print_config(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def printed() -> tuple[config.TrainConfig, config.DataConfig]:
+        values = json.loads(capsys.readouterr().out)
+        data = config.DataConfig.from_dict(values.pop("data"))
+        return config.TrainConfig.from_dict(values), data
+
     assert call("train", "--print-config") == 0
-    assert config.TrainConfig.from_dict(json.loads(capsys.readouterr().out)) == config.TrainConfig()
+    assert printed() == (config.TrainConfig(), config.DataConfig.wide())
     settings = put_json(tmp_path / "config.json", small_train())
     assert call("train", "--config", settings, "--print-config") == 0
     assert json.loads(capsys.readouterr().out)["model"]["channels"] == [4, 4, 8]
-    assert call("train", "dsn", "--set", "steps=9", "--print-config") == 0
-    assert config.TrainConfig.from_dict(json.loads(capsys.readouterr().out)) == config.presets.dsn(9)
+    assert call("train", "slim", "--set", "steps=9", "--print-config") == 0
+    assert printed() == (config.presets.slim(9), config.DataConfig.wide())
+    assert call("train", "slim", "--set", "data.tilt=0.5", "data.variations.voices=0", "--print-config") == 0
+    settings.write_text(capsys.readouterr().out)
+    assert call("train", "--config", settings, "--set", "data.rumble=1", "seed=3", "--print-config") == 0
+    train, data = printed()
+    assert train == config.presets.slim().changed({"seed": 3})
+    assert data == config.DataConfig.wide().changed({"tilt": 0.5, "variations.voices": 0, "rumble": 1})
+    assert call("train", "--config", put_json(settings, {"data": {"tilt": 1}}), "--print-config") == 0
+    assert printed()[1] == config.DataConfig.wide().changed({"tilt": 1})
+    assert "config.json: unknown DataConfig setting ['rumbel']" in refused(
+        capsys, "train", "--config", put_json(settings, {"data": {"rumbel": 1}}), "--print-config"
+    )
+    assert "config.json: 5 stands where" in refused(
+        capsys, "train", "--config", put_json(settings, {"data": 5}), "--print-config"
+    )
     assert call("train", "--print-config", model) == 0
     assert json.loads(capsys.readouterr().out)["steps"] == 7
     silent = tmp_path / "silent.safetensors"
@@ -728,13 +747,13 @@ def test_train_print_config(model: Path, tmp_path: Path, capsys: pytest.CaptureF
 
 def test_train_refuses(short: tuple[object, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "name the model to train, one of ftfnet, dsn, mgt-dsn" in refused(capsys, "train")
-    assert "give --out" in refused(capsys, "train", "dsn")
-    assert "the nearest is 'steps'" in refused(capsys, "train", "dsn", "--out", tmp_path / "run", "--set", "step=3")
-    wrong = ("train", "dsn", "--out", tmp_path / "run", "--set")
+    assert "give --out" in refused(capsys, "train", "slim")
+    assert "the nearest is 'steps'" in refused(capsys, "train", "slim", "--out", tmp_path / "run", "--set", "step=3")
+    wrong = ("train", "slim", "--out", tmp_path / "run", "--set")
     assert "the nearest is 'data.snr_db_max'" in refused(capsys, *wrong, "data.snr_max=3")
     assert "KEY=VALUE" in refused(capsys, *wrong, "steps")
     both = put_json(tmp_path / "both.json", {})
-    assert "give one of them" in refused(capsys, "train", "dsn", "--config", both, "--out", tmp_path / "run")
+    assert "give one of them" in refused(capsys, "train", "slim", "--config", both, "--out", tmp_path / "run")
 
     quick = ("train", "--config", put_json(tmp_path / "quick.json", small_train()), *short)
 

@@ -135,20 +135,25 @@ def test_configs_saved_before_new_settings_load_with_todays_behaviour():
     assert config.ModelConfig().gate_names == config.BLOCKS and config.ModelConfig().gate_of_stage == (0, 1, 2, 3, 4)
 
 
-def test_presets_train_the_three_models_and_fit_their_length():
+def test_presets_share_a_protocol_and_fit_their_length():
     assert tuple(presets.PRESETS) == PRESETS
-    static, fixed, guided = (preset(4000) for preset in presets.PRESETS.values())
+    static, slim, tuned, guided = (preset(4000) for preset in presets.PRESETS.values())
     assert static.model == config.ModelConfig.ftfnet() and static.loss.ratio == "none" and static.policy_steps == 0
-    assert [(of.loss.ratio, of.loss.ratio_weight > 0, of.model.n_gates) for of in (fixed, guided)] == [
-        ("fixed", True, 4),
+    assert [(of.loss.ratio, of.loss.ratio_weight > 0, of.model.n_gates) for of in (slim, tuned, guided)] == [
+        ("sandwich", False, 4),
+        ("own", False, 4),
         ("guided", True, 4),
     ]
-    assert (guided.optimiser, guided.decay_from, presets.mgt_dsn(30_000).ema) == ("muon", 0.8, 0.999)
-    assert presets.mgt_dsn(200).ema == pytest.approx(0.9) and presets.ftfnet(1).warmup == 0
+    assert (guided.optimiser, guided.decay_from, presets.joint(30_000).ema) == ("muon", 0.8, 0.999)
+    assert presets.joint(200).ema == pytest.approx(0.9) and presets.ftfnet(1).warmup == 0
+    with pytest.raises(ValueError, match="steps is 0; it must be positive"):
+        presets.joint(0)
+    with pytest.raises(ValueError, match="samples is 1; it must be at least 2"):
+        config.DataConfig(samples=1)
 
 
 def test_settings_are_changed_by_their_path():
-    changed = presets.mgt_dsn().changed({"steps": 7, "loss.guide.low": 1, "model.policy.hidden": 8})
+    changed = presets.joint().changed({"steps": 7, "loss.guide.low": 1, "model.policy.hidden": 8})
     assert (changed.steps, changed.loss.guide.low, changed.loss.guide.high) == (7, 1, presets.GUIDE.high)
     assert changed.model.policy == config.PolicyConfig(hidden=8)
     with pytest.raises(ValueError, match=r"no setting 'loss\.snr_wieght'; the nearest is 'loss\.snr_weight'"):
