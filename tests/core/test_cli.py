@@ -27,30 +27,14 @@ from dsn.evaluation import metrics
 from dsn.inference import backends
 from dsn.utils import audio, files
 from tests.conftest import ROOT
+from tests.helpers.cli import call, refused
 from tests.helpers.corpora import speechlike
 from tests.helpers.models import SMALL, make
 from tests.helpers.processes import Deadly
 
-COMMANDS = ("train", "evaluate", "enhance", "models", "export", "bench", "macs", "data", "data default")
+COMMANDS = ("train", "fit", "evaluate", "enhance", "models", "export", "bench", "macs", "data", "data default")
 COMMANDS += ("data export",)
 QUICK = config.DataConfig(samples=31 * 256)
-
-
-def call(*arguments: object) -> int:
-    return cli.main([str(argument) for argument in arguments])
-
-
-def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
-    """The one line on stderr of a call that ends with code 2."""
-    capsys.readouterr()
-    try:
-        code = call(*arguments)
-    except SystemExit as stop:
-        code = stop.code
-    text = capsys.readouterr().err
-    lines = [line for line in text.replace("\r", "\n").splitlines() if line.startswith("python -m dsn")]
-    assert code == 2 and len(lines) == 1 and "Traceback" not in text
-    return lines[0]
 
 
 @pytest.fixture(scope="module")
@@ -746,7 +730,7 @@ def test_train_print_config(model: Path, tmp_path: Path, capsys: pytest.CaptureF
 
 
 def test_train_refuses(short: tuple[object, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "name the model to train, one of ftfnet, dsn, mgt-dsn" in refused(capsys, "train")
+    assert "name the model to train, one of ftfnet, slim, tuned, joint" in refused(capsys, "train")
     assert "give --out" in refused(capsys, "train", "slim")
     assert "the nearest is 'steps'" in refused(capsys, "train", "slim", "--out", tmp_path / "run", "--set", "step=3")
     wrong = ("train", "slim", "--out", tmp_path / "run", "--set")

@@ -12,7 +12,7 @@ from dsn import DSN, config, weights
 from dsn.config import presets
 from dsn.training import guided, labelling
 from dsn.training.policy_fitting import FitConfig, Labelled, margins
-from tests.core.test_cli import call, refused
+from tests.helpers.cli import call, refused
 
 
 class Pairs:
