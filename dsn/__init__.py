@@ -14,6 +14,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from . import config as config
+    from . import data as data
+    from . import evaluation as evaluation
+    from . import training as training
+    from . import weights as weights
     from .dynamic import (
         DynamicAttention,
         DynamicConv,
@@ -30,6 +35,9 @@ if TYPE_CHECKING:
     from .model import DSN
     from .policy import activation_ratio, gate_prob, hard_gate, sample_gate
     from .utils.signals import Enhanced
+
+_MODULES = ("config", "data", "evaluation", "training", "weights")
+"""What `import dsn` gives beside the names: the parts of the package that its first lines name."""
 
 __version__ = "0.1.0"
 
@@ -87,18 +95,22 @@ __all__ = [
 if not TYPE_CHECKING:  # a checker would take every name for one of ours
 
     def __getattr__(name: str) -> Any:
-        """A public name, from its module. Raises ImportError, with a remedy, where torch is needed and missing."""
-        if name not in _HOME:
+        """A public name, from its module, or a part of the package; both are loaded when they are first used.
+
+        Raises ImportError, with a remedy, where torch is needed and missing.
+        """
+        if name not in _HOME and name not in _MODULES:
             raise AttributeError(f"module 'dsn' has no attribute {name!r}")
         from importlib import import_module
 
         from .utils.extras import requiring
 
         with requiring(f"dsn.{name}"):
-            value = getattr(import_module(f".{_HOME[name]}", __name__), name)
+            module = import_module(f".{_HOME.get(name, name)}", __name__)
+            value = module if name in _MODULES else getattr(module, name)
         globals()[name] = value
         return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_MODULES})

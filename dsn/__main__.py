@@ -1,4 +1,4 @@
-"""`dsn` on the command line: enhance, models, macs, train, evaluate, export, bench and data.
+"""`dsn` on the command line: enhance, models, macs, train, fit, evaluate, export, bench and data.
 
 Exit codes: 0 done, 1 done except for some files, 2 not done (one line on stderr says why), 130 interrupted.
 """
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from . import __version__
 
 try:
-    from .commands import bench, data, enhance, evaluate, export, macs, models, train
+    from .commands import bench, data, enhance, evaluate, export, fit, macs, models, train
     from .commands.common import interrupted, reason
     from .commands.suggestions import Parser, program
 except KeyboardInterrupt:  # before anything was begun
@@ -44,7 +44,7 @@ def parser() -> Parser:
     )
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(title="commands", metavar="COMMAND")
-    for command in (enhance, models, macs, evaluate, export, bench, data, train):
+    for command in (enhance, models, macs, evaluate, export, bench, data, train, fit):
         command.add(commands)
     return top
 

@@ -18,10 +18,7 @@ from .dynamic import (
     DynamicLinear,
 )
 from .dynamic.gating import Axis, Branches, wants_gradient
-from .sizes import coder_bins
-
-SLOPE = 0.03
-"""Negative slope of every LeakyReLU (LCT-GAN, arXiv:2505.21057)."""
+from .sizes import SLOPE, coder_bins
 
 
 def leaky(x: Tensor) -> Tensor:

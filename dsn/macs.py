@@ -1,4 +1,4 @@
-"""Closed formulas for multiply-accumulates (MACs), the only place where cost is defined.
+"""Closed formulas for multiply-accumulates (MACs), of whole and of dynamic layers: the only place that defines cost.
 
 Convention: one MAC is one multiplication with its addition, per frame and at batch size 1, for frame-by-frame
 execution: causal attention is charged for its whole window of past frames, filled or not. Counted are convolutions,
@@ -92,3 +92,39 @@ def attention_scores(width: int, queries: int, keys: int) -> int:
 def split(static: int, whole: int) -> Macs:
     """The cost of a layer of which a closed frame runs `static` and an open frame `whole`."""
     return Macs(static, whole - static)
+
+
+def dynamic_linear(inputs: int, outputs: int, static_inputs: int, static_outputs: int, positions: int = 1) -> Macs:
+    """Fully connected layer whose closed frames have static inputs and outputs alone."""
+    return split(linear(static_inputs, static_outputs, positions), linear(inputs, outputs, positions))
+
+
+def dynamic_conv(inputs: int, outputs: int, static_inputs: int, static_outputs: int, taps: int, positions: int) -> Macs:
+    """Convolution, as `conv2d`, whose closed frames have static inputs and outputs alone."""
+    static = conv2d(static_inputs, static_outputs, taps, positions)
+    return split(static, conv2d(inputs, outputs, taps, positions))
+
+
+def dynamic_depthwise(channels: int, static: int, positions: int) -> Macs:
+    """One weight per channel, of which closed frames apply the static ones."""
+    return split(static * positions, channels * positions)
+
+
+def dynamic_gru(
+    width: int, groups: int, static_groups: int, steps: int, directions: int = 1, running: bool = False
+) -> Macs:
+    """GRUs of `width` side by side, of which closed frames run the static ones, or all where their states run on."""
+    each = gru(width, width, steps, directions)
+    return split(each * (groups if running else static_groups), each * groups)
+
+
+def dynamic_attention(channels: int, static: int, bins: int, keys: int, running: bool = False) -> Macs:
+    """Attention of each bin to `keys`, of which closed frames compute the heads of `static` channels.
+
+    Where states run on, closed frames leave the keys and values of all heads.
+    """
+
+    def cost(width: int, kept: int) -> int:
+        return linear(channels, 2 * width + 2 * kept, bins) + attention_scores(width, bins, keys)
+
+    return split(cost(static, channels if running else static), cost(channels, channels))

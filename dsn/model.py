@@ -21,7 +21,7 @@ from .other_backbones import build
 from .policy import Decide, Policy, given, hard_gate
 from .stft import analyse, compress, synthesise, to_hops
 from .utils.signals import Enhanced as Enhanced
-from .utils.signals import from_hops
+from .utils.signals import check_dial, from_hops
 
 
 class State(NamedTuple):
@@ -67,8 +67,8 @@ class DSN(nn.Module):
         """Enhance a chunk. `decide` turns the policy's logits (B, T, n_gates, 2) into gates (B, T, n_gates):
 
         `hard_gate`, `partial(hard_gate, dial=0.5)`, `sample_gate` to train the policy, `given(gate)` to overrule it, or
-        None to run every layer whole. `skip_closed` computes only what the gates ask for, frame by frame, instead of
-        computing all and masking.
+        None to run every layer whole (in `enhance`, None leaves the gates to the policy). `skip_closed` computes only
+        what the gates ask for, frame by frame, instead of computing all and masking.
         """
         state = state or State()
         spectrum, analysis = self.spectrum(noisy, state.analysis)
@@ -93,10 +93,12 @@ class DSN(nn.Module):
         """Enhance whole signals (B, L) or (L,), latency trimmed, `chunk` frames at a time.
 
         The gates have one frame more than the signal has hops, since the last hop comes out one frame late. `decide`
-        replaces `hard_gate` at the dial; it sees the logits of the whole signal.
-        Raises: ValueError for a signal of integers, of another shape, empty, or with NaN or infinite samples, and for
-        given gates of another shape.
+        takes the place of `hard_gate` at the dial and sees the logits of the whole signal; None leaves the gates to the
+        policy.
+        Raises: ValueError for a signal of integers, of another shape, empty, or with NaN, infinite or huge samples, for
+        given gates of another shape, and for a dial that is NaN or that `decide` would ignore.
         """
+        check_dial(dial, overruled=decide is not None)
         hop = self.config.stft.hop_length
         padded = to_hops(noisy, hop)
         parts, pieces, state = padded.split(chunk * hop, dim=-1), [], None

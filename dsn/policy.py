@@ -16,6 +16,10 @@ OPEN = 1
 """Index of the logit that stands for an open gate."""
 
 
+STILL = 1e-4
+"""Standard deviation of a gate's margins, in logits, below which the gate decides nothing."""
+
+
 class Policy(nn.Module):
     """Band-pooled compressed magnitude -> GRU -> two logits per gate (our choice of module).
 
@@ -101,12 +105,12 @@ def standardise(policy: Policy, signals: Sequence[Tensor], jointly: bool = False
 
     Each signal is its bands (B, T, bands); together they are typical input. Every gate has a scale of its own or, with
     `jointly`, all have one, which keeps margins comparable between gates. Scales are positive, so gates at dial 0 stay
-    as they are (our choice).
+    as they are (our choice). Margins whose standard deviation is below `STILL` keep their scale.
     """
     found = torch.cat([margin(policy.decide(bands)[0]).flatten(0, 1) for bands in signals])
     spread = found.std(dim=0)
-    spread = (spread.square().mean().sqrt().expand_as(spread) if jointly else spread).clamp_min(1e-8)
-    scale = spread.reciprocal().repeat_interleave(2)
+    spread = spread.square().mean().sqrt().expand_as(spread) if jointly else spread
+    scale = spread.where(spread > STILL, 1.0).reciprocal().repeat_interleave(2)
     policy.out.weight.mul_(scale[:, None])
     policy.out.bias.mul_(scale)
 

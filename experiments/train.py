@@ -26,6 +26,7 @@ from dsn import config, weights
 from dsn.data.corpus import Corpus
 from dsn.model import DSN
 from dsn.training.loop import CHECKPOINT, MODEL, snapshot, train
+from dsn.utils.files import replacing
 
 UNFINISHED = Path(__file__).parent / "unfinished"
 """Models and newest checkpoints of a study that is under way, so that another machine can go on with it."""
@@ -95,12 +96,21 @@ def lasting(place: Path) -> list[Path]:
 
 
 def store(runs: Path) -> None:
-    """Copy models, newest checkpoints and snapshots into the repository, in place of what was there."""
-    shutil.rmtree(UNFINISHED, ignore_errors=True)
-    for file in (file for place in sorted(runs.glob("*/seed*")) for file in lasting(place)):
-        target = UNFINISHED / file.relative_to(runs)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(file, target)
+    """Copy models, newest checkpoints and snapshots into the repository; of each run, in place of what was there.
+
+    Runs that are not in RUNS stay as they are stored. Exits with a message if RUNS has none at all.
+    """
+    found = {place: files for place in sorted(runs.glob("*/seed*")) if (files := lasting(place))}
+    if not found:
+        sys.exit(f"{runs} has no run to store; name the folder that has them with --runs")
+    for place, files in found.items():
+        stored = UNFINISHED / place.relative_to(runs)
+        for file in reversed(files):  # snapshots first: a stored checkpoint makes none of those before it
+            with replacing(stored / file.name) as temporary:
+                shutil.copy2(file, temporary)
+        names = {file.name for file in files}
+        for old in [file for file in stored.iterdir() if file.name not in names]:
+            old.unlink()
 
 
 def restore(runs: Path) -> None:

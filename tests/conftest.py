@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,15 +38,15 @@ def corpus(corpus_folder: Path) -> Corpus:
 
 
 @pytest.fixture
-def fill_disk(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+def fill_disk(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Makes the disk full for audio: libsndfile gives a number of its own, the system the reason."""
 
-    def fill() -> None:
+    def fill(number: int = errno.ENOSPC) -> None:
         def failing(_sound: soundfile.SoundFile, _data: object) -> None:
             raise soundfile.LibsndfileError(2)
 
         def full(_path: Path) -> None:
-            raise OSError(errno.ENOSPC, "No space left on device")
+            raise OSError(number, os.strerror(number))
 
         monkeypatch.setattr(soundfile.SoundFile, "write", failing)
         monkeypatch.setattr(encoding, "require_space", full)

@@ -87,14 +87,6 @@ class Number:
         return "exact" if self.band == 0 else f"± {self.band:.2g} (spread over seeds)"
 
 
-def table_or_none(name: str) -> pandas.DataFrame | None:
-    """A stored table, or None where this copy has none of that name."""
-    try:
-        return results.table(name)
-    except FileNotFoundError:
-        return None
-
-
 def _git(*arguments: str) -> str:
     """What git says about the repository that this package lies in; empty where there is none, or no answer in time."""
     command = ["git", "-C", str(Path(__file__).resolve().parent), *arguments]

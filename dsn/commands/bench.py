@@ -41,11 +41,14 @@ def add(commands: Any) -> None:
     add_overwrite(parser)
 
 
+MOST_SECONDS = 3600
+
+
 def positive_seconds(text: str) -> float:
-    """An argument that is a positive, finite number. Raises ArgumentTypeError."""
+    """An argument that is a positive number of at most `MOST_SECONDS`. Raises ArgumentTypeError."""
     value = number(text)
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is no positive number of seconds")
+    if not 0 < value <= MOST_SECONDS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no positive number of seconds up to {MOST_SECONDS}")
     return value
 
 

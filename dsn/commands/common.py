@@ -158,19 +158,23 @@ def open_corpus(folder: Path | None) -> Corpus:
     return Corpus(default_folder() if folder is None else folder)
 
 
-def read_config(kind: type, path: Path | None) -> Any:
-    """A config of class `kind` from a JSON file, its defaults without one.
-
-    Raises ValueError, naming the file, for what is no JSON, and for unknown or wrong settings.
-    """
+def read_json(path: Path) -> Any:
+    """What a JSON file holds. Raises ValueError, naming the file, for what is no JSON."""
     import json
 
-    if path is None:
-        return kind()
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is no JSON file ({error})") from error
+
+
+def read_config(kind: type, path: Path | None) -> Any:
+    """A config of class `kind` from a JSON file, its defaults without one. Raises as `read_json` and `to_config`."""
+    return kind() if path is None else to_config(kind, read_json(path), path)
+
+
+def to_config(kind: type, values: Any, path: Path) -> Any:
+    """A config of class `kind` from what a file holds. Raises ValueError, naming it, for unknown or wrong settings."""
     try:
         return kind.from_dict(values)
     except (ValueError, TypeError, AttributeError) as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import math
 import shutil
 import sys
@@ -13,6 +12,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from ..utils.files import FULL
 from .common import add_backend, add_command, add_dial, add_model, interrupted, open_backend, reason, share, word
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ class Batch:
         self.failed: dict[str, str] = {}
 
     def run(self, model: Backend, jobs: Sequence[Job]) -> None:
-        """Enhance what can be. Raises OSError for a full disk, which would fail every other file, too."""
+        """Enhance what can be. Raises OSError for a full disk or quota, which would fail every other file, too."""
         from tqdm import tqdm
 
         from ..inference.files import enhance_file
@@ -163,7 +163,7 @@ class Batch:
                 try:
                     report = enhance_file(model, *job, self.args.dial, self.args.mix, self.args.keep_highs, progress)
                 except Exception as error:  # whatever is wrong with one file, the others are done
-                    if interrupted(error) or getattr(error, "errno", None) == errno.ENOSPC:
+                    if interrupted(error) or getattr(error, "errno", None) in FULL:
                         raise
                     self.failed[name] = _why(error)
                     self._print(f"{'failed':>9} {'':>28}  {name}")

@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     from ..evaluation.metrics import METRICS
     from ..utils.files import write_csv
 
-    metrics = args.metrics or METRICS
+    metrics = tuple(dict.fromkeys(args.metrics or METRICS))
     model = None if args.model == "noisy" else open_backend(args.backend, args.model)
     backend = "" if model is None else type(model).__name__
     journal = _journal(args, about(args.model, backend, args.dial, metrics)) if args.out else None

@@ -5,16 +5,18 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from .common import add_command, open_corpus, place, positive, read_config, read_settings
+from .common import add_command, open_corpus, place, positive, read_json, read_settings, to_config
 
 if TYPE_CHECKING:
-    from ..config import TrainConfig
+    from pathlib import Path
 
-PRESETS = ("ftfnet", "dsn", "mgt-dsn")
+    from ..config import DataConfig, TrainConfig
+
+PRESETS = ("ftfnet", "slim", "tuned", "joint")
 """Names in `dsn.config.presets`, without the time that it takes to load them."""
 
-ABOUT = """Train a network: ftfnet is static, dsn has gates with one activation ratio for every input, mgt-dsn has
-gates with metric-guided training.
+ABOUT = """Train a network: ftfnet is static, slim has gates and learns to run with any of them open. `fit` gives a slim
+network a policy, and tuned trains it on under that. joint trains network and policy together, through sampled gates.
 
 Mixtures of speech and noise are rendered as they are needed and never repeated: of the small data set in the package,
 or of your own with --corpus. A guide metric is measured as it is needed, too, and kept in labels.jsonl. --set
@@ -24,11 +26,11 @@ The run leaves checkpoint.pt, log.csv and at the end model.safetensors in its fo
 command goes on from the checkpoint, with the same result as an unbroken run."""
 
 EXAMPLES = """
-train mgt-dsn --out runs/mgt-dsn
 train ftfnet --out runs/quick --set steps=200 loss.snr_weight=0
-train dsn --out runs/dsn --corpus CORPUS --set data.snr_db_min=0 --device cuda
-train mgt-dsn --out runs/tuned --start mgt-dsn
-train mgt-dsn --print-config > config.json
+train slim --out runs/slim --corpus CORPUS --set data.snr_db_min=0 --device cuda
+fit runs/slim/model.safetensors --out runs/policy
+train tuned --out runs/mgt-dsn --start runs/policy/model.safetensors
+train slim --print-config > config.json
 train --config config.json --out runs/mine
 """
 
@@ -62,14 +64,9 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, or print the config."""
-    from ..config import DataConfig
-
-    changes = read_settings(args.set)
-    of_data = {key: value for key, value in changes.items() if key.startswith("data.")}
-    data = DataConfig.wide().changed(of_data, prefix="data.")
-    train_config = settings(args, {key: value for key, value in changes.items() if key not in of_data})
+    train_config, data = settings(args, read_settings(args.set))
     if args.print_config is not None:
-        print_config(args.print_config or train_config)
+        print_config(args.print_config or train_config.to_dict() | {"data": data.to_dict()})
         return 0
     if args.preset is None and args.config is None:
         raise ValueError(f"name the model to train, one of {', '.join(PRESETS)}, or give its settings with --config")
@@ -79,21 +76,43 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def settings(args: argparse.Namespace, changes: dict[str, Any]) -> TrainConfig:
-    """Settings of the preset, which depend on the number of steps, or of the file, with these changes."""
+def settings(args: argparse.Namespace, changes: dict[str, Any]) -> tuple[TrainConfig, DataConfig]:
+    """Settings of the training and of its mixtures: of the preset or of the file, with these changes."""
+    from ..config import DataConfig
+
+    if args.preset and args.config:
+        raise ValueError(f"{args.preset} and --config both name settings; give one of them")
+    of_data = {key: value for key, value in changes.items() if key.startswith("data.")}
+    others = {key: value for key, value in changes.items() if key not in of_data}
+    train, data = of_preset(args.preset, others), DataConfig.wide()
+    if args.config:
+        train, data = of_file(args.config)
+    return train.changed(others), data.changed(of_data, prefix="data.")
+
+
+def of_preset(name: str | None, changes: dict[str, Any]) -> TrainConfig:
+    """Settings of a preset, which depend on the number of steps, or the defaults without one."""
     from ..config import TrainConfig, presets
 
-    if args.preset is None:
-        return read_config(TrainConfig, args.config).changed(changes)
-    if args.config is not None:
-        raise ValueError(f"{args.preset} and --config both name settings; give one of them")
-    preset = presets.PRESETS[args.preset]
+    if name is None:
+        return TrainConfig()
     steps = TrainConfig().changed({key: value for key, value in changes.items() if key == "steps"}).steps
-    return preset(steps if "steps" in changes else presets.STEPS).changed(changes)
+    return presets.PRESETS[name](steps if "steps" in changes else presets.STEPS)
+
+
+def of_file(path: Path) -> tuple[TrainConfig, DataConfig]:
+    """Settings of a file as `print_config` prints them; those of mixtures that it lacks are the usual ones."""
+    from ..config import DataConfig, TrainConfig
+
+    values, data = read_json(path), DataConfig.wide()
+    if isinstance(values, dict) and "data" in values:
+        changed = values.pop("data")
+        data = to_config(DataConfig, data.to_dict() | changed if isinstance(changed, dict) else changed, path)
+    return to_config(TrainConfig, values, path), data
 
 
 def print_config(source: Any) -> None:
-    """Print a config, or that of the training of a model by name, as JSON.
+    """Print settings, or those of the training of a model by name, as JSON.
 
     Raises ValueError for a model that does not say how it was trained.
     """
@@ -106,11 +125,11 @@ def print_config(source: Any) -> None:
         if values is None:
             raise ValueError(f"the weights of {source} do not say how they were trained")
     else:
-        values = source.to_dict()
+        values = source
     print(json.dumps(values, indent=2))
 
 
-def _train(train_config: TrainConfig, data: Any, args: argparse.Namespace) -> None:
+def _train(train_config: TrainConfig, data: DataConfig, args: argparse.Namespace) -> None:
     import torch
 
     from .. import weights
@@ -133,7 +152,7 @@ def check_device(name: str) -> None:
     import torch
 
     try:
-        torch.zeros(1, device=name)
+        torch.zeros(1, device=name).item()  # the device "meta" has no values
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f"the device {name!r} cannot be used here ({reason}); try --device cpu") from error

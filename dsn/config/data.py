@@ -91,7 +91,7 @@ class DataConfig(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check(self.samples > 0, f"samples is {self.samples}; it must be positive")
+        check(self.samples >= 2, f"samples is {self.samples}; it must be at least 2")
         check(self.snr_db_min <= self.snr_db_max, f"snr_db_min {self.snr_db_min} exceeds {self.snr_db_max}")
         check(self.level_db_min <= self.level_db_max, f"level_db_min {self.level_db_min} exceeds {self.level_db_max}")
         sources = self.babble + self.coloured + self.speech_shaped

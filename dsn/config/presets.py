@@ -1,10 +1,11 @@
-"""Settings that train each of the three models from nothing, as functions: take one and change what you like.
+"""Settings of trainings, as functions: take one and change what you like.
 
-All three share the protocol of the study, scaled to the length of the run: Muon at a constant learning rate, a
-cool-down over the last fifth, averaged weights. Networks with gates first train their policy alone, for a short time.
+All share the protocol of the study, scaled to the length of the run: Muon at a constant learning rate, a cool-down over
+the last fifth, averaged weights. The study's way to a network with gates is `slim`, then `dsn fit`, then `tuned`.
+`joint` is the other way, an ablation there: network and policy train together, through sampled gates.
 
 >>> from dsn.config import presets
->>> presets.mgt_dsn(steps=2000).loss.guide.metric
+>>> presets.joint(steps=2000).loss.guide.metric
 'dnsmos_ovrl'
 """
 
@@ -45,24 +46,26 @@ def ftfnet(steps: int = STEPS) -> TrainConfig:
     )
 
 
-def dsn(steps: int = STEPS) -> TrainConfig:
-    """The dynamic network with one activation ratio for every input."""
-    return _gated(steps, replace(LOSS, ratio="fixed", ratio_weight=5.0, target_ratio=RATIO))
+def slim(steps: int = STEPS) -> TrainConfig:
+    """The dynamic network without a policy, trained to run with any of its gates open."""
+    return replace(ftfnet(steps), model=GATED, loss=replace(LOSS, ratio="sandwich"))
 
 
-def mgt_dsn(steps: int = STEPS) -> TrainConfig:
-    """The dynamic network with metric-guided training: the worse the input sounds, the more may run."""
-    return _gated(steps, replace(LOSS, ratio="guided", ratio_weight=5.0, guide=GUIDE))
+def tuned(steps: int = STEPS) -> TrainConfig:
+    """The dynamic network under a policy that no longer changes; start it from one that has a policy."""
+    return replace(ftfnet(steps), model=GATED, loss=replace(LOSS, ratio="own"))
+
+
+def joint(steps: int = STEPS) -> TrainConfig:
+    """Network and policy together: the policy alone for a short time, then both, with metric-guided training."""
+    guided = replace(LOSS, ratio="guided", ratio_weight=5.0, guide=GUIDE)
+    return replace(ftfnet(steps), model=GATED, loss=guided, policy_steps=min(100, steps // 20))
 
 
 def averaging(steps: int) -> float:
     """Decay of the averaged weights: about a twentieth of the run counts, at most the last thousand steps."""
-    return max(0.0, min(0.999, 1 - 20 / steps))
+    return max(0.0, min(0.999, 1 - 20 / max(1, steps)))
 
 
-def _gated(steps: int, loss: LossConfig) -> TrainConfig:
-    return replace(ftfnet(steps), model=GATED, loss=loss, policy_steps=min(100, steps // 20))
-
-
-PRESETS: dict[str, Callable[[int], TrainConfig]] = {"ftfnet": ftfnet, "dsn": dsn, "mgt-dsn": mgt_dsn}
+PRESETS: dict[str, Callable[[int], TrainConfig]] = {"ftfnet": ftfnet, "slim": slim, "tuned": tuned, "joint": joint}
 """The presets by the name that the command line takes."""

@@ -12,6 +12,9 @@ RatioLoss = Literal["none", "fixed", "guided", "sandwich", "own"]
 Optimiser = Literal["adamw", "muon"]
 GuideMetric = Literal["dnsmos_ovrl", "dnsmos_sig", "dnsmos_bak", "pesq_wb", "si_sdr_db", "snr_db"]
 
+LEAST_BATCH = {"sandwich": 2, "own": 4}
+"""Signals that a step takes to have one under each kind of gates: half of them closed, or a quarter open and closed."""
+
 
 @dataclass(frozen=True)
 class Guide(Settings):
@@ -65,6 +68,8 @@ class LossConfig(Settings):
         for name in ("snr_weight", "ratio_weight"):
             check(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}; it must not be negative")
         check(0 <= self.target_ratio <= 1, f"target_ratio is {self.target_ratio}; it must lie in [0, 1]")
+        text = f"ratio_weight is {self.ratio_weight}, but ratio {self.ratio!r} has no loss to weigh"
+        check(self.has_target or self.ratio_weight == 0, f"{text}; set it to 0, or ratio to 'fixed' or 'guided'")
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
@@ -128,3 +133,9 @@ class TrainConfig(Settings):
         slim = self.model.policy is not None
         check(self.policy_steps == 0 or self.loss.has_target, "policy_steps need a ratio loss to train on")
         check(slim or self.loss.ratio == "none", "a ratio loss needs a model with a policy")
+        acts = self.loss.ratio_weight > 0 or self.policy_steps > 0 or not self.loss.has_target
+        text = f"loss.ratio_weight is 0, so the ratio loss {self.loss.ratio!r} has no effect"
+        check(acts, f"{text}; set it, for example to 5")
+        least = LEAST_BATCH.get(self.loss.ratio, 1)
+        text = f"batch is {self.batch}; under ratio {self.loss.ratio!r} its parts have different gates"
+        check(self.batch >= least, f"{text}, so it must be at least {least}")

@@ -68,13 +68,15 @@ class FreshMixtures:
         return f"{self.corpus.identity(self.split)} {settings} {self.split} {self.first}"
 
     def recipe(self, index: int) -> Recipe:
-        """Recipe of mixture number `index`."""
+        """Recipe of mixture number `index`. Raises IndexError where there is no such mixture."""
+        if index < 0:
+            raise IndexError(f"there is no mixture number {index}; they are numbered from 0")
+        if self._size <= index and self._size < ENDLESS:
+            raise IndexError(f"there are {self._size} mixtures, and no number {index}")
         return draw(self.corpus, self.split, self.first + int(index), self.data)
 
     def __getitem__(self, index: int) -> Mixture:
-        """Mixture number `index`: noisy and clean, each (L,) float32. Raises IndexError behind the last one."""
-        if self._size <= index and self._size < ENDLESS:
-            raise IndexError(f"there are {self._size} mixtures, and no number {index}")
+        """Mixture number `index`: noisy and clean, each (L,) float32. Raises as `recipe`."""
         return self.mixture(self.recipe(index))
 
     def mixture(self, recipe: Recipe) -> Mixture:
@@ -82,15 +84,15 @@ class FreshMixtures:
         return render(self.corpus, recipe)
 
     def batch(self, indices: Indices) -> tuple[Wav, Wav]:
-        """Noisy and clean of several mixtures, each (B, L) float32."""
+        """Noisy and clean of several mixtures, each (B, L) float32. Raises as `recipe`."""
         noisy, clean = zip(*(self[int(index)] for index in indices), strict=True)
         return np.stack(noisy), np.stack(clean)
 
     def labels(self, metric: str, indices: Indices | None = None) -> Wav:
         """The metric of each noisy signal, (B,) float32; what the table lacks is measured and added to it.
 
-        Without indices of all, if there is an end. Raises as `dsn.data.labels.Labels.of`, and ValueError for the labels
-        of all where there is none.
+        Without indices of all, if there is an end. Raises as `recipe` and `dsn.data.labels.Labels.of`, and ValueError
+        for the labels of all where there is none.
         """
         if indices is None and self._size >= ENDLESS:
             raise ValueError("these mixtures have no end; name those whose labels you want")

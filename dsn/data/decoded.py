@@ -21,7 +21,8 @@ class DecodedCorpus(Corpus):
     """The corpus of a folder, with the audio of one split decoded into `cache`.
 
     It is decoded when first needed, which takes about a minute for five hours and 115 MB an hour, and found again by a
-    hash over the files' names and sizes. Samples are those of the corpus, rounded to 16 bits.
+    hash over the folder and the files' names, sizes and times of change, so that another corpus, or an edited one, is
+    decoded anew. Samples are those of the corpus, rounded to 16 bits.
     Raises as `Corpus`; OSError for a full disk.
     """
 
@@ -49,7 +50,8 @@ class DecodedCorpus(Corpus):
         return from_int16(self._samples[first + start : first + stop])
 
     def _key(self, files: Sequence[str]) -> str:
-        described = [f"{file} {sound(self.folder, file).stat().st_size}" for file in files]
+        found = [(file, sound(self.folder, file).stat()) for file in files]
+        described = [str(self.folder.resolve()), *(f"{file} {of.st_size} {of.st_mtime_ns}" for file, of in found)]
         return hashlib.sha256("\n".join(described).encode(errors="surrogateescape")).hexdigest()[:16]
 
 

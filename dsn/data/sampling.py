@@ -47,13 +47,15 @@ def draw(
     snr_db: float | None = None,
     kind: str | None = None,
 ) -> Recipe:
-    """The recipe number `seed` of a split; `snr_db` and `kind` fix what is random otherwise.
+    """The recipe number `seed` of a split, at an SNR of `snr_db` and in noise of a `kind` where they are given.
 
     Speakers are drawn uniformly, not by hours; noise by kind first, then by clip. `kind` is a kind of the corpus or one
     of "babble", "coloured" and "speech_shaped", or "computed_" with a name of `dsn.data.synthetic_noise.KINDS`. Speech,
     noise and levels come from separate random streams, so the same seed at another `snr_db` is the same speech in the
-    same noise. Babble and competing voices are other speakers of the same split. Without variations in `data` the
-    recipe has no effects.
+    same noise. Babble, competing voices and speech-shaped noise come from other speakers of the same split; where there
+    are none, they are not drawn. Without variations in `data` the recipe has no effects. With them a clip may lack
+    speech or noise, whatever `snr_db` says, and competing voices may join or replace the noise of a given `kind`.
+    Rumble may join it, too.
 
     Raises ValueError for a kind that the split does not have, or if nothing but silence is found.
     """
@@ -150,7 +152,8 @@ class NoiseDraw:
         """A random kind: a computed or synthetic one by its probability, else one of the corpus."""
         if self.varied.wide and self.rng.random() < self.varied.settings.computed:
             return COMPUTED + list(KINDS)[self.rng.integers(len(KINDS))]
-        chances = (self.data.babble if self.others else 0.0, self.data.coloured, self.data.speech_shaped)
+        spoken = (self.data.babble, self.data.speech_shaped) if self.others else (0.0, 0.0)  # by other speakers
+        chances = (spoken[0], self.data.coloured, spoken[1])
         point = self.rng.random()
         recorded = pick(self.rng, list(self.corpus.kinds(self.split)))
         for name, edge in zip(SYNTHETIC, np.cumsum(chances), strict=True):
@@ -177,7 +180,7 @@ class NoiseDraw:
             return Noise(kind, seed=seed, exponent=uniform(self.rng, *EXPONENT), gain_db=gain_db)
         if kind in SYNTHETIC:
             if not self.others:
-                raise ValueError(f"{self.split} speech in {self.corpus.folder} has one speaker; babble needs another")
+                raise ValueError(f"{self.split} speech in {self.corpus.folder} has one speaker; {kind} needs another")
             tracks = babble(self.rng, self.others, samples)
             return Noise(kind, tracks, seed if kind == "speech_shaped" else 0, gain_db=gain_db)
         kinds = self.corpus.kinds(self.split)

@@ -113,10 +113,5 @@ class DynamicAttention(nn.Module):
 
     def macs(self, bins: int) -> macs.Macs:
         """Cost per frame of `bins`."""
-        channels = self.heads * self.head_size
         keys = bins if self.axis == "frequency" else self.past + 1
-
-        def cost(width: int, kept: int) -> int:
-            return macs.linear(channels, 2 * width + 2 * kept, bins) + macs.attention_scores(width, bins, keys)
-
-        return macs.split(cost(self.static, channels if self.running else self.static), cost(channels, channels))
+        return macs.dynamic_attention(self.heads * self.head_size, self.static, bins, keys, self.running)

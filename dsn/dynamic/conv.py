@@ -124,8 +124,8 @@ class DynamicConv(nn.Module):
         """Cost per frame for an input of `bins`."""
         taps = self.kernel[0] * self.kernel[1]
         positions = bins if self.transposed else self.output_bins(bins)
-        static = macs.conv2d(self.static_inputs, self.static_outputs, taps, positions)
-        return macs.split(static, macs.conv2d(self.inputs, self.outputs, taps, positions))
+        sizes = (self.inputs, self.outputs, self.static_inputs, self.static_outputs)
+        return macs.dynamic_conv(*sizes, taps, positions)
 
 
 def convolve(layer: DynamicConv, x: Tensor, state: Tensor | None, gate: Tensor | None) -> Tensor:
@@ -220,4 +220,4 @@ class DynamicDepthwise(nn.Module):
 
     def macs(self, bins: int) -> macs.Macs:
         """Cost per frame of `bins`."""
-        return macs.split(self.static * bins, self.channels * bins)
+        return macs.dynamic_depthwise(self.channels, self.static, bins)

@@ -111,9 +111,7 @@ class DynamicGRU(nn.Module):
     def macs(self, bins: int) -> macs.Macs:
         """Cost per frame of `bins`."""
         directions = 2 if self.axis == "frequency" else 1
-        each = macs.gru(self.width, self.width, bins, directions)
-        always = len(self.groups) if self.running else self.static_groups
-        return macs.split(each * always, each * len(self.groups))
+        return macs.dynamic_gru(self.width, len(self.groups), self.static_groups, bins, directions, self.running)
 
 
 def run(groups: nn.ModuleList, x: Tensor, state: Tensor | None = None) -> Tensor:

@@ -52,5 +52,5 @@ class DynamicLinear(nn.Module):
 
     def macs(self, positions: int = 1) -> macs.Macs:
         """Cost per frame with `positions` applications in it."""
-        whole = macs.linear(self.linear.in_features, self.linear.out_features, positions)
-        return macs.split(macs.linear(self.static_inputs, self.static_outputs, positions), whole)
+        sizes = (self.linear.in_features, self.linear.out_features, self.static_inputs, self.static_outputs)
+        return macs.dynamic_linear(*sizes, positions)

@@ -1,1 +1,1 @@
-"""Measurements: metrics of speech, DNSMOS, evaluation of a model on files, what gates follow."""
+"""Measurements: metrics of speech, DNSMOS, and the evaluation of a model on files."""

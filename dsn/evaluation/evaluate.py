@@ -23,6 +23,7 @@ from tqdm.auto import tqdm
 from ..macs import MacTable
 from ..utils.audio import SAMPLE_RATE, audio_files, read_mono, reading
 from ..utils.journal import Journal
+from ..utils.signals import check_precision, to_numpy
 from .dnsmos import samples
 from .metrics import METRICS, score_pairs, unscored
 
@@ -38,7 +39,7 @@ class Enhances(Protocol):
         ...
 
     def enhance(self, noisy: Tensor, dial: float = 0.0) -> Any:
-        """The enhanced signal `.wav` (L,) and `.gate` (1, T, n_gates) of a noisy one (L,)."""
+        """The enhanced signal `.enhanced` (L,) and `.gate` (1, T, n_gates) of a noisy one (L,)."""
         ...
 
     def macs(self) -> MacTable:
@@ -158,7 +159,10 @@ def _enhance(model: Enhances | None, noisy: Array, dial: float) -> tuple[Array, 
 
 
 def _loaded(item: Item) -> tuple[Array, Array]:
-    noisy, clean = item.load()
+    loaded = item.load()
+    for wav in loaded:
+        check_precision(wav)
+    noisy, clean = map(to_numpy, loaded)
     sizes = [len(samples(wav, name)) for wav, name in ((noisy, "noisy"), (clean, "clean"))]
     if sizes[0] != sizes[1]:
         raise ValueError(f"noisy has {sizes[0]} samples, clean {sizes[1]}; cut them to the same stretch")
@@ -221,9 +225,10 @@ def evaluate(
 
     `source`: a folder with noisy/ and clean/ that hold files of the same names; a CSV manifest with the columns noisy,
     clean and, if wanted, snr_db, paths relative to the manifest; or (name, noisy, clean [, snr_db]) with signals (L,)
-    at 16 kHz. Files may have any rate and number of channels. `dial` moves the model along its cost/quality curve.
-    The model enhances in this process, `processes` others score. Files whose row an interrupted call left in `journal`
-    are not enhanced again; what it is opened with must say which model, dial and metrics made them.
+    at 16 kHz, arrays or tensors of floats. Files may have any rate and number of channels. `dial` moves the model along
+    its cost/quality curve. The model enhances in this process, `processes` others score. Files whose row an interrupted
+    call left in `journal` are not enhanced again; what it is opened with must say which model, dial and metrics made
+    them.
 
     Columns: file, snr_db (NaN if not known), seconds of audio, `metrics`, activation_ratio (mean over frames and gates
     of the gates that ran, NaN for a static model), one activation_ratio_<gate> for each of several gates, mmacs_per_s
@@ -231,6 +236,7 @@ def evaluate(
     Raises ValueError or FileNotFoundError for the reasons at the top of this file, ChildProcessError if a process
     dies.
     """
+    metrics = tuple(dict.fromkeys(metrics))
     found, table = items(source), _Table(model, dial, metrics, journal)
     total = next((len(pairs) for pairs in (found, source) if isinstance(pairs, Sized)), None)
     rows = table.scored(score_pairs(table.unscored(found, total), processes, metrics))

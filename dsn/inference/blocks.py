@@ -45,7 +45,8 @@ class BlockEnhancer:
     came. What comes out does not depend on how the signal is cut, but for rounding.
     `mix` is the share of the enhanced signal in the result, the rest is the noisy one. Of a higher rate than the
     model's, what lies above its band is left out; `keep_highs` keeps it, see `HighBand`.
-    Raises: ValueError for a rate that is not positive, a mix outside [0, 1], and a result that is not finite.
+    Raises: ValueError for a rate that is not a positive whole number, a mix outside [0, 1], and a result that is not
+    finite.
     """
 
     def __init__(
@@ -60,11 +61,12 @@ class BlockEnhancer:
         if not 0 <= mix <= 1:
             raise ValueError(f"mix is {mix}; it is the share of the enhanced signal, from 0 to 1")
         stft = backend.config.stft
-        self.channels, self.sample_rate, self.mix, self._rate = channels, sample_rate, mix, stft.sample_rate
+        self.channels, self.mix, self._rate = channels, mix, stft.sample_rate
         self._down, self._up = (
             Resampler(channels, *rates) for rates in ((sample_rate, self._rate), (self._rate, sample_rate))
         )
-        beyond = sample_rate > self._rate
+        self.sample_rate = self._down.sample_rate
+        beyond = self.sample_rate > self._rate
         self._highs = HighBand(channels, sample_rate, self._rate) if keep_highs and beyond else None
         self._lost_above_hz = self._rate / 2 if beyond and not keep_highs else math.inf
         self._stream = StreamingEnhancer(backend, streams=channels, dial=dial, sample_rate=self._rate)

@@ -6,6 +6,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .. import DEFAULT_MODEL, weights
 from ..config import ModelConfig
 from ..macs import MacTable
@@ -15,6 +17,9 @@ from . import backends
 from .backends import Backend
 from .files import Report, enhance_file, enhance_wav
 from .stream import StreamingEnhancer
+
+ROWS = 32
+"""Signals that are enhanced side by side; the state of each takes more than a megabyte."""
 
 
 class Enhancer:
@@ -64,8 +69,9 @@ class Enhancer:
         if wav.ndim == 0 or wav.size == 0:
             raise ValueError(f"the signal has shape {wav.shape}; give (..., L) with at least one sample")
         rows = wav.reshape(-1, wav.shape[-1])
-        enhanced, _ = enhance_wav(self.backend, rows, sample_rate, dial, mix, keep_highs)
-        return as_given(noisy)(enhanced.reshape(wav.shape))
+        parts = [rows[k : k + ROWS] for k in range(0, len(rows), ROWS)]
+        enhanced = [enhance_wav(self.backend, part, sample_rate, dial, mix, keep_highs)[0] for part in parts]
+        return as_given(noisy)(np.concatenate(enhanced).reshape(wav.shape))
 
     def enhance_file(
         self,

@@ -11,6 +11,9 @@ from ..utils import audio
 from ..utils.audio import EXTENSIONS, READABLE
 from ..utils.files import check_replaceable
 
+ENCODED = (".m4a", ".aac", ".wma", ".mp4", ".webm", ".mkv", ".mov")
+"""Endings of sound and film that are neither read nor written here, and that no folder is likely to have."""
+
 
 class Job(NamedTuple):
     """A file to enhance and the one to write."""
@@ -46,8 +49,8 @@ def plan(
 
 
 def names_file(path: Path) -> bool:
-    """Whether a name to write to is that of a file: it has an audio ending, and there is no such folder."""
-    return path.suffix.lower() in READABLE and not path.is_dir()
+    """Whether a name to write to is that of a file: it ends like sound or film, and there is no such folder."""
+    return path.suffix.lower() in (*READABLE, *ENCODED) and not path.is_dir()
 
 
 def _named(sources: Sequence[str | Path], target: Path) -> Job:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import DEFAULT_MODEL, weights
-from ..utils.signals import Array, check_precision, check_samples, padding, to_numpy
+from ..utils.signals import Array, check_dial, check_precision, check_samples, padding, to_numpy
 from ..weights import AnyModel
 from . import backends
 from .backends import Backend
@@ -71,8 +71,7 @@ class StreamingEnhancer:
 
     @dial.setter
     def dial(self, value: float) -> None:
-        if math.isnan(value):
-            raise ValueError(f"dial is {value}; give a number, or inf or -inf to open or close all gates")
+        check_dial(value)
         self._dial = float(value)
 
     @property
@@ -113,8 +112,11 @@ class StreamingEnhancer:
     def flush(self) -> Array:
         """End the stream: what is still inside, so that all results together are one hop longer than the signal.
 
-        Gates and cost stay readable until the next call of `push`, which begins another stream.
+        Gates and cost stay readable until the next call of `push`, which begins another stream. A second
+        `flush` gives nothing.
         """
+        if self._ended:
+            return np.zeros((self.streams, 0) if self.streams > 1 else 0, self.backend.dtype)
         rest = self.run(np.zeros((self.streams, 0), self.backend.dtype), last=True)
         self._ended = True
         return rest if self.streams > 1 else rest[0]

@@ -21,8 +21,6 @@ LANES = 16
 N_FFT = 512
 MOST_CHANNELS = 170
 """Six rows of each, the taps of a convolution, are at most MOST_ROWS in network.h."""
-MOST_PAST = 2**20
-"""Frames that attention looks back, as in check.c."""
 
 Array = np.ndarray
 Arrays = dict[str, Array]
@@ -204,7 +202,6 @@ def _check(settings: ModelConfig) -> None:
         f"n_fft is {settings.stft.n_fft}; it runs windows of {N_FFT} samples": settings.stft.n_fft != N_FFT,
         f"backbone is {settings.backbone!r}; it runs 'ftfnet'": settings.backbone != "ftfnet",
         f"channels is {settings.channels}; it runs up to {MOST_CHANNELS}": max(settings.channels) > MOST_CHANNELS,
-        f"past_frames is {settings.past_frames}; it runs up to {MOST_PAST}": settings.past_frames > MOST_PAST,
         f"closed_state is {settings.closed_state!r}; it runs 'held'": settings.closed_state != "held",
     }
     found = [reason for reason, holds in reasons.items() if holds]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..macs import MacTable
-from ..utils.signals import Array, Enhanced, Signal, as_given, check_signal, from_hops, to_hops, to_numpy
+from ..utils.signals import Array, Enhanced, Signal, as_given, check_dial, check_signal, from_hops, to_hops, to_numpy
 from ..weights import AnyModel, of
 from . import load
 from .packing import aligned, pack
@@ -104,6 +104,7 @@ class Kernel:
         Raises: ValueError as `DSN.enhance`.
         """
         check_signal(noisy)
+        check_dial(dial, overruled=gate is not None)
         wav = to_numpy(noisy)
         padded = to_hops(wav.astype(np.float32, copy=False), self.hop_length)
         shape = (len(padded), padded.shape[1] // self.hop_length, self.n_gates)

@@ -92,9 +92,9 @@ class Run:
     def __init__(
         self, train: config.TrainConfig, mixtures: TrainingSet, folder: Path, start: DSN | None, device: str
     ) -> None:
-        torch.manual_seed(train.seed)
         self.train, self.folder, self.device = train, folder, device
         self.origin = origin(mixtures, train, start)
+        torch.manual_seed(train.seed)  # whatever the mixtures draw, the first weights are those of the seed
         self.model = DSN(train.model)
         if start is not None:
             warm_start(self.model, start)
@@ -167,9 +167,9 @@ class Run:
 
 
 def warm_start(model: DSN, start: DSN) -> None:
-    """Copy the network's weights, and the policy's where both have one of the same shape; else it starts anew.
+    """Copy the network's weights, and the policy's where both have one of the same gates; else it starts anew.
 
-    Raises: ValueError if the networks differ in shape.
+    Raises: ValueError if the networks differ in shape. Warns of a policy that starts anew although there is another.
     """
     try:
         model.network.load_state_dict(start.network.state_dict())
@@ -177,8 +177,15 @@ def warm_start(model: DSN, start: DSN) -> None:
         raise ValueError(f"the models differ in shape: {error}") from error
     if model.policy is None or start.policy is None:
         return
-    if model.config.policy == start.config.policy and model.config.n_gates == start.config.n_gates:
+    ours, theirs = model.config, start.config
+    if ours.policy == theirs.policy and ours.gate_names == theirs.gate_names:
         model.policy.load_state_dict(start.policy.state_dict())
+        return
+    which, own, other = "gates", ours.gate_names, theirs.gate_names
+    if own == other:
+        which, own, other = "settings", ours.policy, theirs.policy
+    text = f"the policy starts anew: its {which} are {own}, those of the first weights {other}"
+    warnings.warn(f"{text}; train with the model settings of the first weights to keep their policy", stacklevel=4)
 
 
 def train(
@@ -195,7 +202,7 @@ def train(
     first weights. Each step seeds its own random numbers, so a resumed run equals an unbroken one.
     Raises: ValueError for a checkpoint that is damaged or of another config, other mixtures, labels or first weights,
     or mixtures that no step could take, FloatingPointError when loss or weights are not finite, OSError for a full
-    disk. Warns where training on a CPU lacks its kernels.
+    disk. Warns where training on a CPU lacks its kernels, and of a policy of `start` that does not fit.
     """
     warn_if_slow(device)
     check_length(mixtures, train)

@@ -67,6 +67,11 @@ def _weights(start: DSN | None) -> Iterable[bytes]:
         yield value.detach().cpu().numpy().tobytes()
 
 
+def weights_digest(model: DSN) -> str:
+    """A fingerprint of all weights of a model, by name."""
+    return _digest(_weights(model))
+
+
 def _digest(parts: Iterable[bytes]) -> str:
     found = hashlib.sha256()
     for part in parts:

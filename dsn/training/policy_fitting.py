@@ -18,12 +18,21 @@ from ..policy import OPEN, Policy, margin
 MOST = 4.0
 """Standard deviations beyond which a frame counts no more than one there: so few that they would only add noise."""
 
+ALIKE = 1e-6
+"""Standard deviation, as a share of the largest value, up to which values differ by rounding alone."""
+
 
 class Labelled(NamedTuple):
     """What a policy learns from: `bands` (N, T, bands), what it hears, and `benefit` (N, T, n_gates) of its gates."""
 
     bands: Tensor
     benefit: Tensor
+
+
+def _spread(values: Tensor, *dims: int) -> Tensor:
+    """Standard deviation over some dimensions, or over all; 1 where values are alike, as for a gate without effect."""
+    spread = values.std(dim=dims or None)
+    return spread.where(spread > ALIKE * values.abs().amax(dim=dims), 1.0)
 
 
 class FitConfig(NamedTuple):
@@ -53,7 +62,7 @@ def importance(benefit: Tensor, wanted: Tensor) -> Tensor:
     """
     least = benefit.masked_fill(wanted == 0, torch.inf).amin(dim=1, keepdim=True)
     threshold = least.minimum(benefit.amax(dim=1, keepdim=True))
-    return ((benefit - threshold).abs() / benefit.std(dim=(0, 1))).clamp_max(MOST)
+    return ((benefit - threshold).abs() / _spread(benefit, 0, 1)).clamp_max(MOST)
 
 
 def margins(policy: Policy, bands: Tensor) -> Tensor:
@@ -67,6 +76,7 @@ def fit_shares(policy: Policy, data: Labelled, share: Tensor, fit: FitConfig, pr
     With one share for all this is a policy of fixed ratio; with shares that depend on the quality of each noisy signal
     it is metric-guided. Binary cross-entropy, weighted by what a wrong decision loses, tells the frames apart, and a
     squared distance holds the ratio of each signal to its share, which uncertainty would else draw to all or nothing.
+    Raises FloatingPointError for a loss that is not finite.
     """
     wanted = best_frames(data.benefit, share)
     weight = importance(data.benefit, wanted)
@@ -85,11 +95,12 @@ def fit_price(policy: Policy, data: Labelled, macs: Tensor, fit: FitConfig, prog
 
     Its margin is that saving, in standard deviations of all labels; `macs` (n_gates,) is what an open gate costs. So
     the dial is a price: a gate opens where it saves more per MAC than the dial's negative asks for. The squared error
-    makes it the mean saving of frames that sound alike; each gate's is relative to its own spread.
+    makes it the mean saving of frames that sound alike; each gate's is relative to its own spread. Raises
+    FloatingPointError for a loss that is not finite.
     """
     worth = data.benefit / macs
-    worth = worth / worth.std()
-    spread = worth.std(dim=(0, 1))
+    worth = worth / _spread(worth)
+    spread = _spread(worth, 0, 1)
     wanted = worth.clamp(-MOST * spread, MOST * spread)
 
     def loss(rows: Tensor) -> Tensor:
@@ -102,8 +113,10 @@ def _descend(policy: Policy, loss: Callable[[Tensor], Tensor], size: int, fit: F
     optimiser = torch.optim.AdamW(policy.parameters(), fit.learning_rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, fit.learning_rate, fit.steps)
     generator, value = torch.Generator().manual_seed(fit.seed), torch.tensor(0.0)
-    for _ in tqdm(range(fit.steps), "policy", disable=not progress):
+    for step in tqdm(range(fit.steps), "policy", disable=not progress):
         value = loss(torch.randint(size, (fit.batch,), generator=generator))
+        if not torch.isfinite(value):
+            raise FloatingPointError(f"the policy's loss is {value.item()} at step {step}; check the benefit labels")
         optimiser.zero_grad()
         value.backward()
         torch.nn.utils.clip_grad_norm_(policy.parameters(), 1.0)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,8 @@ Row = dict[str, Any]
 class Journal:
     """Rows by key, in a file whose first line says what all of them depend on; without a path in memory alone.
 
-    A file with another first line is started over. A damaged file keeps the rows before the damage.
+    A journal with another first line is started over. A damaged one keeps the rows before the damage. Several processes
+    may add to one file at a time, except on Windows. Raises ValueError for a file that is no journal.
     """
 
     def __init__(self, path: str | Path | None = None, about: Mapping[str, Any] | None = None) -> None:
@@ -32,16 +35,19 @@ class Journal:
 
     def add(self, key: str, row: Row) -> None:
         """Keep a row of plain values. Raises OSError, with a remedy if the disk is full."""
-        self._rows[key] = row
         if self.path is None:
+            self._rows[key] = row
             return
-        if self._whole:
-            with open(self.path, "ab") as stream:
-                append(stream, _line({"key": key, "row": row}).encode())
-            return
-        lines = [self._about, *({"key": key, "row": row} for key, row in self._rows.items())]
-        write(self.path, "".join(map(_line, lines)))
-        self._whole = True
+        with _locked(self.path.parent):
+            self._whole = self._whole or self._read()  # another process may have begun the file by now
+            self._rows[key] = row
+            if self._whole:
+                with open(self.path, "ab") as stream:
+                    append(stream, _line({"key": key, "row": row}).encode())
+                return
+            lines = [self._about, *({"key": key, "row": row} for key, row in self._rows.items())]
+            write(self.path, "".join(map(_line, lines)))
+            self._whole = True
 
     def done(self) -> None:
         """The table is written: remove the file."""
@@ -51,16 +57,50 @@ class Journal:
     def _read(self) -> bool:
         """Take the rows of the file up to the first damaged line; whether there is a file, and none is damaged."""
         content = self.path.read_bytes() if self.path is not None and self.path.is_file() else b""
-        first, *others = content.splitlines() or [b""]
+        if not content:
+            return False
+        first, *others = content.splitlines()
+        if _header(first) is None:
+            raise ValueError(f"{self.path} is no table of finished rows; name another file, or remove this one")
+        if _header(first) != self._about:
+            return False
         try:
-            if json.loads(first) != self._about:
-                return False
             for text in others:
                 line = json.loads(text)
                 self._rows[str(line["key"])] = dict(line["row"])
         except (ValueError, TypeError, KeyError, RecursionError):
             return False
         return content.endswith(b"\n")
+
+
+def _header(line: bytes) -> Row | None:
+    """What the first line of a journal says; None for a line of anything else."""
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep other processes from writing to the journals of a folder; does nothing where the system has no such locks.
+
+    The folder is locked, and not the file, which a rewrite replaces.
+    """
+    try:
+        import fcntl
+    except ImportError:  # on Windows
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    place = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some network file systems lock files only
+            fcntl.flock(place, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(place)
 
 
 def _line(content: Mapping[str, Any]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 import soxr
 from numpy.typing import NDArray
@@ -9,18 +11,27 @@ from numpy.typing import NDArray
 Wav = NDArray[np.float32]
 
 
+def _checked(rate: int) -> int:
+    """A rate in Hz, of whichever integer type, as an int."""
+    try:
+        found = operator.index(rate)
+    except TypeError:
+        found = 0
+    if found <= 0:
+        raise ValueError(f"the sample rate is {rate!r}; give a positive whole number of Hz, such as 16000")
+    return found
+
+
 class Resampler:
     """A signal (channels, L) that comes in blocks of any length, at another rate.
 
     All that `push` and `flush` give is together what `resample` makes of the whole signal, to the bit.
-    Raises: ValueError for a rate that is not positive.
+    Raises: ValueError for a rate that is not a positive whole number.
     """
 
     def __init__(self, channels: int, sample_rate: int, new_rate: int) -> None:
-        if min(sample_rate, new_rate) <= 0:
-            raise ValueError(f"cannot resample from {sample_rate} to {new_rate} Hz; rates are positive")
-        self.channels, self.sample_rate, self.new_rate = channels, sample_rate, new_rate
-        self._stream = soxr.ResampleStream(sample_rate, new_rate, channels, dtype="float32")
+        self.channels, self.sample_rate, self.new_rate = channels, *map(_checked, (sample_rate, new_rate))
+        self._stream = soxr.ResampleStream(self.sample_rate, self.new_rate, channels, dtype="float32")
         self._came = self._given = 0
 
     def push(self, block: Wav) -> Wav:
@@ -48,9 +59,9 @@ class Resampler:
 def resample(wav: Wav, sample_rate: int, new_rate: int) -> Wav:
     """`wav`, shape (..., L), at `new_rate` Hz: ceil(L new_rate / sample_rate) samples, in time with those that came.
 
-    Raises ValueError for a rate that is not positive.
+    Raises ValueError for a rate that is not a positive whole number.
     """
-    if sample_rate == new_rate > 0:
+    if _checked(sample_rate) == _checked(new_rate):
         return wav
     rows = wav.reshape(-1, wav.shape[-1])
     resampler = Resampler(len(rows), sample_rate, new_rate)

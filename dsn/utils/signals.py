@@ -45,17 +45,25 @@ def check_samples(wav: Array, name: object) -> None:
 
 
 def check_signal(wav: Any) -> None:
-    """Raises ValueError for a signal that is none: integers, half precision, a wrong shape, no samples, NaN, infinity.
+    """Raises ValueError for a signal that is none: integers, half precision, a wrong shape, or no samples.
 
-    Takes an array or a tensor, (L,) or (B, L).
+    So it does for NaN, infinite and huge samples. Takes an array or a tensor, (L,) or (B, L).
     """
     check_precision(wav)
     if wav.ndim not in (1, 2):
         raise ValueError(f"the signal has shape {tuple(wav.shape)}; give (L,), or (B, L) for several")
     if 0 in wav.shape:
         raise ValueError("the signal is empty; give at least one sample")
-    if not bool((abs(wav) < math.inf).all()):
-        raise ValueError("the signal has NaN or infinite samples; repair or leave out the file")
+    if not bool((abs(wav) <= LOUDEST).all()):
+        check_samples(to_numpy(wav), "the signal")
+
+
+def check_dial(dial: float, overruled: bool = False) -> None:
+    """Raises ValueError for a dial that is no number, or that moves nothing because the policy is `overruled`."""
+    if math.isnan(dial):
+        raise ValueError(f"dial is {dial}; give a number, or inf or -inf to open or close all gates")
+    if overruled and dial != 0:
+        raise ValueError(f"dial is {dial}, but the policy does not decide the gates; leave the dial at 0")
 
 
 def padding(samples: int, hop: int) -> int:

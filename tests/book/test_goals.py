@@ -6,7 +6,7 @@ import pandas
 import pytest
 
 from dsn_book.study import goals
-from dsn_book.study.goals import foreseen, holding, ratios_by_snr
+from dsn_book.study.goals import foreseen, holding
 from dsn_book.study.intervals import Row, Table
 
 SYSTEMS = {"ftfnet": (100.0, 2.56, 16.4), "ftfnet-73": (73.1, 2.5, 16.0), "mgt-dsn": (72.0, 2.5, 16.1)}
@@ -38,19 +38,13 @@ def tables(low: float = -0.02, stoi: float = -0.004, seeds: int = 2) -> dict[str
     dial = {"system": "price", "set": "test", "dial": [-1.0, -0.5, 1.0], "percent_of_ftfnet": [44.0, 57.0, 90.0]}
     dial |= {"activation_ratio": [0.0, 0.3, 0.9]}
     dial |= {"pesq_wb_mean": [-0.1, 0.0, 0.0], "pesq_wb_low": [-0.2, -0.02, -0.01], "pesq_wb_high": 0.05}
-    usage = [
-        {"system": "mgt-dsn", "seed": seed, "set": "test", "by": "snr_db", "gate": "mean", "value": str(snr)}
-        | {"activation_ratio": 0.6 - 0.02 * snr + 0.1 * seed}
-        for seed in range(seeds)
-        for snr in (-5.0, 0.0, 5.0, 20.0)
-    ]
     gates = {"seed": [0], "set": "test", "gate": "mean", "system": "mgt-dsn", "spearman_ovrl": -0.8}
     gates |= {"spearman_ovrl_low": -0.85, "spearman_ovrl_high": -0.75}
     learning = {"system": [*LEARNT], "seed": 0, "audio_hours": 150.0, "pesq_wb": [*LEARNT.values()]}
     earlier = {"system": ["ftfnet"], "seed": 0, "audio_hours": 22.0, "pesq_wb": 1.9}
     levels = {"system": "ftfnet", "level_db": [0.0, -40.0], "gain_db": [-1.0, -2.0], "pesq_wb": [2.1, 1.9]}
     hard = {"system": ["ftfnet"], "kind": "clean", "pesq_wb": 4.4}
-    found = {"systems": means, "differences": differences, "usage": usage, "controls": controls, "dial": dial}
+    found = {"systems": means, "differences": differences, "controls": controls, "dial": dial}
     found |= {"gates": gates, "levels": levels, "hard": hard}
     made = {name: pandas.DataFrame(rows) for name, rows in found.items()}
     made["controls"] = made["controls"].assign(system="mgt-dsn", set="test")
@@ -137,10 +131,6 @@ def test_level_and_clean_speech_are_asked_of_every_shipped_model() -> None:
     assert row(tables(), "level lost at −40 dB", "ftfnet", "levels")[["value", "met"]].tolist() == [1.0, "yes"]
     assert row(tables(), "PESQ-WB lost at −40 dB", "ftfnet", "levels")["met"] == "no"
     assert row(tables(), "PESQ-WB of clean speech", "ftfnet", "hard")["met"] == "yes"
-
-
-def test_ratios_are_given_by_snr_and_seed() -> None:
-    assert ratios_by_snr(tables(), "mgt-dsn").columns.tolist() == [-5.0, 0.0, 5.0, 20.0]
 
 
 def test_without_any_row_every_goal_is_missing() -> None:

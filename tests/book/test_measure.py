@@ -28,7 +28,9 @@ def test_gate_table_agrees_with_the_gates() -> None:
 
 def test_notes_hold_the_guide(tmp_path: Path) -> None:
     guide = config.Guide(low=1.0, high=2.0)
-    train = config.TrainConfig(model=SMALL, steps=7, loss=config.LossConfig(ratio="guided", guide=guide))
+    train = config.TrainConfig(
+        model=SMALL, steps=7, loss=config.LossConfig(ratio="guided", ratio_weight=5.0, guide=guide)
+    )
     under = replace(train, loss=config.LossConfig(ratio="own"))
     policy = {"row": "slim", "guide": guide.to_dict()}
     notes = {

@@ -142,7 +142,7 @@ def test_controls_are_drawn_as_what_they_have_over_the_policy() -> None:
     )
     figure, text = timing.over_policy(table)
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
-    assert labels == ["all open", "random segments", "the best frames"]
+    assert labels == ["all open", "random segments", "oracle: the best frames"]
     assert "random segments −0.020 (−0.030\u00a0to\u00a0−0.010)" in text and "all open at 72 % of the MACs" in text
 
 

@@ -159,10 +159,6 @@ def test_table_beside_the_paper_has_its_columns_and_needs_published_figures():
         provenance.beside_paper([("x", here(1.0))])
 
 
-def test_missing_table_is_none():
-    assert provenance.table_or_none("systems") is not None and provenance.table_or_none("absent") is None
-
-
 def test_glued_numbers_are_shown_and_found_by_name(monkeypatch):
     shown = []
     monkeypatch.setattr(provenance, "display", lambda bundle, raw, metadata: shown.append((bundle, metadata)))

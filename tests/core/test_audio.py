@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -106,8 +107,19 @@ def test_resampling_removes_what_would_alias() -> None:
     high = tone(0.5, 11000, 48000)
     assert np.abs(audio.resample(high, 48000, 16000)[400:-400]).max() < 1e-3
     assert audio.resample(high, 48000, 48000) is high
-    with pytest.raises(ValueError, match="rates are positive"):
-        audio.resample(high, 0, 16000)
+
+
+@pytest.mark.parametrize("rate", [0, -8000, 48000.0, 44100.5, "48000", None])
+def test_a_rate_is_a_positive_whole_number(rate: Any) -> None:
+    for rates in ((rate, 16000), (16000, rate), (rate, rate)):
+        with pytest.raises(ValueError, match=f"the sample rate is {rate!r}; give a positive whole number"):
+            audio.resample(tone(), *rates)
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.int64, np.uint16])
+def test_rates_may_be_integers_of_numpy(kind: Any) -> None:
+    wav, rates = tone(0.5, 440, 48000), (48000, 16000)
+    np.testing.assert_array_equal(audio.resample(wav, *map(kind, rates)), audio.resample(wav, *rates))
 
 
 @pytest.mark.parametrize(

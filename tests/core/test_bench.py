@@ -32,8 +32,10 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch
     assert rows[3]["mmacs_per_s"] == pytest.approx(table.mmacs_per_s([1] * table.n_gates))
     assert all(row[pace]["rtf_p95"] > 0 < row[pace]["us"] for row in rows for pace in ("back to back", "paced"))
     assert cli.main(["bench", "--json", str(path)]) == 2
-    with pytest.raises(SystemExit):
-        cli.main(["bench", "--seconds", "0"])
+    for seconds in ("0", "1e9", "inf", "nan"):
+        with pytest.raises(SystemExit):
+            cli.main(["bench", "--seconds", seconds])
+        assert f"'{seconds}' is no positive number of seconds up to 3600" in capsys.readouterr().err
     assert positive_seconds("0.5") == 0.5
 
 

@@ -152,6 +152,24 @@ def test_a_price_is_the_margin_per_mac(labelled: Labelled) -> None:
     assert float(margin[..., 0].std()) > 1.5 * float(margin[..., 1].std())  # half as much saved for four times the MACs
 
 
+@pytest.mark.parametrize("constant", [0.0, 0.3])
+@pytest.mark.parametrize("both", [False, True])
+def test_a_gate_without_effect_leaves_the_policy_finite(labelled: Labelled, constant: float, both: bool) -> None:
+    saved = labelled.benefit.clone()
+    saved[..., : 2 if both else 1] = constant
+    data, few = labelled._replace(benefit=saved), FIT._replace(steps=5)
+    for fit, extra in ((fit_shares, torch.full((64,), 0.5)), (fit_price, torch.tensor([1e5, 4e5]))):
+        found = policy()
+        fit(found, data, extra, few, progress=False)
+        assert all(value.isfinite().all() for value in found.state_dict().values())
+
+
+def test_labels_that_are_not_finite_end_the_fit(labelled: Labelled) -> None:
+    data = labelled._replace(benefit=labelled.benefit.masked_fill(labelled.benefit > 0.4, torch.nan))
+    with pytest.raises(FloatingPointError, match=r"the policy's loss is nan at step 0; check the benefit labels"):
+        fit_shares(policy(), data, torch.full((64,), 0.5), FIT, progress=False)
+
+
 def test_the_margin_is_shifted_until_the_cost_is_the_wanted_one(labelled: Labelled) -> None:
     found = policy()
     for wanted in (0.2, 0.7):

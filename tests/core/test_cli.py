@@ -25,32 +25,16 @@ from dsn.data import Corpus, draw, render, write_recipes
 from dsn.data import voicebank as download
 from dsn.evaluation import metrics
 from dsn.inference import backends
-from dsn.utils import audio
+from dsn.utils import audio, files
 from tests.conftest import ROOT
+from tests.helpers.cli import call, refused
 from tests.helpers.corpora import speechlike
 from tests.helpers.models import SMALL, make
 from tests.helpers.processes import Deadly
 
-COMMANDS = ("train", "evaluate", "enhance", "models", "export", "bench", "macs", "data", "data default")
+COMMANDS = ("train", "fit", "evaluate", "enhance", "models", "export", "bench", "macs", "data", "data default")
 COMMANDS += ("data export",)
 QUICK = config.DataConfig(samples=31 * 256)
-
-
-def call(*arguments: object) -> int:
-    return cli.main([str(argument) for argument in arguments])
-
-
-def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
-    """The one line on stderr of a call that ends with code 2."""
-    capsys.readouterr()
-    try:
-        code = call(*arguments)
-    except SystemExit as stop:
-        code = stop.code
-    text = capsys.readouterr().err
-    lines = [line for line in text.replace("\r", "\n").splitlines() if line.startswith("python -m dsn")]
-    assert code == 2 and len(lines) == 1 and "Traceback" not in text
-    return lines[0]
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +153,7 @@ def test_wrong_arguments(capsys: pytest.CaptureFixture[str]) -> None:
     assert "PART" in refused(capsys, "data")
     assert "'loud' is no number" in refused(capsys, "enhance", "a.wav", "out", "--dial", "loud")
     assert "'nan' is no number" in refused(capsys, "enhance", "a.wav", "out", "--dial", "nan")
-    assert "at least 1" in refused(capsys, "train", "dsn", "--threads", "0")
+    assert "at least 1" in refused(capsys, "train", "slim", "--threads", "0")
     assert "unrecognized arguments: --loud" in refused(capsys, "macs", "--loud")
 
 
@@ -297,10 +281,16 @@ def test_enhance_overwrites_only_when_told(
     assert soundfile.info(old).frames == 4001
 
 
+@pytest.mark.parametrize("number", files.FULL)
 def test_enhance_stops_when_the_disk_is_full(
-    noisy: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], fill_disk: Callable[[], None]
+    noisy: Path,
+    model: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    fill_disk: Callable[..., None],
+    number: int,
 ) -> None:
-    fill_disk()
+    fill_disk(number)
     assert "the disk is full" in refused(capsys, "enhance", noisy, tmp_path / "out", "--model", model)
     assert list((tmp_path / "out").iterdir()) == []
 
@@ -361,8 +351,8 @@ def test_enhance_refuses_an_empty_name(
         ("data", "export", ""),
         ("data", "voicebank", ""),
         ("data", "default", "--corpus", ""),
-        ("train", "mgt-dsn", "--out", ""),
-        ("train", "mgt-dsn", "--out", "run", "--corpus", ""),
+        ("train", "joint", "--out", ""),
+        ("train", "joint", "--out", "run", "--corpus", ""),
     ],
 )
 def test_no_command_takes_an_empty_name_for_the_current_folder(
@@ -604,7 +594,8 @@ def test_evaluate_goes_on_after_an_interruption(
 
     monkeypatch.setattr(metrics, "score", stops_at_the_second)
     assert call(*arguments, out) == 130 and not out.exists()
-    assert call(*arguments, out) == 0 and len(heard) == 3
+    again = ("--metrics", "si_sdr_db", "si_sdr_db")  # the same table, so its rows count
+    assert call(*arguments, out, *again) == 0 and len(heard) == 3
     assert "going on behind the rows of 1 file" in capsys.readouterr().err
     assert out.read_text() == (tmp_path / "whole.csv").read_text()
     assert not list(tmp_path.glob("*.part"))
@@ -696,7 +687,7 @@ def test_train_a_preset_on_fresh_mixtures(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     quick = ("--set", "steps=40", "batch=2", "data.samples=4096", "--set", "loss.guide.metric=snr_db", "steps=2")
-    assert call("train", "mgt-dsn", "--corpus", corpus_folder, "--out", tmp_path / "run", *quick) == 0
+    assert call("train", "joint", "--corpus", corpus_folder, "--out", tmp_path / "run", *quick) == 0
     text = capsys.readouterr()
     assert "2 steps done" in text.out and "h of audio" in text.err
     assert list(pandas.read_csv(tmp_path / "run" / "log.csv")["step"]) == [0, 1]
@@ -705,13 +696,32 @@ def test_train_a_preset_on_fresh_mixtures(
 
 
 def test_train_print_config(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def printed() -> tuple[config.TrainConfig, config.DataConfig]:
+        values = json.loads(capsys.readouterr().out)
+        data = config.DataConfig.from_dict(values.pop("data"))
+        return config.TrainConfig.from_dict(values), data
+
     assert call("train", "--print-config") == 0
-    assert config.TrainConfig.from_dict(json.loads(capsys.readouterr().out)) == config.TrainConfig()
+    assert printed() == (config.TrainConfig(), config.DataConfig.wide())
     settings = put_json(tmp_path / "config.json", small_train())
     assert call("train", "--config", settings, "--print-config") == 0
     assert json.loads(capsys.readouterr().out)["model"]["channels"] == [4, 4, 8]
-    assert call("train", "dsn", "--set", "steps=9", "--print-config") == 0
-    assert config.TrainConfig.from_dict(json.loads(capsys.readouterr().out)) == config.presets.dsn(9)
+    assert call("train", "slim", "--set", "steps=9", "--print-config") == 0
+    assert printed() == (config.presets.slim(9), config.DataConfig.wide())
+    assert call("train", "slim", "--set", "data.tilt=0.5", "data.variations.voices=0", "--print-config") == 0
+    settings.write_text(capsys.readouterr().out)
+    assert call("train", "--config", settings, "--set", "data.rumble=1", "seed=3", "--print-config") == 0
+    train, data = printed()
+    assert train == config.presets.slim().changed({"seed": 3})
+    assert data == config.DataConfig.wide().changed({"tilt": 0.5, "variations.voices": 0, "rumble": 1})
+    assert call("train", "--config", put_json(settings, {"data": {"tilt": 1}}), "--print-config") == 0
+    assert printed()[1] == config.DataConfig.wide().changed({"tilt": 1})
+    assert "config.json: unknown DataConfig setting ['rumbel']" in refused(
+        capsys, "train", "--config", put_json(settings, {"data": {"rumbel": 1}}), "--print-config"
+    )
+    assert "config.json: 5 stands where" in refused(
+        capsys, "train", "--config", put_json(settings, {"data": 5}), "--print-config"
+    )
     assert call("train", "--print-config", model) == 0
     assert json.loads(capsys.readouterr().out)["steps"] == 7
     silent = tmp_path / "silent.safetensors"
@@ -720,14 +730,14 @@ def test_train_print_config(model: Path, tmp_path: Path, capsys: pytest.CaptureF
 
 
 def test_train_refuses(short: tuple[object, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "name the model to train, one of ftfnet, dsn, mgt-dsn" in refused(capsys, "train")
-    assert "give --out" in refused(capsys, "train", "dsn")
-    assert "the nearest is 'steps'" in refused(capsys, "train", "dsn", "--out", tmp_path / "run", "--set", "step=3")
-    wrong = ("train", "dsn", "--out", tmp_path / "run", "--set")
+    assert "name the model to train, one of ftfnet, slim, tuned, joint" in refused(capsys, "train")
+    assert "give --out" in refused(capsys, "train", "slim")
+    assert "the nearest is 'steps'" in refused(capsys, "train", "slim", "--out", tmp_path / "run", "--set", "step=3")
+    wrong = ("train", "slim", "--out", tmp_path / "run", "--set")
     assert "the nearest is 'data.snr_db_max'" in refused(capsys, *wrong, "data.snr_max=3")
     assert "KEY=VALUE" in refused(capsys, *wrong, "steps")
     both = put_json(tmp_path / "both.json", {})
-    assert "give one of them" in refused(capsys, "train", "dsn", "--config", both, "--out", tmp_path / "run")
+    assert "give one of them" in refused(capsys, "train", "slim", "--config", both, "--out", tmp_path / "run")
 
     quick = ("train", "--config", put_json(tmp_path / "quick.json", small_train()), *short)
 
@@ -747,7 +757,8 @@ def test_train_refuses(short: tuple[object, ...], tmp_path: Path, capsys: pytest
     assert "absent.json" in refused(capsys, "train", "--config", tmp_path / "absent.json")
     (tmp_path / "file").touch()
     assert "file: File exists" in refused(capsys, *quick, "--out", tmp_path / "file")
-    assert "device 'abacus' cannot be used" in why(small_train(), "--device", "abacus")
+    for device in ("abacus", "meta"):
+        assert f"device '{device}' cannot be used" in why(small_train(), "--device", device)
     assert "no model 'none'" in why(small_train(), "--start", "none")
     assert not (tmp_path / "run").exists()
 

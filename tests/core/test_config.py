@@ -13,7 +13,7 @@ from dsn.config import presets
     [
         config.ModelConfig(),
         config.ModelConfig.ftfnet(form="magnitude"),
-        config.TrainConfig(loss=config.LossConfig(ratio="guided", guide=config.Guide(low=1.0, high=2.0))),
+        config.TrainConfig(loss=config.LossConfig(ratio="guided", ratio_weight=5.0, guide=config.Guide(low=1.0))),
         config.DataConfig(snr_db_min=0.0),
         config.ModelConfig(static_share=config.Share.only("gru"), closed_state="running"),
         config.ModelConfig(static_share=config.Share(gru=0.5, attention=0.25, conv=0.75, fc=1)),
@@ -59,6 +59,14 @@ def test_unknown_keys_are_refused_at_any_depth():
             lambda: config.TrainConfig(model=config.ModelConfig.ftfnet(), loss=config.LossConfig(ratio="fixed")),
             "needs a model",
         ),
+        (lambda: config.LossConfig(ratio_weight=5.0), "ratio_weight is 5.0, but ratio 'none' has no loss to weigh"),
+        (lambda: config.LossConfig(ratio="sandwich", ratio_weight=5.0), "set it to 0, or ratio to 'fixed'"),
+        (
+            lambda: config.TrainConfig(loss=config.LossConfig(ratio="guided")),
+            "ratio_weight is 0, so the ratio loss 'guided' has no effect",
+        ),
+        (lambda: config.TrainConfig(batch=1, loss=config.LossConfig(ratio="sandwich")), "batch is 1; .*at least 2"),
+        (lambda: config.TrainConfig(batch=3, loss=config.LossConfig(ratio="own")), "batch is 3; .*at least 4"),
     ],
 )
 def test_impossible_settings_are_refused_by_name_and_value(build, message):
@@ -76,7 +84,7 @@ def test_lists_within_lists_are_refused_at_any_depth():
 
 def test_numbers_of_numpy_are_numbers_and_whole_ones_may_stand_for_any():
     assert config.TrainConfig(seed=np.int64(3), learning_rate=1, tau=np.float32(0.5)).seed == 3  # type: ignore[arg-type]
-    assert config.LossConfig(ratio="fixed", ratio_weight=0).ratio_weight == 0
+    assert config.LossConfig(ratio="fixed", ratio_weight=5).ratio_weight == 5
 
 
 def test_derived_sizes():
@@ -127,20 +135,25 @@ def test_configs_saved_before_new_settings_load_with_todays_behaviour():
     assert config.ModelConfig().gate_names == config.BLOCKS and config.ModelConfig().gate_of_stage == (0, 1, 2, 3, 4)
 
 
-def test_presets_train_the_three_models_and_fit_their_length():
+def test_presets_share_a_protocol_and_fit_their_length():
     assert tuple(presets.PRESETS) == PRESETS
-    static, fixed, guided = (preset(4000) for preset in presets.PRESETS.values())
+    static, slim, tuned, guided = (preset(4000) for preset in presets.PRESETS.values())
     assert static.model == config.ModelConfig.ftfnet() and static.loss.ratio == "none" and static.policy_steps == 0
-    assert [(of.loss.ratio, of.loss.ratio_weight > 0, of.model.n_gates) for of in (fixed, guided)] == [
-        ("fixed", True, 4),
+    assert [(of.loss.ratio, of.loss.ratio_weight > 0, of.model.n_gates) for of in (slim, tuned, guided)] == [
+        ("sandwich", False, 4),
+        ("own", False, 4),
         ("guided", True, 4),
     ]
-    assert (guided.optimiser, guided.decay_from, presets.mgt_dsn(30_000).ema) == ("muon", 0.8, 0.999)
-    assert presets.mgt_dsn(200).ema == pytest.approx(0.9) and presets.ftfnet(1).warmup == 0
+    assert (guided.optimiser, guided.decay_from, presets.joint(30_000).ema) == ("muon", 0.8, 0.999)
+    assert presets.joint(200).ema == pytest.approx(0.9) and presets.ftfnet(1).warmup == 0
+    with pytest.raises(ValueError, match="steps is 0; it must be positive"):
+        presets.joint(0)
+    with pytest.raises(ValueError, match="samples is 1; it must be at least 2"):
+        config.DataConfig(samples=1)
 
 
 def test_settings_are_changed_by_their_path():
-    changed = presets.mgt_dsn().changed({"steps": 7, "loss.guide.low": 1, "model.policy.hidden": 8})
+    changed = presets.joint().changed({"steps": 7, "loss.guide.low": 1, "model.policy.hidden": 8})
     assert (changed.steps, changed.loss.guide.low, changed.loss.guide.high) == (7, 1, presets.GUIDE.high)
     assert changed.model.policy == config.PolicyConfig(hidden=8)
     with pytest.raises(ValueError, match=r"no setting 'loss\.snr_wieght'; the nearest is 'loss\.snr_weight'"):

@@ -200,13 +200,16 @@ def test_an_unknown_kind_is_refused(corpus: Corpus) -> None:
         draw(corpus, "train", 0, DATA, kind="thunder")
 
 
-def test_one_speaker_makes_no_babble(tmp_path: Path) -> None:
+def test_one_speaker_makes_no_babble_and_shapes_no_noise(tmp_path: Path) -> None:
     audio.write(tmp_path / "clean/anna.wav", speechlike(1, 1.0))
     audio.write(tmp_path / "noise/rain.wav", speechlike(4, 1.0))
     chatty = dataclasses.replace(DATA, babble=1.0, coloured=0.0, speech_shaped=0.0, second_noise=0.0)
     assert draw(Corpus(tmp_path), "train", 0, chatty).kind == "rain"
-    with pytest.raises(ValueError, match="babble needs another"):
-        draw(Corpus(tmp_path), "train", 0, DATA, kind="babble")
+    for kind in ("babble", "speech_shaped"):
+        with pytest.raises(ValueError, match=f"one speaker; {kind} needs another"):
+            draw(Corpus(tmp_path), "train", 0, DATA, kind=kind)
+    shaped = dataclasses.replace(chatty, babble=0.0, speech_shaped=1.0)
+    assert draw(Corpus(tmp_path), "train", 0, shaped).kind == "rain"
 
 
 def test_few_speakers_talk_twice(tmp_path: Path) -> None:

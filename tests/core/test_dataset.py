@@ -6,12 +6,14 @@ import json
 import pickle
 import subprocess
 import sys
+import time
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 from dsn import config
 from dsn.data import (
@@ -41,7 +43,9 @@ from dsn.data.labels import ABOUT
 from dsn.data.recipe import NO_NOISE_DB, NO_SPEECH_DB, key
 from dsn.evaluation import metrics
 from dsn.training.optim import batch_indices
+from dsn.utils import audio
 from dsn.utils.journal import Journal
+from tests.helpers.corpora import noise, speechlike
 
 WIDE = dataclasses.replace(config.DataConfig.wide(), samples=24000)
 NEUTRAL = config.Variations.none()
@@ -125,8 +129,12 @@ def test_a_set_may_have_an_end(mixtures: FreshMixtures, corpus: Corpus, cache: P
     few = FreshMixtures(corpus, "train", WIDE, first=3, cache=cache, size=2)
     assert len(few) == 2
     np.testing.assert_allclose(few.labels("snr_db"), [mixtures.recipe(k).snr_db for k in (3, 4)], rtol=1e-6)
-    with pytest.raises(IndexError, match="there are 2 mixtures, and no number 2"):
-        few[2]
+    asks = (few.__getitem__, few.recipe, lambda i: few.batch([0, i]), lambda i: few.labels("snr_db", [i]))
+    for ask in asks:
+        with pytest.raises(IndexError, match="there are 2 mixtures, and no number 2"):
+            ask(2)
+        with pytest.raises(IndexError, match="there is no mixture number -1; they are numbered from 0"):
+            ask(-1)
     with pytest.raises(ValueError, match="size is 0; take at least 1"):
         FreshMixtures(corpus, "train", WIDE, cache=cache, size=0)
     with pytest.raises(ValueError, match="have no end"):
@@ -144,6 +152,21 @@ def test_the_cache_is_made_once_and_holds_the_corpus(
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".i16", ".json"]
     with pytest.raises(ValueError, match="64000 samples; 0:64001"):
         made.stretch("train/clean/s2.flac", 0, 64001)
+
+
+def test_the_cache_of_one_corpus_is_not_read_for_another(tmp_path: Path) -> None:
+    def heard(folder: Path, hz: float) -> Any:
+        tone = 0.1 * np.sin(2 * np.pi * hz * np.arange(16000) / 16000)
+        for part in ("clean", "noise"):
+            (folder / part).mkdir(parents=True, exist_ok=True)
+            soundfile.write(folder / part / "same.wav", tone, 16000)
+        found = DecodedCorpus(folder, "train", tmp_path / "cache").stretch("clean/same.wav", 0, 16000)
+        np.testing.assert_allclose(found, tone, atol=1e-4)
+
+    heard(tmp_path / "a", 300.0)
+    heard(tmp_path / "b", 1500.0)  # same names and sizes
+    time.sleep(0.02)  # longer than a tick of the clock that stamps files
+    heard(tmp_path / "b", 700.0)
 
 
 def test_the_default_cache_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -325,10 +348,19 @@ def test_noise_starts_late_and_changes(corpus: Corpus) -> None:
     assert late > 2 and changed > 2
 
 
-def test_a_silent_stretch_gets_no_envelope(corpus: Corpus, tmp_path: Path) -> None:
-    data = dataclasses.replace(only(envelope=1.0, computed=1.0), samples=16000)
-    for seed in range(30):
-        render(corpus, draw(corpus, "train", seed, data))
+def test_a_silent_stretch_gets_no_envelope(tmp_path: Path) -> None:
+    """A noise that sounds for 0.4 of 1 s keeps an envelope that leaves some of it, and loses one that leaves none."""
+    for name in ("anna", "bert"):
+        audio.write(tmp_path / f"clean/{name}.wav", speechlike(1, 1.0))
+    audio.write(tmp_path / "noise/knock.wav", np.concatenate([noise(0, 6400), np.zeros(9600, np.float32)]))
+    corpus, data = Corpus(tmp_path), dataclasses.replace(only(envelope=1.0), samples=16000)
+    onsets = []
+    for seed in range(40):
+        recipe = draw(corpus, "train", seed, data, kind="knock")
+        render(corpus, recipe)
+        onsets += [noise.envelope.onset if noise.envelope else None for noise in recipe.noises]
+    kept = [onset for onset in onsets if onset is not None]
+    assert max(kept) < 0.4 and sum(onset > 0 for onset in kept) > 2 and onsets.count(None) > 5
 
 
 def test_competing_voices_are_quieter_others(corpus: Corpus) -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -36,6 +38,7 @@ def test_dials_open_the_shares_that_were_asked_for() -> None:
     ratios = (0.0, 0.25, 0.5, 1.0)
     dials = dial_settings(model, signals, ratios)
     assert dials == sorted(dials)
+    assert dial_settings(model, signals, ratios[::-1]) == dials[::-1]
     for ratio, dial in zip(ratios, dials, strict=True):
         opened = torch.cat([gates(model, wav, dial).flatten() for wav in signals])
         assert float(opened.mean()) == pytest.approx(ratio, abs=0.0 if ratio in (0, 1) else 0.02)
@@ -46,3 +49,20 @@ def test_dials_open_the_shares_that_were_asked_for() -> None:
 def test_dials_for_impossible_shares_are_refused() -> None:
     with pytest.raises(ValueError, match=r"not \[1.5\]"):
         dial_settings(slim(), [noise(0)], (0.5, 1.5))
+    with pytest.raises(ValueError, match="no signals to set the dial by"):
+        dial_settings(slim(), [], (0.5,))
+
+
+@pytest.mark.parametrize(
+    ("signal", "message"),
+    [
+        (np.zeros((2, 1000), np.float32), r"shape \(2, 1000\); give one signal"),
+        (torch.zeros(1000, dtype=torch.int16), "int16.*32768"),
+        (np.full(1000, 1e300), "scale it to"),
+    ],
+)
+def test_gates_are_those_of_one_signal(signal: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        open_margin(slim(), signal)
+    with pytest.raises(ValueError, match="dial is nan"):
+        gates(slim(), noise(0), float("nan"))

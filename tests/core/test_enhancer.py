@@ -12,7 +12,7 @@ import torch
 import dsn
 from dsn import weights
 from dsn.inference import backends
-from dsn.inference.enhancer import Enhancer
+from dsn.inference.enhancer import ROWS, Enhancer
 from dsn.inference.files import enhance_wav
 
 
@@ -35,6 +35,15 @@ def test_shape_and_kind_are_kept(model: Enhancer, shape: tuple[int, ...], sample
     tensor = model.enhance(torch.from_numpy(wav).double().requires_grad_(), sample_rate)
     assert tensor.dtype == torch.float64 and not tensor.requires_grad
     np.testing.assert_allclose(tensor.numpy(), expected, atol=1e-6)
+
+
+def test_many_signals_take_the_memory_of_few(model: Enhancer, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened, wav = [], noise(5, 15, 600)
+    open_session = model.backend.open
+    monkeypatch.setattr(model.backend, "open", lambda streams: opened.append(streams) or open_session(streams))
+    enhanced = model.enhance(wav)
+    assert sum(opened) == 75 and max(opened) == ROWS
+    np.testing.assert_allclose(enhanced[4, 7], model.enhance(wav[4, 7]), atol=1e-6)
 
 
 def test_what_it_enhances_is_what_the_module_does(model: Enhancer) -> None:

@@ -282,6 +282,28 @@ def test_names_that_are_no_utf8_and_files_of_unknown_length_are_evaluated(tmp_pa
     assert pandas.read_csv(tmp_path / "table.csv")["file"].tolist() == ["noisy/caf\\udce9.flac"]
 
 
+def test_tensors_are_signals_and_lists_and_integers_an_error_of_their_row() -> None:
+    noisy, clean = pair()
+    whole = (32768 * clean).astype(np.int16)
+    pairs = [
+        ("tensors", torch.from_numpy(noisy).requires_grad_(), torch.from_numpy(clean)),
+        ("list", noisy.tolist(), clean),
+        ("integers", noisy, whole),
+        ("arrays", noisy, clean),
+    ]
+    table = evaluate(Halver(), pairs, processes=1, metrics=QUICK)
+    messages = ["", "the signal is list; give floats", "the signal is int16; give floats in [-1, 1]; divide", ""]
+    for error, message in zip(table["error"], messages, strict=True):
+        assert error.startswith(message) and bool(error) == bool(message)
+    assert table.loc[0, "si_sdr_db"] == table.loc[3, "si_sdr_db"]
+
+
+def test_a_metric_that_is_named_twice_has_one_column() -> None:
+    source = [("a", *pair())]
+    twice = evaluate(None, source, processes=1, metrics=(*QUICK, *QUICK))
+    assert_frame_equal(twice, evaluate(None, source, processes=1, metrics=QUICK))
+
+
 def test_unknown_metric_and_bad_number_of_processes() -> None:
     with pytest.raises(ValueError, match=r"unknown metrics \['loudness'\]"):
         evaluate(None, [("a", *pair())], metrics=("loudness",))

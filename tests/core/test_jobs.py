@@ -125,8 +125,11 @@ def test_plan_refuses_one_name_for_several(tmp_path: Path) -> None:
         plan(sources, tmp_path / "out.wav")
     with pytest.raises(ValueError, match=r"out.wav names one file, but .*in is a folder"):
         plan([tmp_path / "in"], tmp_path / "out.wav")
-    with pytest.raises(ValueError, match=r"cannot write .*out.mp3: choose one of .wav"):
-        plan(sources[:1], tmp_path / "out.mp3")
+    for name in ("out.mp3", "out.m4a", "out.MP4"):
+        with pytest.raises(ValueError, match=rf"cannot write .*{name}: choose one of .wav"):
+            plan(sources[:1], tmp_path / name)
+    (tmp_path / "cut.mov").mkdir()
+    assert plan(sources[:1], tmp_path / "cut.mov") == [Job(sources[0], tmp_path / "cut.mov" / "a.wav")]
     with pytest.raises(ValueError, match="itself an input"):
         plan(sources[:1], sources[0], overwrite=True)
     with pytest.raises(FileNotFoundError):

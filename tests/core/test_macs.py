@@ -7,7 +7,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from dsn import config, macs
+from dsn import config, macs, sizes
 from dsn.model import DSN
 from dsn.policy import given
 
@@ -138,3 +138,26 @@ def test_formulas_by_hand():
     assert macs.gru(2, 3, steps=4, directions=2) == 360
     assert macs.attention_scores(8, queries=3, keys=5) == 240
     assert macs.split(10, 25).total(0.5) == 17.5
+    assert macs.dynamic_linear(4, 6, 2, 3, positions=2) == (12, 36)
+    assert macs.dynamic_conv(4, 6, 2, 3, taps=6, positions=5) == (180, 540)
+    assert macs.dynamic_depthwise(4, 1, positions=5) == (5, 15)
+    assert macs.dynamic_gru(2, 4, 1, steps=3) == (72, 216)
+    assert macs.dynamic_gru(2, 4, 1, steps=3, running=True) == (288, 0)
+    assert macs.dynamic_attention(8, 4, bins=3, keys=5) == (504, 504)
+    assert macs.dynamic_attention(8, 4, bins=3, keys=5, running=True) == (696, 312)
+
+
+@pytest.mark.parametrize("closed_state", ["held", "running"])
+def test_layers_cost_what_the_table_says_of_them(closed_state):
+    model = DSN(config.ModelConfig(static_share=MIXED, closed_state=closed_state))
+    costs, bins = {row.name: row.macs for row in model.macs().rows}, sizes.coder_bins(model.config)
+    network: Any = model.network
+    for stage in ("frequency_1", "time", "frequency_2"):
+        for kind in ("gru", "fc", "attention"):
+            layer = network.get_submodule(stage).get_submodule(kind)
+            assert layer.macs(bins[-1]) == costs[f"{stage}.{kind}"]
+    for k, layer in enumerate(network.encoder.layers):
+        assert layer.macs(bins[k]) == costs[f"encoder.conv{k + 1}"]
+    for k, (skip, layer) in enumerate(zip(network.decoder.skips, network.decoder.layers, strict=True)):
+        assert skip.macs(bins[-1 - k]) == costs[f"decoder.skip{k + 1}"]
+        assert layer.macs(bins[-1 - k]) == costs[f"decoder.conv{k + 1}"]

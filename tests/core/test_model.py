@@ -178,6 +178,12 @@ def test_enhance_takes_gates_or_a_function_that_makes_them(skip):
     )
 
 
+def test_enhance_refuses_a_dial_that_given_gates_would_ignore():
+    for dial in (1.0, -torch.inf):
+        with pytest.raises(ValueError, match=f"dial is {dial}, but the policy does not decide"):
+            make("block").enhance(signal(), dial=dial, decide=given(torch.ones))
+
+
 def test_enhance_refuses_gates_of_another_shape():
     with pytest.raises(ValueError, match=r"gate has shape \(2, 10, 5\); this signal asks for \(2, 11, 5\)"):
         make("block").enhance(signal(), decide=given(torch.ones(2, 10, 5)))

@@ -101,6 +101,16 @@ def test_standardising_sets_the_dial_unit_and_keeps_the_gates():
     assert (spread / spread[0]).tolist() == pytest.approx([1, 2, 3], rel=1e-9)
 
 
+@pytest.mark.parametrize("jointly", [False, True])
+def test_a_margin_that_never_moves_keeps_its_scale(jointly):
+    policy = Policy(257, 16, 8, 2, 16000)
+    with torch.no_grad():
+        policy.out.weight.zero_()
+    before = policy.out.bias.clone()
+    standardise(policy, [torch.rand(4, 50, 16)], jointly)
+    assert torch.equal(policy.out.bias, before)
+
+
 def test_run_length_gates_have_uniform_ratios_shared_by_the_gates_of_a_signal():
     gate = run_length_gate((1500, 800, 2), torch.Generator().manual_seed(0))
     assert gate.shape == (1500, 800, 2) and set(gate.unique().tolist()) == {0.0, 1.0}

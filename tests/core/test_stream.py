@@ -9,7 +9,7 @@ import torch
 from dsn import config, weights
 from dsn.inference import backends
 from dsn.inference.stream import StreamingEnhancer
-from tests.helpers.models import make
+from tests.helpers.models import STATIC, make
 
 HOP = 256
 
@@ -86,6 +86,18 @@ def test_reset_and_flush_begin_anew(backend: str) -> None:
     np.testing.assert_array_equal(in_chunks(enhancer, samples, [1000]), first)
 
 
+@pytest.mark.parametrize("streams", [1, 2])
+def test_a_stream_ends_once(streams: int) -> None:
+    samples = speech(700 * streams).astype(np.float32).reshape(streams, -1)
+    enhancer = StreamingEnhancer(make(), "torch", streams=streams)
+    enhancer.push(samples if streams > 1 else samples[0])
+    rest, gates, cost = enhancer.flush(), enhancer.gates, enhancer.mmacs_per_s
+    again = enhancer.flush()
+    assert rest.shape[-1] == 444 and again.shape == (*rest.shape[:-1], 0) and again.dtype == rest.dtype
+    np.testing.assert_array_equal(enhancer.gates, gates)
+    assert enhancer.mmacs_per_s == cost
+
+
 @pytest.mark.parametrize("backend", backends.NAMES)
 def test_dial_holds_from_the_next_frame(backend: str) -> None:
     model, samples = make(), speech(HOP * 4).astype(np.float32)
@@ -142,7 +154,12 @@ def test_backends_enhance_whole_signals(backend: str) -> None:
     torch.testing.assert_close(
         result.enhanced, expected.enhanced, atol=1e-5 * float(expected.enhanced.abs().max()), rtol=0
     )
+    margins = expected.logits[..., 1] - expected.logits[..., 0]
+    torch.testing.assert_close(result.logits[..., 1], margins, atol=1e-5, rtol=1e-4)
+    assert not result.logits[..., 0].any()
     torch.testing.assert_close(ready.enhance(wav[0], dial=0.1).enhanced, result.enhanced[0])
+    static = backends.make(backend, make(STATIC)).enhance(wav)
+    assert static.gate.shape == (2, 9, 0) and static.logits.shape == (2, 9, 0, 2)
 
 
 @pytest.mark.parametrize("backend", backends.NAMES)
@@ -155,9 +172,22 @@ def test_every_backend_refuses_the_same_signals(backend: str) -> None:
         (torch.tensor(0.5), r"shape \(\)"),
         (torch.zeros(2, 0), "empty"),
         (torch.full((1000,), torch.nan), "NaN"),
+        (torch.full((1000,), -torch.inf), "infinite"),
+        (torch.full((1000,), 1e30), "scale it to"),
+        (np.full(1000, 1e300), "scale it to"),
     ):
         with pytest.raises(ValueError, match=message):
             ready.enhance(bad)
+        with pytest.raises(ValueError, match=message):
+            make().enhance(torch.as_tensor(bad))
+
+
+@pytest.mark.parametrize("backend", backends.NAMES)
+def test_a_dial_that_is_no_number_is_refused(backend: str) -> None:
+    wav, ready = torch.zeros(1000), backends.make(available(backend), make())
+    for enhance in (ready.enhance, make().enhance):
+        with pytest.raises(ValueError, match="dial is nan; give a number"):
+            enhance(wav, dial=math.nan)
 
 
 def test_forced_gates_overrule_the_policy() -> None:
@@ -219,6 +249,15 @@ def test_results_that_are_not_finite_are_an_error_and_no_silence() -> None:
         enhancer = StreamingEnhancer(model, "torch")
         with pytest.raises(ValueError, match="result has NaN or infinite samples; check its weights, and reset"):
             enhancer.push(speech(size).astype(np.float32))
+
+
+@pytest.mark.parametrize("backend", backends.NAMES)
+def test_models_of_half_precision_are_refused(backend: str) -> None:
+    for model in (make().half(), make().bfloat16()):
+        with pytest.raises(ValueError, match="float16, too coarse"):
+            StreamingEnhancer(model, available(backend))
+    with pytest.raises(ValueError, match="no backend runs this model: .*torch does not take this model"):
+        StreamingEnhancer(make().half())
 
 
 def test_bad_settings() -> None:

@@ -113,7 +113,7 @@ sys.exit(main(["macs", "--json", sys.argv[1]]))
 
 def test_what_is_missing_is_said_with_a_remedy(noisy: Path, tmp_path: Path) -> None:
     commands = {
-        ("train", "dsn", "--out", str(tmp_path / "run")): "torch",
+        ("train", "slim", "--out", str(tmp_path / "run")): "torch",
         ("evaluate", str(tmp_path)): "torch",
         ("export", str(tmp_path / "a.onnx")): "onnx",
         ("enhance", str(noisy), "-o", str(tmp_path / "a.wav"), "--backend", "torch"): "torch",

@@ -1,5 +1,6 @@
 import os
 import zipfile
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -75,7 +76,7 @@ SANDWICH = replace(GUIDED, loss=config.LossConfig(ratio="sandwich", snr_weight=0
 AVERAGED = replace(GUIDED, ema=0.9, snapshots=(2, 5))
 
 
-OWN = replace(GUIDED, loss=config.LossConfig(ratio="own", snr_weight=0.002))
+OWN = replace(GUIDED, batch=4, loss=config.LossConfig(ratio="own", snr_weight=0.002))
 SETTINGS = {"adamw": GUIDED, "muon": MUON, "averaged": AVERAGED, "sandwich": SANDWICH, "own": OWN}
 QUICK = {("muon", 1), ("averaged", 5)}
 KILLS = [
@@ -174,7 +175,7 @@ def test_the_gradient_of_the_policy_does_not_shorten_the_steps_of_the_network():
 def test_under_its_own_policy_the_network_learns_and_the_policy_does_not(tmp_path):
     torch.manual_seed(1)
     start = DSN(SMALL)
-    train(replace(OWN, optimiser="muon", batch=4), FakePool(), tmp_path, start=start, progress=False)
+    train(replace(OWN, optimiser="muon"), FakePool(), tmp_path, start=start, progress=False)
     before, after = start.state_dict(), weights.load(tmp_path / "model.safetensors").state_dict()
     assert {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])} == {"network"}
 
@@ -356,18 +357,33 @@ def test_warm_start_copies_the_network_and_leaves_the_policy():
 def test_warm_start_takes_a_policy_of_the_same_shape_and_no_other():
     trunk = DSN(config.ModelConfig(static_share=config.Share.only("gru", "attention")))
     assert trunk.policy is not None
-    same, shared, more = (
+    same, shared, more, others = (
         DSN(trunk.config),
         DSN(replace(trunk.config, policy=config.PolicyConfig(gates="shared"))),
         DSN(replace(trunk.config, static_share=config.Share())),
+        DSN(replace(trunk.config, static_share=config.Share.only("conv", "fc"), static_stages=("time", "frequency_2"))),
     )
-    for model in (same, shared, more):
+    assert len(others.gate_names) == len(trunk.gate_names)
+    for model in (same, shared, more, others):
         assert model.policy is not None
         before = {name: value.clone() for name, value in model.policy.state_dict().items()}
-        warm_start(model, trunk)
+        with nullcontext() if model is same else pytest.warns(UserWarning, match="the policy starts anew: its"):
+            warm_start(model, trunk)
         wanted = trunk.policy.state_dict() if model is same else before
         assert all(torch.equal(value, wanted[name]) for name, value in model.policy.state_dict().items())
         assert all(torch.equal(v, trunk.network.state_dict()[k]) for k, v in model.network.state_dict().items())
+
+
+def test_the_first_weights_are_those_of_the_seed_whatever_the_mixtures_draw(tmp_path):
+    class Drawing(FakePool):
+        def batch(self, indices):
+            torch.rand(1)
+            return super().batch(indices)
+
+    settings = config.TrainConfig(model=SMALL, batch=4)
+    runs = [Run(settings, pool, tmp_path, None, "cpu") for pool in (FakePool(), Drawing())]
+    first, second = (run.model.state_dict() for run in runs)
+    assert all(torch.equal(value, second[name]) for name, value in first.items())
 
 
 def test_every_epoch_sees_every_mixture_once_in_its_own_order():

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import sys
 from pathlib import Path
 
 import numpy as np
+import pandas
 import peer_adapter
 import peers
 import pytest
@@ -79,8 +81,26 @@ def test_what_is_measured_once_is_kept_until_the_system_changes(tmp_path: Path, 
     assert peers.measured([system], {"same": 0}, chosen, tmp_path) == rows and len(asked) == 2
     peers.measured([system._replace(depends_on="weights 2")], {"same": 0}, chosen, tmp_path)
     assert len(asked) == 4
+    louder = [chosen[0]._replace(load=lambda: (2 * signal, np.zeros_like(signal))), chosen[1]]
+    peers.measured([system], {"same": 0}, louder, tmp_path)
+    assert len(asked) == 6  # the journal starts over with other weights, and then one mixture is another
     table = peers.means(rows)
     assert table["files"].tolist() == [1, 1] and table["system"].tolist() == ["same", "same"]
+
+
+def test_a_run_of_some_systems_keeps_what_is_stored_of_the_others(tmp_path: Path) -> None:
+    def save(rtf: float, *names: str) -> None:
+        table = pandas.DataFrame({"system": names, "set": "hard", "pesq_wb": rtf})
+        about = pandas.DataFrame({"system": names, "rtf": rtf})
+        peers.save(tmp_path, table, about, {"versions": {name: str(rtf) for name in names}})
+
+    save(0.1, "ftfnet", "nsnet2")
+    save(0.2, "mgt-dsn", "ftfnet", "webrtc")
+    for name, column in (("peers", "pesq_wb"), ("peer_systems", "rtf")):
+        stored = pandas.read_csv(tmp_path / f"{name}.csv").set_index("system")[column]
+        assert list(stored.items()) == [("nsnet2", 0.1), ("webrtc", 0.2), ("ftfnet", 0.2), ("mgt-dsn", 0.2)]
+    versions = json.loads((tmp_path / "peers.json").read_text())["versions"]
+    assert versions == {"ftfnet": "0.2", "mgt-dsn": "0.2", "nsnet2": "0.1", "webrtc": "0.2"}
 
 
 def test_tables_have_the_input_first_then_peers_then_ours() -> None:

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 import torch
+import train
 from plan import ARMS, BATCH, COOL_DOWN, HOURS, SLIM, TUNED_FROM, plan, steps
 from train import fitted, folder, weights_at
 
 from dsn import weights
 from dsn.model import DSN
-from dsn.training.loop import snapshot
+from dsn.training.loop import CHECKPOINT, MODEL, snapshot
 
 
 def test_every_row_ends_after_its_hours_and_the_main_ones_slow_down_at_the_same_hour() -> None:
@@ -56,3 +57,33 @@ def test_a_tuned_network_has_the_weights_of_its_hour_and_the_policy_fitted_to_th
     for name, value in found.policy.state_dict().items():
         assert torch.equal(value, late.policy.state_dict()[name]), name
     assert weights_at(replace(rows["dsn"], start=None), 0, tmp_path) is None
+
+
+def test_storing_runs_replaces_those_and_no_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def written(*parts: str, text: str = "") -> Path:
+        path = tmp_path.joinpath(*parts)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    stored, runs = tmp_path / "stored", tmp_path / "runs"
+    monkeypatch.setattr(train, "UNFINISHED", stored)
+    other = written("stored", "slim", "seed0", CHECKPOINT, text="slim")
+    written("stored", "dsn", "seed0", CHECKPOINT, text="old")
+    with pytest.raises(SystemExit, match=r"has no run to store; name the folder"):
+        train.store(runs)
+    for name in (CHECKPOINT, MODEL, "step-8.safetensors", "log.csv"):
+        written("runs", "dsn", "seed0", name, text="new")
+
+    def killed(*paths: Path) -> None:
+        raise KeyboardInterrupt
+
+    copy = train.shutil.copy2
+    monkeypatch.setattr(train.shutil, "copy2", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train.store(runs)
+    monkeypatch.setattr(train.shutil, "copy2", copy)
+    assert [path.read_text() for path in stored.glob("dsn/seed0/*")] == ["old"]
+    train.store(runs)
+    assert sorted(path.name for path in stored.glob("dsn/seed0/*")) == [MODEL, "step-8.safetensors"]
+    assert (stored / "dsn" / "seed0" / MODEL).read_text() == "new" and other.read_text() == "slim"

@@ -25,7 +25,7 @@ from .kinds import Kind, Outcome, judged, no_state, nothing
 from .mutations import MUTATIONS
 
 CONFIGS: dict[str, tuple[type[Settings], Callable[[], Settings]]] = {
-    "TrainConfig": (config.TrainConfig, presets.mgt_dsn),
+    "TrainConfig": (config.TrainConfig, presets.joint),
     "ModelConfig": (config.ModelConfig, config.ModelConfig),
     "DataConfig": (config.DataConfig, config.DataConfig.wide),
     "LossConfig": (config.LossConfig, config.LossConfig),

@@ -44,10 +44,12 @@ CONTROLS = (
         "random segments at the share that DNSMOS asks for",
         knows_more=True,
     ),
-    Control(ORACLE, "the best frames", "the frames of each signal in which the loss falls most", knows_more=True),
+    Control(
+        ORACLE, "oracle: the best frames", "the frames of each signal in which the loss falls most", knows_more=True
+    ),
     Control(
         "oracle-files",
-        "the best frames of all",
+        "oracle over all files",
         "the same over all signals together, so that some signals get more",
         knows_more=True,
     ),

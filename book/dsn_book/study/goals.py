@@ -232,11 +232,3 @@ def goals(tables: Tables) -> Table:
     ours = [within, *earned(tables, name), *others, _lowest(tables, name)]
     ours += [*worth_gating(tables), *_quality(tables), *levels(tables)]
     return pandas.DataFrame([*claimed, *ours], columns=Goal._fields)
-
-
-def ratios_by_snr(tables: Tables, system: str, name: str = "test") -> Table:
-    """Mean activation ratio (over gates) of each seed at each SNR: seeds by SNRs, rising."""
-    usage = tables["usage"]
-    rows = usage[(usage["system"] == system) & (usage["set"] == name) & (usage["by"] == "snr_db")]
-    rows = rows[rows["gate"] == MEAN].assign(value=lambda frame: frame["value"].astype(float))
-    return rows.pivot_table(index="seed", columns="value", values="activation_ratio")

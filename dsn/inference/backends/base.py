@@ -9,7 +9,7 @@ import numpy as np
 
 from ...config import ModelConfig
 from ...macs import MacTable
-from ...utils.signals import Array, Enhanced, Signal, as_given, check_signal, from_hops, to_hops, to_numpy
+from ...utils.signals import Array, Enhanced, Signal, as_given, check_dial, check_signal, from_hops, to_hops, to_numpy
 from ...weights import AnyModel
 
 Forced = Sequence[float] | None
@@ -62,16 +62,22 @@ class Backend:
     def enhance(self, noisy: Signal, dial: float = 0.0) -> Enhanced[Signal]:
         """Whole signals (B, L) or (L,), latency trimmed; errors and result as of `DSN.enhance`.
 
-        Arrays give arrays and tensors tensors. The two logits of a gate are not kept: `logits` (B, T, n_gates, 2) are
-        NaN.
+        Arrays give arrays and tensors tensors. Where only the difference of a gate's two logits is known, it is the
+        second, and the first is 0.
         """
         check_signal(noisy)
+        check_dial(dial)
         wav = to_numpy(noisy)
         padded = to_hops(wav.astype(self.dtype), self.config.stft.hop_length)
-        enhanced, gates = self.open(len(padded)).run(padded, dial)
-        logits = np.full((*gates.shape, 2), np.nan, gates.dtype)
+        enhanced, gates, margins = self._run(padded, dial)
+        logits = np.stack([np.zeros_like(margins), margins], axis=-1)
         signal = from_hops(enhanced, wav, self.config.stft.hop_length)
         return Enhanced(*map(as_given(noisy), (signal, gates, logits)))
+
+    def _run(self, hops: Array, dial: float) -> tuple[Array, Array, Array]:
+        """As `Session.run` from silence, and each gate's open logit less its closed one; here those are not known."""
+        enhanced, gates = self.open(len(hops)).run(hops, dial)
+        return enhanced, gates, np.full_like(gates, np.nan)
 
 
 def step_by_step(

@@ -43,9 +43,9 @@ class NativeBackend(Backend):
 
     name = "native"
 
-    def __init__(self, model: AnyModel, variant: str | None = None) -> None:
+    def __init__(self, model: AnyModel) -> None:
         super().__init__(model)
-        self.kernel = Kernel(model, variant)
+        self.kernel = Kernel(model)
 
     def open(self, streams: int = 1) -> NativeSession:
         """A session; all share the kernel's weights."""

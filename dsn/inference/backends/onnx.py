@@ -18,10 +18,10 @@ from .base import Array, Backend, Forced, check_forced, step_by_step
 KINDS = {"tensor(float)": np.float32, "tensor(int64)": np.int64}
 
 
-def make_session(graph: bytes, threads: int = 1) -> onnxruntime.InferenceSession:
-    """A session on the CPU that does not keep waiting threads busy."""
+def make_session(graph: bytes) -> onnxruntime.InferenceSession:
+    """A session on one thread of the CPU."""
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = threads
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
@@ -34,8 +34,8 @@ def in_place(name: str) -> bool:
 class Network:
     """The one-frame graph with its states bound for one stream.
 
-    `spectrum` (1, 2, F) and `dial` (n_gates,) are to be filled before `run`, which fills `enhanced` (1, 2, F) and
-    `gate` (n_gates,).
+    `spectrum` (1, 2, F) and `dial` (n_gates,) are to be filled before `run`, which fills `enhanced` (1, 2, F), `gate`
+    and `margin` (n_gates,).
     """
 
     def __init__(self, session: onnxruntime.InferenceSession) -> None:
@@ -46,7 +46,8 @@ class Network:
             if in_place(name):
                 arrays[f"{name}.next"] = arrays[name]
         self.spectrum, self.enhanced = arrays["spectrum"], arrays["enhanced"]
-        self.dial, self.gate = (arrays.get(name, np.zeros(0, np.float32)) for name in ("dial", "gate"))
+        nothing = np.zeros(0, np.float32)
+        self.dial, self.gate, self.margin = (arrays.get(name, nothing) for name in ("dial", "gate", "margin"))
         self._arrays = arrays
         self._bindings = [self._bind(swapped) for swapped in (False, True)]
         self._turn = 0
@@ -79,7 +80,10 @@ class Network:
 
 
 class OnnxSession:
-    """Streams of an exported network, one after another."""
+    """Streams of an exported network, one after another.
+
+    `margins` (streams, n_gates) tell of the last hop: the policy's open logit less its closed one, without the dial.
+    """
 
     def __init__(self, networks: list[Network], n_fft: int) -> None:
         self.networks = networks
@@ -88,21 +92,21 @@ class OnnxSession:
         self.window = np.sin(angles).astype(np.float32)  # square root of a periodic Hann window
         self.past = np.zeros((len(networks), self.hop), np.float32)
         self.tail = np.zeros_like(self.past)
+        self.margins = np.zeros((len(networks), len(networks[0].gate)), np.float32)
 
     def step(self, hop: Array, dial: float = 0.0, forced: Forced = None) -> tuple[Array, Array]:
         """One hop; see `Session`."""
-        n_gates = len(self.networks[0].gate)
-        check_forced(forced, n_gates)
-        margin = dial if forced is None else np.where(np.asarray(forced) > 0.5, np.inf, -np.inf)
+        check_forced(forced, self.margins.shape[1])
+        added = dial if forced is None else np.where(np.asarray(forced) > 0.5, np.inf, -np.inf)
         spec = np.fft.rfft(np.concatenate([self.past, hop], axis=1) * self.window)
         self.past[:] = hop
-        gates = np.empty((len(self.networks), n_gates), np.float32)
+        gates = np.empty_like(self.margins)
         for k, network in enumerate(self.networks):
             network.spectrum[0, 0], network.spectrum[0, 1] = spec[k].real, spec[k].imag
-            network.dial[:] = margin
+            network.dial[:] = added
             network.run()
             spec[k].real, spec[k].imag = network.enhanced[0]
-            gates[k] = network.gate
+            gates[k], self.margins[k] = network.gate, network.margin
         frames = np.fft.irfft(spec) * self.window
         enhanced = frames[:, : self.hop] + self.tail
         self.tail[:] = frames[:, self.hop :]
@@ -124,10 +128,21 @@ class OnnxBackend(Backend):
 
     name = "onnx"
 
-    def __init__(self, model: AnyModel, threads: int = 1) -> None:
+    def __init__(self, model: AnyModel) -> None:
         super().__init__(model)
-        self._session = make_session(build(model).SerializeToString(), threads)
+        self._session = make_session(build(model).SerializeToString())
 
     def open(self, streams: int = 1) -> OnnxSession:
         """A session; all share the runtime's weights."""
         return OnnxSession([Network(self._session) for _ in range(streams)], self.config.stft.n_fft)
+
+    def _run(self, hops: Array, dial: float) -> tuple[Array, Array, Array]:
+        session, margins = self.open(len(hops)), []
+
+        def step(hop: Array, dial: float) -> tuple[Array, Array]:
+            result = session.step(hop, dial)
+            margins.append(session.margins.copy())
+            return result
+
+        enhanced, gates = step_by_step(step, hops, session.hop, dial)
+        return enhanced, gates, np.stack(margins, axis=1)

@@ -10,7 +10,7 @@ import torch
 from ...model import DSN, State
 from ...policy import given, hard_gate
 from ...utils.signals import Enhanced, Signal, as_given, check_signal, is_tensor
-from ...weights import AnyModel, Weights, build
+from ...weights import AnyModel, Weights, build, check_module
 from .base import Array, Backend, Forced, check_forced
 
 CHUNK = 1024
@@ -52,12 +52,13 @@ class TorchSession:
 
 
 class TorchBackend(Backend):
-    """The module, on the CPU for arrays, in the precision of its weights."""
+    """The module, on the CPU for arrays, in the precision of its weights. Raises: ValueError for half precision."""
 
     name = "torch"
 
     def __init__(self, model: AnyModel) -> None:
         self.module = build(model) if isinstance(model, Weights) else model
+        check_module(self.module)
         super().__init__(self.module)
         self.dtype = torch.empty(0, dtype=next(self.module.parameters()).dtype).numpy().dtype
 

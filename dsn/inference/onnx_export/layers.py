@@ -10,11 +10,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ...sizes import TAPS, TIME_TAPS
+from ...sizes import SLOPE, TAPS, TIME_TAPS
 from .builder import Array, Builder
-
-SLOPE = 0.03
-"""Negative slope of every LeakyReLU, as in `dsn.ftfnet`."""
 
 Pair = tuple[Array, Array]
 """Weight and bias."""
