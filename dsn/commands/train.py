@@ -16,7 +16,7 @@ PRESETS = ("ftfnet", "slim", "tuned", "joint")
 """Names in `dsn.config.presets`, without the time that it takes to load them."""
 
 ABOUT = """Train a network: ftfnet is static, slim has gates and learns to run with any of them open. `fit` gives a slim
-network a policy, and tuned trains it on under that. joint trains network and policy together, through sampled gates.
+network a policy, and tuned trains it under that. joint trains network and policy together, through sampled gates.
 
 Mixtures of speech and noise are rendered as they are needed and never repeated: of the small data set in the package,
 or of your own with --corpus. A guide metric is measured as it is needed, too, and kept in labels.jsonl. --set
