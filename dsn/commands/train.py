@@ -140,6 +140,8 @@ def _train(train_config: TrainConfig, data: DataConfig, args: argparse.Namespace
         torch.set_num_threads(args.threads)
     check_device(args.device)
     start = weights.load(args.start) if args.start else None
+    if train_config.loss.ratio == "own" and (start is None or start.policy is None):
+        raise ValueError("this trains a network under the policy that it has: give one with --start, as `fit` makes it")
     mixtures = FreshMixtures(open_corpus(args.corpus), "train", data, table=args.out / "labels.jsonl")
     log = train(train_config, mixtures, args.out, start, args.device)
     last = log.tail(100)
