@@ -77,15 +77,15 @@ ARMS = {
     "mgt-dsn": Arm(),
     "dsn": Arm("fixed"),
     "price": Arm("price"),
+    "mgt-dsn-rising": Arm(rising=True),
     "mgt-dsn-60": Arm(percent=60.0),
     "guide-snr": Arm(metric="snr_db"),
     "guide-si-sdr": Arm(metric="si_sdr_db"),
     "guide-pesq": Arm(metric="pesq_wb"),
-    "guide-rising": Arm(rising=True),
 }
-"""The policies of the slim network; networks train under the first four, the others are ablations."""
+"""The policies of the slim network; networks train under the first five, the others are ablations."""
 
-TUNED = {"mgt-dsn": 3, "dsn": 3, "price": 1, "mgt-dsn-60": 1}
+TUNED = {"mgt-dsn": 3, "dsn": 3, "mgt-dsn-rising": 1, "price": 1, "mgt-dsn-60": 1}
 """Seeds of the networks that train under a policy."""
 
 
