@@ -35,7 +35,7 @@ SHORT = ("short-ftfnet", "short-mgt-dsn")
 GUIDANCE = "Is guidance worth it?"
 GUIDE = "What guides the policy?"
 KINDS = "Which layers are dynamic?"
-TUNING = "Does the network train on under its policy?"
+TUNING = "How long does the network train under its policy?"
 SAMPLED = "Gates sampled while the network trains?"
 QUESTIONS = (TUNING, GUIDANCE, GUIDE, "One gate, or one per block?", SAMPLED, KINDS)
 """What the ablations ask, in the order of their chapter; a question that is not listed comes after these."""
@@ -84,6 +84,7 @@ SYSTEMS = (
     System("price", "price per MAC", "price", HEADLINE, main=True, target=73.0),
     System("mgt-dsn-60", "MGT-DSN, 60\u00a0%", "metric-guided", HEADLINE, target=60.0, shipped=True),
     _alone("mgt-dsn-policy", "MGT-DSN, policy alone", TUNING, HEADLINE),
+    System("mgt-dsn-late", "MGT-DSN, the last 15 hours", "ablation", HEADLINE, question=TUNING),
     _alone("dsn-policy", "no guide"),
     _alone("guide-snr-policy", "SNR as the guide"),
     _alone("guide-si-sdr-policy", "SI-SDR as the guide"),
