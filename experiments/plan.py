@@ -28,10 +28,10 @@ SNAPSHOT_HOURS = (22.0, 45.0, 90.0)
 """Hours of audio after which the averaged weights are kept for the learning curve."""
 
 SLIM_FROM = 90.0
-"""Hours of FTF-Net's training after which slim training takes over."""
+"""Hours of FTF-Net's training after which slim training, or training under a policy, takes over."""
 
-TUNED_FROM = 135.0
-"""Hours after which the network trains under its policy."""
+LATE_FROM = 135.0
+"""Hours after which an ablation trains under its policy."""
 
 WIDTHS = {"ftfnet": (16, 32, 64), "ftfnet-73": (16, 32, 52), "ftfnet-52": (16, 32, 40)}
 """Channels of the static networks: all, 73 and 51 % of FTF-Net's MACs."""
@@ -74,16 +74,16 @@ ARMS = {
     "mgt-dsn": Arm(),
     "dsn": Arm("fixed"),
     "price": Arm("price"),
+    "mgt-dsn-rising": Arm(rising=True),
     "mgt-dsn-60": Arm(percent=60.0),
     "guide-snr": Arm(metric="snr_db"),
     "guide-si-sdr": Arm(metric="si_sdr_db"),
     "guide-pesq": Arm(metric="pesq_wb"),
-    "guide-rising": Arm(rising=True),
 }
-"""The policies of the slim network; the network trains on under the first four, the others are ablations."""
+"""The policies of the slim network; networks train under the first five, the others are ablations."""
 
-TUNED = {"mgt-dsn": 3, "dsn": 3, "price": 3, "mgt-dsn-60": 1}
-"""Seeds of the networks that train on under their policy."""
+TUNED = {"mgt-dsn": 3, "dsn": 3, "mgt-dsn-rising": 1, "price": 1, "mgt-dsn-60": 1}
+"""Seeds of the networks that train under a policy."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,8 @@ class Row:
     """A row of a table: its config, number of seeds, and the row whose weights after `start_hours` it starts from.
 
     It goes on where that row was: with the mixtures that follow, and at the learning rate of that hour. With a policy
-    it has that of an arm, fitted to the finished weights of the row it starts from. It ends when the network has seen
-    `until` hours.
+    it has that of an arm, fitted to the finished slim network of seed 0. It ends when the network has seen `until`
+    hours.
     """
 
     name: str
@@ -163,21 +163,30 @@ def static_rows() -> list[Row]:
 
 def slim_row() -> Row:
     """FTF-Net from its 90th hour on, trained to run with any of its gates open."""
-    return Row("slim", slimming(schedule(SLIM, SLIM_FROM, (TUNED_FROM,))), 3, "ftfnet", SLIM_FROM)
+    return Row("slim", slimming(schedule(SLIM, SLIM_FROM, (LATE_FROM,))), 1, "ftfnet", SLIM_FROM)
+
+
+def tuned(start_hours: float) -> config.TrainConfig:
+    """Training under a policy that no longer changes."""
+    train = schedule(SLIM, start_hours)
+    return replace(train, loss=replace(train.loss, ratio="own"))
 
 
 def tuned_rows() -> list[Row]:
-    """The slim network from its 135th hour on, under policies that no longer change."""
-    tuned = schedule(SLIM, TUNED_FROM)
-    settings = replace(tuned, loss=replace(tuned.loss, ratio="own"))
-    return [Row(name, settings, seeds, "slim", TUNED_FROM, name) for name, seeds in TUNED.items()]
+    """FTF-Net from its 90th hour on, under the policies of the finished slim network."""
+    return [Row(name, tuned(SLIM_FROM), seeds, "ftfnet", SLIM_FROM, name) for name, seeds in TUNED.items()]
+
+
+def late_row() -> Row:
+    """The slim network from its 135th hour on, under the policy of `mgt-dsn`."""
+    return Row("mgt-dsn-late", tuned(LATE_FROM), 1, "slim", LATE_FROM, "mgt-dsn")
 
 
 def joint_row() -> Row:
     """DSN with a policy that trains on with its network, through the gates: as `dsn` otherwise."""
-    tuned = schedule(SLIM, TUNED_FROM)
-    loss = replace(tuned.loss, ratio="fixed", ratio_weight=5.0, target_ratio=OPEN_SHARE)
-    return Row("joint", replace(tuned, loss=loss, noise_until=0.0), 1, "slim", TUNED_FROM, "dsn")
+    train = schedule(SLIM, SLIM_FROM)
+    loss = replace(train.loss, ratio="fixed", ratio_weight=5.0, target_ratio=OPEN_SHARE)
+    return Row("joint", replace(train, loss=loss, noise_until=0.0), 1, "ftfnet", SLIM_FROM, "dsn")
 
 
 def short_rows() -> list[Row]:
@@ -204,4 +213,4 @@ def backbone_rows() -> list[Row]:
 def plan() -> dict[str, Row]:
     """All rows by name, in the order in which they are trained."""
     main = [*static_rows(), slim_row(), *tuned_rows()]
-    return {row.name: row for row in [*main, joint_row(), *short_rows(), *backbone_rows()]}
+    return {row.name: row for row in [*main, late_row(), joint_row(), *short_rows(), *backbone_rows()]}

@@ -59,7 +59,7 @@ def weights_at(row: Row, seed: int, runs: Path) -> DSN | None:
     start = weights.load(folder(runs, other.name, seed) / snapshot(steps(row.start_hours) - steps(other.start_hours)))
     if not row.policy:
         return start
-    model = weights.load(fitted(runs, row.policy, seed))
+    model = weights.load(fitted(runs, row.policy, 0))
     model.network.load_state_dict(start.network.state_dict())
     return model
 

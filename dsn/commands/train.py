@@ -16,7 +16,7 @@ PRESETS = ("ftfnet", "slim", "tuned", "joint")
 """Names in `dsn.config.presets`, without the time that it takes to load them."""
 
 ABOUT = """Train a network: ftfnet is static, slim has gates and learns to run with any of them open. `fit` gives a slim
-network a policy, and tuned trains it on under that. joint trains network and policy together, through sampled gates.
+network a policy, and tuned trains it under that. joint trains network and policy together, through sampled gates.
 
 Mixtures of speech and noise are rendered as they are needed and never repeated: of the small data set in the package,
 or of your own with --corpus. A guide metric is measured as it is needed, too, and kept in labels.jsonl. --set
@@ -140,6 +140,8 @@ def _train(train_config: TrainConfig, data: DataConfig, args: argparse.Namespace
         torch.set_num_threads(args.threads)
     check_device(args.device)
     start = weights.load(args.start) if args.start else None
+    if train_config.loss.ratio == "own" and (start is None or start.policy is None):
+        raise ValueError("this trains a network under the policy that it has: give one with --start, as `fit` makes it")
     mixtures = FreshMixtures(open_corpus(args.corpus), "train", data, table=args.out / "labels.jsonl")
     log = train(train_config, mixtures, args.out, start, args.device)
     last = log.tail(100)

@@ -1,6 +1,6 @@
 """A policy for a slim network: from benefit labels and ratings of noisy signals to gates of a wanted mean cost.
 
-The network stays as it is. Train it on under the policy with `LossConfig(ratio="own")` (see `dsn.training.gates`).
+The network stays as it is. Train it under the policy with `LossConfig(ratio="own")` (see `dsn.training.gates`).
 """
 
 from __future__ import annotations

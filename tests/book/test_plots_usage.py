@@ -6,6 +6,7 @@ import numpy as np
 import pandas
 import pytest
 
+from dsn_book.pages import verdicts
 from dsn_book.plots import ablations, tables, timing, usage
 from dsn_book.study import systems
 from dsn_book.study.intervals import Table
@@ -144,6 +145,20 @@ def test_controls_are_drawn_as_what_they_have_over_the_policy() -> None:
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert labels == ["all open", "random segments", "oracle: the best frames"]
     assert "random segments −0.020 (−0.030\u00a0to\u00a0−0.010)" in text and "all open at 72 % of the MACs" in text
+
+
+def test_what_an_open_gate_is_worth_is_told_by_snr() -> None:
+    rows = [(gates, file, value) for file in "abcd" for gates, value in (("open", 2.0), ("closed", 1.9), ("own", 1.0))]
+    files = pandas.DataFrame(rows, columns=["gates", "file", "pesq_wb"]).assign(system="mgt-dsn", set="test", seed=0)
+    files.loc[(files["file"] == "d") & (files["gates"] == "open"), "pesq_wb"] = 2.4
+    inputs = pandas.DataFrame({"file": [*"abcd"], "set": "test", "snr_db": [0.0, 0.0, 0.0, 10.0], "group": [*"abcd"]})
+    found = timing.worth(files, inputs, "mgt-dsn", "test", "pesq_wb")
+    assert found["snr_db"].tolist() == [0, 10] and found["mean"].tolist() == pytest.approx([0.1, 0.5])
+    figure, text = timing.worth_by_snr({"pesq_wb": found})
+    assert "PESQ-WB: +0.100 at 0 dB, +0.500 at 10 dB" in text and len(figure.axes) == 1
+    assert verdicts.pays_where({"pesq_wb": found}) == "Opening every gate gains most PESQ-WB at 10 dB."
+    nothing = timing.worth(files, inputs, "dsn", "test", "pesq_wb")
+    assert nothing.empty and verdicts.pays_where({"pesq_wb": nothing}) == "Not measured yet."
 
 
 def test_bets_are_on_controls_of_equal_cost_and_settled_by_their_interval() -> None:

@@ -66,7 +66,6 @@ def test_unknown_keys_are_refused_at_any_depth():
             "ratio_weight is 0, so the ratio loss 'guided' has no effect",
         ),
         (lambda: config.TrainConfig(batch=1, loss=config.LossConfig(ratio="sandwich")), "batch is 1; .*at least 2"),
-        (lambda: config.TrainConfig(batch=3, loss=config.LossConfig(ratio="own")), "batch is 3; .*at least 4"),
     ],
 )
 def test_impossible_settings_are_refused_by_name_and_value(build, message):

@@ -10,9 +10,12 @@ import torch
 
 from dsn import DSN, config, weights
 from dsn.config import presets
+from dsn.policy import Policy
 from dsn.training import guided, labelling
 from dsn.training.policy_fitting import FitConfig, Labelled, margins
 from tests.helpers.cli import call, refused
+
+POLICY = config.PolicyConfig()
 
 
 class Pairs:
@@ -25,7 +28,7 @@ class Pairs:
         noisy = torch.stack([0.1 * torch.randn(256 * 6, generator=torch.Generator().manual_seed(k)) for k in indices])
         return noisy.numpy(), 0.5 * noisy.numpy()
 
-    def labels(self, metric, indices=None):
+    def labels(self, metric, indices=()):
         if 9 in indices:
             raise ValueError("the metric could not be measured")
         return np.array(indices, dtype=np.float32)
@@ -45,7 +48,7 @@ def test_labels_are_measured_once_for_the_same_weights(slim: DSN, tmp_path: Path
     before = [path.stat().st_mtime_ns for path in sorted(tmp_path.iterdir())]
     labelling.label(slim, Pairs(), range(6), tmp_path)
     assert [path.stat().st_mtime_ns for path in sorted(tmp_path.iterdir())] == before
-    other = guided.with_policy(slim, slim.config.policy, seed=1)
+    other = guided.with_policy(slim, POLICY, seed=1)
     labelling.label(other, Pairs(), range(6), tmp_path, [0])
     after = [path.stat().st_mtime_ns for path in sorted(tmp_path.iterdir())]
     assert after[0] != before[0] and after[1] == before[1]
@@ -57,19 +60,20 @@ def test_signals_without_a_rating_are_left_out_of_a_guided_fit(slim: DSN) -> Non
     values = labelling.rated(Pairs(), "pesq_wb", range(10))
     assert values[:9].tolist() == list(range(9)) and values[9].isnan()
     guide = guided.guide_for("pesq_wb", values[:9], 0.4)
-    data = Labelled(torch.rand(10, 24, slim.config.policy.bands), torch.rand(10, 24, slim.config.n_gates))
-    model = guided.with_policy(slim, slim.config.policy)
+    data = Labelled(torch.rand(10, 24, POLICY.bands), torch.rand(10, 24, slim.config.n_gates))
+    model = guided.with_policy(slim, POLICY)
     guided.fit(model, data, 0.4, guide, values, FitConfig(steps=2))
-    assert all(value.isfinite().all() for value in model.policy.parameters())
+    assert all(value.isfinite().all() for value in model.parameters())
 
 
 @pytest.mark.parametrize("jointly", [False, True])
 def test_gates_cost_what_is_asked_for(slim: DSN, jointly: bool) -> None:
-    model = guided.with_policy(slim, slim.config.policy)
-    signals = list(torch.rand(8, 1, 60, slim.config.policy.bands))
+    model = guided.with_policy(slim, POLICY)
+    signals = list(torch.rand(8, 1, 60, POLICY.bands))
     wanted = float(model.macs().mmacs_per_s([0.3] * slim.config.n_gates))
     assert guided.ratio_at(model, wanted) == pytest.approx(0.3)
     guided.calibrate(model, signals, wanted, jointly)
+    assert isinstance(model.policy, Policy)
     gates = torch.cat([(margins(model.policy, bands) > 0).float()[0] for bands in signals])
     assert float(guided.cost(model, gates)) == pytest.approx(wanted, rel=0.02)
 

@@ -30,7 +30,7 @@ def test_the_parts_that_the_package_names_are_there_after_a_plain_import():
     code = "import dsn; print(*(getattr(dsn, name).__name__ for name in dsn._MODULES))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.split() == [f"dsn.{name}" for name in dsn._MODULES]
-    assert all(f"`dsn.{name}`" in dsn.__doc__ and name in dir(dsn) for name in dsn._MODULES)
+    assert all(f"`dsn.{name}`" in (dsn.__doc__ or "") and name in dir(dsn) for name in dsn._MODULES)
 
 
 def test_the_package_is_typed():

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 import train
-from plan import ARMS, BATCH, COOL_DOWN, HOURS, SLIM, TUNED_FROM, plan, steps
+from plan import ARMS, BATCH, COOL_DOWN, HOURS, LATE_FROM, SLIM, SLIM_FROM, plan, steps
 from train import fitted, folder, weights_at
 
 from dsn import weights
@@ -43,20 +43,26 @@ def test_what_a_row_starts_from_is_kept_by_the_row_before() -> None:
         assert not row.policy or row.policy in ARMS
 
 
-def test_a_tuned_network_has_the_weights_of_its_hour_and_the_policy_fitted_to_the_last(tmp_path: Path) -> None:
-    early, late = DSN(SLIM), DSN(SLIM)
+@pytest.mark.parametrize(
+    ("name", "start", "hours"), [("dsn", "ftfnet", SLIM_FROM), ("mgt-dsn-late", "slim", LATE_FROM)]
+)
+def test_a_network_under_a_policy_starts_from_an_hour_and_has_the_policy_fitted_to_the_finished_slim_network(
+    tmp_path: Path, name: str, start: str, hours: float
+) -> None:
     rows = plan()
-    step = steps(TUNED_FROM) - steps(rows["slim"].start_hours)
-    for model, path in ((early, folder(tmp_path, "slim", 0) / snapshot(step)), (late, fitted(tmp_path, "dsn", 0))):
+    early, late = DSN(rows[start].train.model), DSN(SLIM)
+    step = steps(hours) - steps(rows[start].start_hours)
+    policy = fitted(tmp_path, rows[name].policy, 0)
+    for model, path in ((early, folder(tmp_path, start, 1) / snapshot(step)), (late, policy)):
         path.parent.mkdir(parents=True)
         weights.save(model, path)
-    found = weights_at(rows["dsn"], 0, tmp_path)
-    assert found is not None and found.policy is not None and late.policy is not None
-    for name, value in found.network.state_dict().items():
-        assert torch.equal(value, early.network.state_dict()[name]), name
-    for name, value in found.policy.state_dict().items():
-        assert torch.equal(value, late.policy.state_dict()[name]), name
-    assert weights_at(replace(rows["dsn"], start=None), 0, tmp_path) is None
+    found = weights_at(rows[name], 1, tmp_path)
+    assert found is not None and found.policy is not None and late.policy is not None and found.config == SLIM
+    for key, value in found.network.state_dict().items():
+        assert torch.equal(value, early.network.state_dict()[key]), key
+    for key, value in found.policy.state_dict().items():
+        assert torch.equal(value, late.policy.state_dict()[key]), key
+    assert weights_at(replace(rows[name], start=None), 1, tmp_path) is None
 
 
 def test_storing_runs_replaces_those_and_no_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

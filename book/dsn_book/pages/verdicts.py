@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from IPython.display import HTML
 
 from ..formatting import number
+from ..plots.marks import METRIC_NAMES
 from ..study.gate_usage import MEAN, falls
 from ..study.intervals import Row, Table, side
 from ..study.systems import BASELINE, by_question, label_of
@@ -63,6 +65,16 @@ def follows(goals: Table, system: str = "mgt-dsn") -> str:
         else ("but within a file they hardly follow the benefit")
     )
     return f"{over}, {within}."
+
+
+def pays_where(worths: Mapping[str, Table]) -> str:
+    """At which SNR opening every gate gains most, metric by metric, as a caption."""
+    told = []
+    for metric, table in worths.items():
+        if len(table):
+            best = table.loc[table["mean"].idxmax()]
+            told.append(f"most {METRIC_NAMES[metric]} at {number(best['snr_db'], 0)} dB")
+    return f"Opening every gate gains {' and '.join(told)}." if told else "Not measured yet."
 
 
 def falls_with_snr(usage: Table, system: str) -> str:

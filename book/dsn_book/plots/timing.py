@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import pandas
 from IPython.display import HTML
 from matplotlib.figure import Figure
 
@@ -11,7 +13,7 @@ from .. import display
 from ..formatting import interval, number
 from ..study import controls as registry
 from ..study.controls import POLICY
-from ..study.intervals import Table, side
+from ..study.intervals import Table, bootstrap_interval, side
 from .marks import DIGITS, METRIC_NAMES
 from .style import DYNAMIC, GREY, INK, SERIES, new_figure
 
@@ -42,6 +44,40 @@ def over_policy(table: Table, metric: str = "pesq_wb") -> tuple[Figure, str]:
     axis.set_yticks(range(len(rows)), [registry.label_of(row["control"]) for row in rows])
     axis.set(xlabel=f"{METRIC_NAMES[metric]} over the policy's own gates", ylim=(len(rows) - 0.4, -0.6))
     return figure, f"{METRIC_NAMES[metric]} of each control minus the policy's: {'; '.join(texts)}."
+
+
+def worth(files: Table, inputs: Table, system: str, name: str, metric: str) -> Table:
+    """What opening every gate gains over closing every one, by SNR: snr_db, mean, low, high; means over seeds.
+
+    `files` is results/files.csv.gz, `inputs` results/inputs.csv; empty where that was not measured.
+    """
+    rows = files[(files["system"] == system) & (files["set"] == name) & files["gates"].isin(["open", "closed"])]
+    apart = rows.pivot_table(metric, "file", "gates").reindex(columns=["open", "closed"])
+    of_set = inputs[inputs["set"] == name].set_index("file")[["snr_db", "group"]]
+    both = of_set.join((apart["open"] - apart["closed"]).rename("gain"), how="inner").dropna(subset=["gain"])
+    found = []
+    for snr_db, part in both.groupby("snr_db"):
+        ends = bootstrap_interval(part["gain"], groups=part["group"])
+        found.append({"snr_db": snr_db, "mean": ends.mean, "low": ends.low, "high": ends.high})
+    return pandas.DataFrame(found, columns=["snr_db", "mean", "low", "high"])
+
+
+def worth_by_snr(worths: Mapping[str, Table]) -> tuple[Figure, str]:
+    """`worth` of several metrics, one panel each, with 95 % intervals."""
+    figure, axes = new_figure(0.5 + 1.7 * len(worths), len(worths), sharex=True)
+    texts = []
+    for axis, (metric, table) in zip(axes, worths.items(), strict=True):
+        axis.axhline(0, color=INK, linewidth=1)
+        axis.vlines(table["snr_db"], table["low"], table["high"], color=DYNAMIC, linewidth=2)
+        axis.plot(table["snr_db"], table["mean"], "o-", color=DYNAMIC, linewidth=1)
+        axis.set_ylabel(f"Δ {METRIC_NAMES[metric]}")
+        ends = [
+            f"{number(row['mean'], DIGITS.get(metric, 2) + 1, '+')} at {number(row['snr_db'], 0)} dB"
+            for row in table.to_dict("records")
+        ]
+        texts.append(f"{METRIC_NAMES[metric]}: {', '.join(ends)}")
+    axes[-1].set_xlabel(METRIC_NAMES["snr_db"])
+    return figure, f"Every gate open minus every gate closed. {'; '.join(texts)}."
 
 
 def outcome(row: dict[str, Any]) -> str:
