@@ -31,11 +31,10 @@ BY_NAME = re.compile(r"^(\w+) {2,}(.+)$", re.MULTILINE)
 PAGE = """\
 # Provenance
 
-**What made each file of `results/`, when, from which models and data, and which chapters read it.**
-
-This page is written when the book is built, from the records beside the results and from what the chapters opened while
-they ran. Hashes are SHA-256, cut to {short} characters. A number in a sentence of the book says the same for itself,
-when you point at it.
+**How was each file in `results/` made?** This page says when, by which command, from which models and data, and which
+chapters read it. It is written when the book is built, from the records beside the results and from what the chapters
+opened while they ran. Hashes are SHA-256, cut to {short} characters. Point at a number in a sentence of the book to
+see its source.
 """
 ON_MODELS = """\
 ## Models
