@@ -1,7 +1,7 @@
 """Look at rendered pages in headless Chromium: with axe-core, wide in light and narrow in dark colours, then on paper.
 
 What axe calls moderate or worse counts: text that fades into its ground, a control or a picture without a name, words
-outside of every landmark; and what `tools.print_check` finds.
+outside of every landmark. So do what `tools.print_check` finds, and a front page of more than one screen.
 `python -m tools.accessibility FOLDER` prints the findings and fails if there are any.
 """
 
@@ -24,6 +24,9 @@ from tools.html_check import pages
 
 VIEWS = (("light", 1280), ("dark", 360))
 """Colours and width in pixels that each page is checked in."""
+FIRST_SCREEN = 800
+"""Pixels of height in which the front page shows all of its routes, at the first of these widths."""
+ROUTES = "Math.round(document.querySelector('.front-routes')?.getBoundingClientRect().bottom ?? 0)"
 READY = """
 [...document.querySelectorAll(".dsn-display")].every((display) => "ready" in display.dataset)
   && (window.MathJax?.startup?.promise ?? Promise.resolve()).then(() => true)
@@ -73,6 +76,8 @@ def _found(browser: Browser, page: Path, axe: str) -> Iterator[str]:
         for fault in _violations(browser, page, axe):
             more = f" and {fault['count'] - 1} more" if fault["count"] > 1 else ""
             yield f"{fault['id']} ({colours}, {width} px): {fault['where']}{more}: {fault['why']}"
+        if (colours, width) == VIEWS[0] and (end := browser.value(ROUTES)) > FIRST_SCREEN:
+            yield f"first-screen ({colours}, {width} px): .front-routes: ends at {end} px, not within {FIRST_SCREEN}"
     yield from print_check.faults(browser)
 
 

@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     from ..training.policy_fitting import FitConfig
 
     slim = weights.load(args.weights)
-    if slim.policy is None:
+    if slim.config.policy is None:
         raise ValueError(f"{args.weights} is a static network without gates; take a slim one, as of `dsn train slim`")
     data = DataConfig.wide().changed(read_settings(args.set), prefix="data.")
     mixtures = FreshMixtures(open_corpus(args.corpus), "train", data, labelling.FIRST, table=args.out / "labels.jsonl")
