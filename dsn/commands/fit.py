@@ -10,6 +10,9 @@ from .common import add_command, open_corpus, place, positive, read_settings, sh
 METRICS = ("dnsmos_ovrl", "dnsmos_sig", "dnsmos_bak", "pesq_wb", "si_sdr_db", "snr_db")
 """As `dsn.config.GuideMetric`, without the time that it takes to load it."""
 
+RATIO = 0.44
+"""As `dsn.config.presets.RATIO`."""
+
 ABOUT = """Fit a policy to a slim network: measure on fresh mixtures what opening each gate saves in every frame, and
 train a small causal network to tell it from the noisy signal.
 
@@ -18,7 +21,7 @@ A metric of each noisy signal (--guide) sets the share of its frames that may be
 price. All margins are then shifted until the mean cost is that of the ratio asked for.
 
 FOLDER gets the labels in benefit/, and model.safetensors. An interrupted call goes on from the labels that are there.
-About a second and a half per mixture; the study took 6000."""
+About half a second per mixture; the study took 6000."""
 
 EXAMPLES = """
 train slim --out runs/slim
@@ -37,7 +40,7 @@ def add(commands: Any) -> None:
     kind.add_argument("--guide", choices=METRICS, default=METRICS[0], help="default: %(default)s")
     kind.add_argument("--fixed", action="store_true", help="the same share of open frames in every signal")
     kind.add_argument("--price", action="store_true", help="no share: a price per multiply-accumulate")
-    parser.add_argument("--ratio", metavar="R", type=share, default=0.44, help="mean ratio; default: %(default)s")
+    parser.add_argument("--ratio", metavar="R", type=share, default=RATIO, help="mean ratio; default: %(default)s")
     parser.add_argument("--mixtures", metavar="N", type=positive, default=250, help="to label; default: %(default)s")
     parser.add_argument("--steps", metavar="N", type=positive, default=3000, help="of the fit; default: %(default)s")
     parser.add_argument("--corpus", metavar="FOLDER", type=place, help="speech and noise; default: the default set")

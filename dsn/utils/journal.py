@@ -60,9 +60,10 @@ class Journal:
         if not content:
             return False
         first, *others = content.splitlines()
-        if _header(first) is None:
+        header = _header(first)
+        if header is None:
             raise ValueError(f"{self.path} is no table of finished rows; name another file, or remove this one")
-        if _header(first) != self._about:
+        if header != self._about:
             return False
         try:
             for text in others:

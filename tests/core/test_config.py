@@ -1,9 +1,11 @@
 import json
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from dsn import config
+from dsn.commands import fit
 from dsn.commands.train import PRESETS
 from dsn.config import presets
 
@@ -132,6 +134,10 @@ def test_configs_saved_before_new_settings_load_with_todays_behaviour():
     old = {"channels": [16, 32, 64], "policy": {"bands": 32, "hidden": 32, "gates": "block"}}
     assert config.ModelConfig.from_dict(old) == config.ModelConfig()
     assert config.ModelConfig().gate_names == config.BLOCKS and config.ModelConfig().gate_of_stage == (0, 1, 2, 3, 4)
+
+
+def test_what_fit_offers_is_what_the_settings_take():
+    assert get_args(config.GuideMetric) == fit.METRICS and fit.RATIO == presets.RATIO
 
 
 def test_presets_share_a_protocol_and_fit_their_length():
