@@ -152,9 +152,15 @@ class Run:
         weights.save(self.kept, self.folder / name, notes)
 
     def save(self) -> None:
-        """Write the checkpoint and the log, atomically; what was there stays if the weights are not finite."""
+        """Write the log and the checkpoint, each atomically; what was there stays if the weights are not finite.
+
+        The log comes first: a run that is killed in between does these steps again and writes both once more, while a
+        checkpoint of the last step would leave nothing to do, and the log behind it.
+        """
         check_finite(self.model, self.step)
         check_finite(self.kept, self.step)
+        if self.log:  # before the first step there is no table, not one without columns
+            write_csv(pandas.DataFrame(self.log), self.folder / "log.csv")
         others = {key: value for key, value in self.origin.items() if key != "mixtures"}
         saved = {"config": self.train.to_dict(), "mixtures": self.origin["mixtures"], "origin": others}
         saved |= {"step": self.step}
@@ -162,8 +168,6 @@ class Run:
         saved |= {"average": None if self.average is None else self.average.state_dict()}
         saved |= {"model": self.model.state_dict(), "optimisers": [o.state_dict() for o in self.optimisers]}
         checkpoint.write(self.path, saved)
-        if self.log:  # before the first step there is no table, not one without columns
-            write_csv(pandas.DataFrame(self.log), self.folder / "log.csv")
 
 
 def warm_start(model: DSN, start: DSN) -> None:

@@ -1,9 +1,11 @@
+import operator
 import os
 import zipfile
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
+import pandas
 import pytest
 import torch
 
@@ -11,7 +13,7 @@ from dsn import config, kernels, weights
 from dsn.data.dataset import ENDLESS
 from dsn.model import DSN
 from dsn.policy import hard_gate
-from dsn.training import checkpoint
+from dsn.training import checkpoint, loop
 from dsn.training.loop import Run, snapshot, train, warm_start
 from dsn.training.optim import OF_A_SEED, batch_indices, gumbel_noise, learning_rate, optimisers, update
 from tests.helpers.models import SMALL, STATIC
@@ -95,6 +97,26 @@ def test_resumed_run_equals_an_unbroken_one(tmp_path, settings, killed_at):
     assert resumed.drop(columns="seconds").equals(whole.drop(columns="seconds"))
     a, b = (weights.load(tmp_path / run / "model.safetensors").state_dict() for run in ("whole", "broken"))
     assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.mark.parametrize("after", ["write_csv", "checkpoint.write"])
+def test_a_run_killed_within_its_last_save_loses_no_line_of_the_log(tmp_path, monkeypatch, after):
+    settings = replace(GUIDED, steps=2)
+    whole = train(settings, FakePool(), tmp_path / "whole", progress=False)
+    place = f"dsn.training.loop.{after}"
+    written = operator.attrgetter(after)(loop)
+
+    def killed(*arguments):
+        written(*arguments)
+        raise KilledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(place, killed)
+        with pytest.raises(KilledError):
+            train(settings, FakePool(), tmp_path / "broken", progress=False)
+    train(settings, FakePool(), tmp_path / "broken", progress=False)
+    logged = pandas.read_csv(tmp_path / "broken" / "log.csv").drop(columns="seconds")
+    pandas.testing.assert_frame_equal(logged, whole.drop(columns="seconds"), check_exact=False)
 
 
 def test_averaged_weights_are_those_of_every_step_with_falling_shares(tmp_path):
