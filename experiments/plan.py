@@ -31,7 +31,7 @@ SLIM_FROM = 90.0
 """Hours of FTF-Net's training after which slim training, or training under a policy, takes over."""
 
 LATE_FROM = 135.0
-"""Hours after which an ablation trains under its policy."""
+"""Hours of the slim network after which the rows of `LATE` train under their policies."""
 
 WIDTHS = {"ftfnet": (16, 32, 64), "ftfnet-73": (16, 32, 52), "ftfnet-52": (16, 32, 40)}
 """Channels of the static networks: all, 73 and 51 % of FTF-Net's MACs."""
@@ -84,6 +84,9 @@ ARMS = {
 
 TUNED = {"mgt-dsn": 3, "dsn": 3, "mgt-dsn-rising": 1, "price": 1, "mgt-dsn-60": 1}
 """Seeds of the networks that train under a policy."""
+
+LATE = ("mgt-dsn", "dsn", "mgt-dsn-rising", "price")
+"""Arms under which the slim network trains for its last hours."""
 
 
 @dataclass(frozen=True)
@@ -177,9 +180,9 @@ def tuned_rows() -> list[Row]:
     return [Row(name, tuned(SLIM_FROM), seeds, "ftfnet", SLIM_FROM, name) for name, seeds in TUNED.items()]
 
 
-def late_row() -> Row:
-    """The slim network from its 135th hour on, under the policy of `mgt-dsn`."""
-    return Row("mgt-dsn-late", tuned(LATE_FROM), 1, "slim", LATE_FROM, "mgt-dsn")
+def late_rows() -> list[Row]:
+    """The slim network from its 135th hour on, under the policies of the finished one."""
+    return [Row(f"{name}-late", tuned(LATE_FROM), 1, "slim", LATE_FROM, name) for name in LATE]
 
 
 def joint_row() -> Row:
@@ -213,4 +216,4 @@ def backbone_rows() -> list[Row]:
 def plan() -> dict[str, Row]:
     """All rows by name, in the order in which they are trained."""
     main = [*static_rows(), slim_row(), *tuned_rows()]
-    return {row.name: row for row in [*main, late_row(), joint_row(), *short_rows(), *backbone_rows()]}
+    return {row.name: row for row in [*main, *late_rows(), joint_row(), *short_rows(), *backbone_rows()]}

@@ -159,12 +159,13 @@ class Run:
         """
         check_finite(self.model, self.step)
         check_finite(self.kept, self.step)
+        log = pandas.DataFrame(self.log)
         if self.log:  # before the first step there is no table, not one without columns
-            write_csv(pandas.DataFrame(self.log), self.folder / "log.csv")
+            write_csv(log, self.folder / "log.csv")
         others = {key: value for key, value in self.origin.items() if key != "mixtures"}
         saved = {"config": self.train.to_dict(), "mixtures": self.origin["mixtures"], "origin": others}
         saved |= {"step": self.step}
-        saved["log"] = pandas.DataFrame(self.log).to_dict("list")
+        saved["log"] = log.to_dict("list")
         saved |= {"average": None if self.average is None else self.average.state_dict()}
         saved |= {"model": self.model.state_dict(), "optimisers": [o.state_dict() for o in self.optimisers]}
         checkpoint.write(self.path, saved)

@@ -1,4 +1,3 @@
-import operator
 import os
 import zipfile
 from contextlib import nullcontext
@@ -99,19 +98,18 @@ def test_resumed_run_equals_an_unbroken_one(tmp_path, settings, killed_at):
     assert all(torch.equal(a[name], b[name]) for name in a)
 
 
-@pytest.mark.parametrize("after", ["write_csv", "checkpoint.write"])
-def test_a_run_killed_within_its_last_save_loses_no_line_of_the_log(tmp_path, monkeypatch, after):
+@pytest.mark.parametrize(("module", "name"), [(loop, "write_csv"), (checkpoint, "write")])
+def test_a_run_killed_within_its_last_save_loses_no_line_of_the_log(tmp_path, monkeypatch, module, name):
     settings = replace(GUIDED, steps=2)
     whole = train(settings, FakePool(), tmp_path / "whole", progress=False)
-    place = f"dsn.training.loop.{after}"
-    written = operator.attrgetter(after)(loop)
+    write = getattr(module, name)
 
     def killed(*arguments):
-        written(*arguments)
+        write(*arguments)
         raise KilledError
 
     with monkeypatch.context() as patch:
-        patch.setattr(place, killed)
+        patch.setattr(module, name, killed)
         with pytest.raises(KilledError):
             train(settings, FakePool(), tmp_path / "broken", progress=False)
     train(settings, FakePool(), tmp_path / "broken", progress=False)
