@@ -28,10 +28,10 @@ SNAPSHOT_HOURS = (22.0, 45.0, 90.0)
 """Hours of audio after which the averaged weights are kept for the learning curve."""
 
 SLIM_FROM = 90.0
-"""Hours of FTF-Net's training after which slim training, or training under a policy, takes over."""
+"""Hours of FTF-Net's training after which slim training takes over, or that of a policy with its network."""
 
-LATE_FROM = 135.0
-"""Hours of the slim network after which the rows of `LATE` train under their policies."""
+TUNED_FROM = 135.0
+"""Hours of the slim network after which it trains under policies."""
 
 WIDTHS = {"ftfnet": (16, 32, 64), "ftfnet-73": (16, 32, 52), "ftfnet-52": (16, 32, 40)}
 """Channels of the static networks: all, 73 and 51 % of FTF-Net's MACs."""
@@ -75,18 +75,14 @@ ARMS = {
     "dsn": Arm("fixed"),
     "price": Arm("price"),
     "mgt-dsn-rising": Arm(rising=True),
-    "mgt-dsn-60": Arm(percent=60.0),
     "guide-snr": Arm(metric="snr_db"),
     "guide-si-sdr": Arm(metric="si_sdr_db"),
     "guide-pesq": Arm(metric="pesq_wb"),
 }
-"""The policies of the slim network; networks train under the first five, the others are ablations."""
+"""The policies of the slim network; networks train under the first four, the others are ablations."""
 
-TUNED = {"mgt-dsn": 3, "dsn": 3, "mgt-dsn-rising": 1, "price": 1, "mgt-dsn-60": 1}
+TUNED = {"mgt-dsn": 3, "dsn": 3, "mgt-dsn-rising": 1, "price": 1}
 """Seeds of the networks that train under a policy."""
-
-LATE = ("mgt-dsn", "dsn", "mgt-dsn-rising", "price")
-"""Arms under which the slim network trains for its last hours."""
 
 
 @dataclass(frozen=True)
@@ -166,23 +162,14 @@ def static_rows() -> list[Row]:
 
 def slim_row() -> Row:
     """FTF-Net from its 90th hour on, trained to run with any of its gates open."""
-    return Row("slim", slimming(schedule(SLIM, SLIM_FROM, (LATE_FROM,))), 1, "ftfnet", SLIM_FROM)
-
-
-def tuned(start_hours: float) -> config.TrainConfig:
-    """Training under a policy that no longer changes."""
-    train = schedule(SLIM, start_hours)
-    return replace(train, loss=replace(train.loss, ratio="own"))
+    return Row("slim", slimming(schedule(SLIM, SLIM_FROM, (TUNED_FROM,))), 3, "ftfnet", SLIM_FROM)
 
 
 def tuned_rows() -> list[Row]:
-    """FTF-Net from its 90th hour on, under the policies of the finished slim network."""
-    return [Row(name, tuned(SLIM_FROM), seeds, "ftfnet", SLIM_FROM, name) for name, seeds in TUNED.items()]
-
-
-def late_rows() -> list[Row]:
-    """The slim network from its 135th hour on, under the policies of the finished one."""
-    return [Row(f"{name}-late", tuned(LATE_FROM), 1, "slim", LATE_FROM, name) for name in LATE]
+    """The slim network from its 135th hour on: open in every step, then under the policy of the finished one."""
+    train = schedule(SLIM, TUNED_FROM)
+    train = replace(train, loss=replace(train.loss, ratio="own"))
+    return [Row(name, train, seeds, "slim", TUNED_FROM, name) for name, seeds in TUNED.items()]
 
 
 def joint_row() -> Row:
@@ -215,5 +202,5 @@ def backbone_rows() -> list[Row]:
 
 def plan() -> dict[str, Row]:
     """All rows by name, in the order in which they are trained."""
-    main = [*static_rows(), slim_row(), *tuned_rows()]
-    return {row.name: row for row in [*main, *late_rows(), joint_row(), *short_rows(), *backbone_rows()]}
+    rows = [*static_rows(), slim_row(), *tuned_rows(), joint_row(), *short_rows(), *backbone_rows()]
+    return {row.name: row for row in rows}

@@ -40,9 +40,9 @@ class Guide(Settings):
 class LossConfig(Settings):
     """Multi-resolution compressed loss (arXiv:2608.30739) and the loss on the activation ratio.
 
-    "fixed" has one target for every input, "guided" that of the guide. "sandwich" runs the network open, closed and
-    under random gates in every step (`dsn.training.sandwich`), "own" under the policy that it has, which learns nothing
-    (`dsn.training.gates.own_gates`).
+    "fixed" has one target for every input, "guided" that of the guide. "sandwich" runs the network open, then closed or
+    under random gates in every step (`dsn.training.sandwich`); "own" takes the gates of the policy that it has instead,
+    which learns nothing (`dsn.training.gates.own_gates`).
     `snr_weight` adds the waveform's error, in units of loss per dB of output SNR (our choice; 0 is the papers' loss).
     """
 

@@ -18,11 +18,11 @@ from .. import config, kernels, weights
 from ..kernels.training import accelerate
 from ..losses import level_gain, quality_loss, ratio_loss
 from ..model import DSN
-from ..policy import Decide, hard_gate, sample_gate
+from ..policy import Decide, given, hard_gate, sample_gate
 from ..utils.files import write_csv
 from . import checkpoint
 from .checks import check_finite, check_length, check_output
-from .gates import own_gates
+from .gates import closed_or_random, own_gates
 from .optim import TrainingSet, batch_indices, gumbel_noise, optimisers, update
 from .origin import difference, origin
 from .policy_training import pretrain, set_dial_unit, target_ratios
@@ -41,6 +41,10 @@ def snapshot(step: int) -> str:
     return f"step-{step}.safetensors"
 
 
+SANDWICH: dict[str, Decide] = {"sandwich": given(closed_or_random), "own": own_gates}
+"""Who decides the gates of the second pass of slim training."""
+
+
 class Batch(NamedTuple):
     """What a step sees: signals (B, L); target ratios (B,) with a ratio loss."""
 
@@ -51,10 +55,10 @@ class Batch(NamedTuple):
 
 def batch_loss(model: DSN, batch: Batch, step: int, train: config.TrainConfig) -> tuple[Tensor, dict[str, float]]:
     """Loss of one batch and what to log."""
-    if train.loss.ratio == "sandwich":
-        return sandwich_loss(model, batch.noisy, batch.clean, train.loss)
+    if (decide := SANDWICH.get(train.loss.ratio)) is not None:
+        return sandwich_loss(model, batch.noisy, batch.clean, train.loss, decide)
     hop, target = model.config.stft.hop_length, batch.target
-    enhanced, _ = model(batch.noisy, decide=decision(step, train))
+    enhanced, _ = model(batch.noisy, decide=partial(sample_gate, tau=train.tau, noise=gumbel_noise(step, train)))
     gain = level_gain(batch.noisy)
     quality = quality_loss(gain * enhanced.enhanced[:, hop:], gain * batch.clean[:, :-hop], train.loss)
     log = {"quality_loss": float(quality.detach())}
@@ -64,13 +68,6 @@ def batch_loss(model: DSN, batch: Batch, step: int, train: config.TrainConfig) -
     log |= {"target_ratio": float(target.mean()), "sampled_ratio": float(enhanced.gate.detach().mean())}
     log |= {"activation_ratio": float(hard_gate(enhanced.logits).mean()), "ratio_loss": float(ratio.detach())}
     return quality + train.loss.ratio_weight * ratio, log
-
-
-def decision(step: int, train: config.TrainConfig) -> Decide:
-    """Who decides the gates in this step."""
-    if train.loss.ratio == "own":
-        return own_gates
-    return partial(sample_gate, tau=train.tau, noise=gumbel_noise(step, train))
 
 
 def drawn(mixtures: TrainingSet, indices: Tensor, loss: config.LossConfig, device: str) -> Batch:

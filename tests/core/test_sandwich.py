@@ -12,6 +12,7 @@ from dsn.training.sandwich import sandwich_loss
 from tests.helpers.models import make
 
 LOSS = config.LossConfig(ratio="sandwich", snr_weight=0.002)
+SOME = given(closed_or_random)
 
 
 @pytest.fixture
@@ -25,10 +26,10 @@ def signals() -> tuple[torch.Tensor, torch.Tensor]:
     return clean + 0.1 * torch.randn(2, 4096, generator=generator), clean
 
 
-def test_the_loss_is_the_mean_of_an_open_pass_and_one_that_is_closed_or_random(model: DSN) -> None:
+def test_the_loss_is_the_mean_of_an_open_pass_and_one_that_somebody_decides(model: DSN) -> None:
     (noisy, clean), hop, gain = signals(), 256, level_gain(signals()[0])
     torch.manual_seed(2)
-    loss, log = sandwich_loss(model, noisy, clean, LOSS)
+    loss, log = sandwich_loss(model, noisy, clean, LOSS, SOME)
     torch.manual_seed(2)
     gates = torch.ones(2, 16, 5), closed_or_random((2, 16, 5))
     opened, partly = (gain * model(noisy, decide=given(gate))[0].enhanced[:, hop:].detach() for gate in gates)
@@ -52,12 +53,12 @@ def test_no_gradient_flows_through_the_open_output_as_a_target(model: DSN, monke
         "dsn.training.sandwich.quality_loss",
         lambda a, b, loss: seen.append(b.requires_grad) or quality_loss(a, b, loss),
     )
-    sandwich_loss(model, *signals(), LOSS)[0].backward()
+    sandwich_loss(model, *signals(), LOSS, SOME)[0].backward()
     assert seen == [False] * 3
 
 
 def test_every_weight_of_the_network_learns_and_the_policy_does_not(model: DSN) -> None:
-    sandwich_loss(model, *signals(), LOSS)[0].backward()
+    sandwich_loss(model, *signals(), LOSS, SOME)[0].backward()
     assert model.policy is not None
     assert all(p.grad is None or not p.grad.any() for p in model.policy.parameters())
     assert all(p.grad is not None and p.grad.any() for p in model.network.parameters())

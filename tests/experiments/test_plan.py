@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 import train
-from plan import ARMS, BATCH, COOL_DOWN, HOURS, LATE_FROM, SLIM, SLIM_FROM, plan, steps
+from plan import ARMS, BATCH, COOL_DOWN, HOURS, SLIM, SLIM_FROM, TUNED_FROM, plan, steps
 from train import fitted, folder, weights_at
 
 from dsn import weights
@@ -43,9 +43,7 @@ def test_what_a_row_starts_from_is_kept_by_the_row_before() -> None:
         assert not row.policy or row.policy in ARMS
 
 
-@pytest.mark.parametrize(
-    ("name", "start", "hours"), [("dsn", "ftfnet", SLIM_FROM), ("mgt-dsn-late", "slim", LATE_FROM)]
-)
+@pytest.mark.parametrize(("name", "start", "hours"), [("joint", "ftfnet", SLIM_FROM), ("mgt-dsn", "slim", TUNED_FROM)])
 def test_a_network_under_a_policy_starts_from_an_hour_and_has_the_policy_fitted_to_the_finished_slim_network(
     tmp_path: Path, name: str, start: str, hours: float
 ) -> None:
