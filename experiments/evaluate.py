@@ -156,7 +156,7 @@ def asked_ratios(bench: Bench, job: Job) -> Callable[[controls.Heard], float]:
 def guide_of(bench: Bench, job: Job) -> config.Guide | None:
     """What guided the policy of a row: noted where it was fitted, or in the settings of its training."""
     row = plan().get(job.row)
-    path = fitted(bench.runs, row.policy, job.seed) if row and row.policy else bench.weights(job.row, job.seed)
+    path = fitted(bench.runs, row.policy, 0) if row and row.policy else bench.weights(job.row, job.seed)
     return guide_in(weights.notes(path))
 
 

@@ -10,7 +10,7 @@ from dsn_book.study.goals import foreseen, holding
 from dsn_book.study.intervals import Row, Table
 
 SYSTEMS = {"ftfnet": (100.0, 2.56, 16.4), "ftfnet-73": (73.1, 2.5, 16.0), "mgt-dsn": (72.0, 2.5, 16.1)}
-SYSTEMS["mgt-dsn-60"] = (61.0, 2.5, 16.0)
+SYSTEMS["mgt-dsn-rising"] = (74.0, 2.5, 16.0)
 LEARNT = {"ftfnet": 2.10, "ftfnet-73": 2.07, "ftfnet-52": 2.04, "slim-open": 2.095, "slim-closed": 2.03}
 LOWEST = "lowest cost that keeps PESQ-WB, % of FTF-Net, of 5 networks and dial settings"
 
@@ -24,7 +24,7 @@ def tables(low: float = -0.02, stoi: float = -0.004, seeds: int = 2) -> dict[str
         for seed in range(seeds)
     ]
     pair = {"seed": None, "snr_db": math.nan, "set": "test"}
-    pairs = [("mgt-dsn", "ftfnet"), ("mgt-dsn-60", "ftfnet"), ("mgt-dsn", "ftfnet-73")]
+    pairs = [("mgt-dsn", "ftfnet"), ("mgt-dsn-rising", "ftfnet"), ("mgt-dsn", "ftfnet-73")]
     differences = [
         pair | {"system": name, "baseline": base, "metric": metric, "mean": least + 0.01, "low": least, "high": 0.03}
         for name, base in pairs
@@ -79,14 +79,14 @@ def test_the_final_draw_judges_once_it_is_there() -> None:
     assert set(goals.goals(given | drawn)["set"]) <= {"final", "test", "voicebank", "validation", "levels", "hard"}
 
 
-def test_cost_has_a_limit_for_each_target() -> None:
+def test_cost_has_a_limit() -> None:
     assert row(tables(), "MACs, % of FTF-Net")["met"] == "yes"
-    narrow = row(tables(), "MACs, % of FTF-Net", "mgt-dsn-60")
-    assert narrow["met"] == "no" and narrow["value"] == 61.0 and narrow["threshold"] == "at most 60"
+    dear = row(tables(), "MACs, % of FTF-Net", "mgt-dsn-rising")
+    assert dear["met"] == "no" and dear["value"] == 74.0 and dear["threshold"] == "at most 73"
 
 
 def test_lowest_cost_is_the_cheapest_that_keeps_the_interval_dial_included() -> None:
-    assert holding(tables(), "test")["percent_of_ftfnet"].tolist() == [57.0, 61.0, 72.0, 90.0]
+    assert holding(tables(), "test")["percent_of_ftfnet"].tolist() == [57.0, 72.0, 74.0, 90.0]
     assert row(tables(), LOWEST, "price, dial -0.50")["value"] == 57.0
     held = tables()
     held["dial"]["pesq_wb_low"] = 0.0

@@ -219,7 +219,7 @@ def test_the_manifest_names_the_runs_that_were_measured_and_no_others(written: P
 def test_the_report_names_rows_that_are_not_there(made: tuple[Path, str]) -> None:
     assert "mgt-dsn, seed 0, test: falls at every step (0.50, 0.40)" in made[1]
     absent = made[1].rpartition("not measured: ")[2]
-    assert absent.startswith("ftfnet-73,") and "mgt-dsn-60" in absent
+    assert absent.startswith("ftfnet-73,") and "mgt-dsn-rising" in absent
 
 
 def test_the_noisy_input_alone_is_enough(tmp_path: Path, places: tuple[Path, Path, Path]) -> None:
@@ -242,13 +242,13 @@ def test_rows_that_these_runs_lack_are_kept(written: Path, tmp_path: Path) -> No
     before = {path.name: path.read_bytes() for path in written.iterdir() if path.name != "manifest.json"}
     tables.write_all(tmp_path / "none", tmp_path, written)
     assert before == {path.name: path.read_bytes() for path in written.iterdir() if path.name != "manifest.json"}
-    write(tmp_path / "sixty", "mgt-dsn-60", 0, 0.2, ratio=0.4)
-    tables.write_all(tmp_path / "sixty", tmp_path, written)
+    write(tmp_path / "rising", "mgt-dsn-rising", 0, 0.2, ratio=0.4)
+    tables.write_all(tmp_path / "rising", tmp_path, written)
     systems = results.table("systems", written)
-    assert set(systems["system"]) == {"noisy", "ftfnet", "dsn", "mgt-dsn", "mgt-dsn-60"}
+    assert set(systems["system"]) == {"noisy", "ftfnet", "dsn", "mgt-dsn", "mgt-dsn-rising"}
     assert (systems.loc[systems["system"] != "noisy", "params"] == 1000).all()
-    assert {"mgt-dsn", "mgt-dsn-60"} <= set(results.table("gates", written)["system"])
-    assert results.difference(results.table("differences", written), "mgt-dsn-60", "pesq_wb") is not None
+    assert {"mgt-dsn", "mgt-dsn-rising"} <= set(results.table("gates", written)["system"])
+    assert results.difference(results.table("differences", written), "mgt-dsn-rising", "pesq_wb") is not None
     said = results.manifest(written)["evaluation"]
     assert {"mgt-dsn/seed1-test", "mgt-dsn-crn/seed0-voicebank"} <= {*said["tables"]} and said["device"] == "a CPU"
     for name in ("dial.csv", "controls.csv", "usage.csv"):
@@ -291,7 +291,7 @@ def test_numbers_keep_five_digits() -> None:
 
 
 def test_every_comparison_has_both_its_sides() -> None:
-    names = ["ftfnet", "mgt-dsn", "mgt-dsn-60", "mgt-dsn-policy", "guide-snr-policy"]
+    names = ["ftfnet", "mgt-dsn", "mgt-dsn-rising", "mgt-dsn-policy", "guide-snr-policy"]
     found = tables.pairs(names)
     assert len(found) == len(set(found))
     assert ("guide-snr-policy", "mgt-dsn-policy") in found and ("mgt-dsn-policy", "mgt-dsn") in found

@@ -14,7 +14,7 @@ MARKERS = ("o", "s", "^", "D", "v")
 MODEL_COLOURS = {"noisy": GREY, "ftfnet": INK, "dsn": SERIES[0], "mgt-dsn": SERIES[1]} | {
     "ftfnet-73": SERIES[2],
     "price": SERIES[3],
-    "mgt-dsn-60": SERIES[4],
+    "mgt-dsn-rising": SERIES[4],
 }
 METRIC_NAMES = {
     "pesq_wb": "PESQ-WB",
