@@ -5,6 +5,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from dsn_book.pages import claims
+from dsn_book.study.systems import find
 from tools.chapters import ROOT
 
 GOALS = pandas.DataFrame(
@@ -48,6 +49,7 @@ def test_every_statement_leads_to_a_chapter_and_has_a_published_mark():
 def test_every_choice_has_a_mark_and_a_reason():
     for choice in claims.CHOICES:
         assert choice.mark in ("A", "S", "N", "D") and choice.why and choice.taken
+        assert all(find(name) for name in choice.tested_by), choice
     assert all(what and why for what, why in claims.NOT_RUN)
 
 

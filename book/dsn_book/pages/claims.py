@@ -130,7 +130,7 @@ CHOICES = (
     ),
     Choice(
         "How the policy is trained",
-        "on benefit labels of a slim network; then the network trains on under the finished policy",
+        "on benefit labels of a slim network, whose last hours are then repeated under the finished policy",
         "D",
         "a loss on the ratio alone does not say in which frames to open",
         ("joint", "mgt-dsn-policy"),
@@ -153,7 +153,7 @@ CHOICES = (
         "DNSMOS OVRL of the noisy input",
         "S",
         "the paper's own choice, compared with others",
-        ("guide-snr-policy", "guide-si-sdr-policy", "guide-pesq-policy", "dsn-policy", "guide-rising-policy"),
+        ("guide-snr-policy", "guide-si-sdr-policy", "guide-pesq-policy", "dsn-policy", "mgt-dsn-rising-policy"),
     ),
     Choice(
         "Start of the training",
@@ -163,9 +163,9 @@ CHOICES = (
     ),
     Choice(
         "Target of the training",
-        "the clean signal alone, for static and slim rows alike",
+        "the clean signal; in the second pass of slim training, half of it the network's own open output",
         "D",
-        "the abstract mentions no teacher",
+        "the abstract mentions no other teacher",
     ),
     Choice("What counts as a MAC", "one product and its sum; no biases, norms, activations, STFT", "D", "exact"),
 )  # fmt: skip
