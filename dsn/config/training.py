@@ -91,10 +91,10 @@ class TrainConfig(Settings):
     """One training run: model, loss, optimiser and schedule.
 
     The learning rate rises over `warmup` steps and falls as a half cosine from the share `decay_from` of all steps to
-    the end; below 0, it began to fall before the first step, in the run whose weights this one starts from. With `ema` the kept weights are an exponential moving average with that decay per step. Those after the
-    steps in `snapshots` are kept as well. Gumbel noise falls linearly from 1 to 0 over the first share `noise_until`
-    of the steps. Before all that the policy trains alone for `policy_steps`, on the ratio loss (see
-    `dsn.training.policy_training`).
+    the end; below 0, it began to fall before the first step, in the run whose weights this one starts from. With `ema`
+    the kept weights are an exponential moving average with that decay per step. Those after the steps in `snapshots`
+    are kept as well. Gumbel noise falls linearly from 1 to 0 over the first share `noise_until` of the steps. Before
+    all that the policy trains alone for `policy_steps`, on the ratio loss (see `dsn.training.policy_training`).
     """
 
     model: ModelConfig = nested(ModelConfig, default=ModelConfig())
