@@ -142,7 +142,7 @@ def schedule(
         batch=BATCH,
         learning_rate=3e-3,
         steps=steps(until) - steps(start_hours),
-        decay_from=max(0.0, (cool_down - start_hours) / (until - start_hours)),
+        decay_from=(cool_down - start_hours) / (until - start_hours),
         ema=0.999,
         snapshots=tuple(steps(at) - steps(start_hours) for at in snapshots),
         checkpoint_every=200,

@@ -91,10 +91,10 @@ class TrainConfig(Settings):
     """One training run: model, loss, optimiser and schedule.
 
     The learning rate rises over `warmup` steps and falls as a half cosine from the share `decay_from` of all steps to
-    the end. With `ema` the kept weights are an exponential moving average with that decay per step. Those after the
-    steps in `snapshots` are kept as well. Gumbel noise falls linearly from 1 to 0 over the first share `noise_until`
-    of the steps. Before all that the policy trains alone for `policy_steps`, on the ratio loss (see
-    `dsn.training.policy_training`).
+    the end; below 0, it began to fall before the first step, in the run whose weights this one starts from. With `ema`
+    the kept weights are an exponential moving average with that decay per step. Those after the steps in `snapshots`
+    are kept as well. Gumbel noise falls linearly from 1 to 0 over the first share `noise_until` of the steps. Before
+    all that the policy trains alone for `policy_steps`, on the ratio loss (see `dsn.training.policy_training`).
     """
 
     model: ModelConfig = nested(ModelConfig, default=ModelConfig())
@@ -120,7 +120,7 @@ class TrainConfig(Settings):
         one_of("optimiser", self.optimiser, Optimiser)
         for name in ("steps", "batch", "checkpoint_every", "learning_rate", "clip", "tau"):
             check(getattr(self, name) > 0, f"{name} is {getattr(self, name)}; it must be positive")
-        check(0 <= self.decay_from <= 1, f"decay_from is {self.decay_from}; it must lie in [0, 1]")
+        check(self.decay_from <= 1, f"decay_from is {self.decay_from}; it must be at most 1")
         check(0 <= self.ema < 1, f"ema is {self.ema}; it must lie in [0, 1); 0 keeps the last weights")
         beyond = [step for step in self.snapshots if not 0 < step <= self.steps]
         check(not beyond, f"snapshots has {beyond}; they are steps from 1 to {self.steps}")

@@ -6,22 +6,29 @@ from pathlib import Path
 import pytest
 import torch
 import train
-from plan import ARMS, BATCH, COOL_DOWN, HOURS, SLIM, SLIM_FROM, TUNED_FROM, plan, steps
+from plan import ARMS, BATCH, HOURS, SLIM, SLIM_FROM, TUNED_FROM, plan, steps
 from train import fitted, folder, weights_at
 
 from dsn import weights
 from dsn.model import DSN
 from dsn.training.loop import CHECKPOINT, MODEL, snapshot
+from dsn.training.optim import learning_rate
 
 
-def test_every_row_ends_after_its_hours_and_the_main_ones_slow_down_at_the_same_hour() -> None:
+def test_every_row_ends_after_its_hours() -> None:
     for row in plan().values():
         ended = steps(row.start_hours) + row.train.steps
         assert ended == steps(row.until), row.name
         assert row.first == (ended - row.train.steps) * BATCH
+
+
+def test_rows_of_full_length_have_the_same_learning_rate_at_the_same_hour() -> None:
+    whole = plan()["ftfnet"].train
     for row in [row for row in plan().values() if row.until == HOURS]:
-        constant = steps(row.start_hours) + row.train.decay_from * row.train.steps
-        assert constant == pytest.approx(max(steps(COOL_DOWN), steps(row.start_hours)), abs=1), row.name
+        before = steps(row.start_hours)
+        for step in range(before + row.train.warmup, whole.steps, 500):
+            wanted = pytest.approx(learning_rate(step, whole), rel=2e-3, abs=1e-9)
+            assert learning_rate(step - before, row.train) == wanted, (row.name, step)
 
 
 def test_short_rows_differ_from_the_usual_one_in_their_network_alone() -> None:
