@@ -173,10 +173,10 @@ def tuned_rows() -> list[Row]:
 
 
 def joint_row() -> Row:
-    """DSN with a policy that trains on with its network, through the gates: as `dsn` otherwise."""
+    """DSN whose policy trains with its network, through sampled gates, from that of `dsn` on; no slim training."""
     train = schedule(SLIM, SLIM_FROM)
     loss = replace(train.loss, ratio="fixed", ratio_weight=5.0, target_ratio=OPEN_SHARE)
-    return Row("joint", replace(train, loss=loss, noise_until=0.0), 1, "ftfnet", SLIM_FROM, "dsn")
+    return Row("joint", replace(train, loss=loss), 1, "ftfnet", SLIM_FROM, "dsn")
 
 
 def short_rows() -> list[Row]:

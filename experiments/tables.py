@@ -30,7 +30,7 @@ from dsn_book.study.controls import FOLLOWS, POLICY
 from dsn_book.study.controls import names as control_names
 from dsn_book.study.gate_usage import MEAN, falls, movement, usage
 from dsn_book.study.goals import goals
-from dsn_book.study.intervals import Table, bootstrap_interval, pooled_difference, spearman
+from dsn_book.study.intervals import Table, bootstrap_interval, pooled_difference, spearman, witnesses
 from dsn_book.study.systems import BASELINE, NOISY, comparisons, place_of, with_policy
 from dsn_book.study.systems import names as registered
 
@@ -91,7 +91,8 @@ def described(measured: Table, earlier: Table, inputs: Table) -> Table:
     for name, usual in (("error", ""), ("dial", 0.0)):
         files[name] = files[name].where(files[name].notna(), usual) if name in files else usual
     files = files.drop(columns="snr_db", errors="ignore")
-    known = inputs[["set", "file", "group", "kind", "seen", "speech_presence", "snr_db", "dnsmos_ovrl"]]
+    known = inputs[["set", "file", "kind", "seen", "speech_presence", "snr_db", "dnsmos_ovrl"]]
+    known = known.assign(group=witnesses(inputs))
     joined = files.merge(known.rename(columns={"dnsmos_ovrl": "noisy_ovrl"}), on=["set", "file"], validate="m:1")
     nominal = np.asarray(GROUPS_DB)[np.abs(joined["snr_db"].to_numpy()[:, None] - GROUPS_DB).argmin(axis=1)]
     return joined.assign(snr_db=np.where(joined["set"] == "voicebank", nominal, joined["snr_db"]))

@@ -25,7 +25,7 @@ RATIO = 0.44
 
 LOSS = LossConfig(snr_weight=0.002)
 GATED = ModelConfig(static_stages=("time",), static_share=Share(gru=0.25, attention=0.25, conv=0.75, fc=0.25))
-"""All kinds of layers dynamic, but not in the time block: no memory along time hangs on a gate. Closed 50 %."""
+"""All kinds of layers dynamic, but not in the time block, whose state is updated in every frame. Closed 50 %."""
 
 GUIDE = Guide(metric="dnsmos_ovrl", low=1.1, high=2.8, ratio_min=0.09, ratio_max=0.79)
 """A target of about 0.44 on average over wide mixtures of the default data."""

@@ -7,7 +7,7 @@ import pandas
 import pytest
 from scipy.stats import norm
 
-from dsn_book.study.intervals import Interval, bootstrap_interval, pooled_difference, spearman
+from dsn_book.study.intervals import Interval, bootstrap_interval, pooled_difference, spearman, witnesses
 
 
 def test_interval_agrees_with_the_normal_theory_for_many_values() -> None:
@@ -149,3 +149,9 @@ def test_one_seed_has_no_spread_and_none_in_common_is_refused() -> None:
     assert math.isnan(pooled_difference(ours, ours, "pesq_wb").spread)
     with pytest.raises(ValueError, match="share no seed"):
         pooled_difference(ours, seeds({1: [1.0] * 6}), "pesq_wb")
+
+
+def test_files_of_one_speaker_are_one_witness_and_pairs_without_a_speaker_one_each() -> None:
+    inputs = pandas.DataFrame({"group": [1, 2, 3], "speaker": ["a", "a", None]})
+    assert witnesses(inputs).tolist() == ["a", "a", "3"]
+    assert witnesses(inputs[["group"]]).tolist() == ["1", "2", "3"]

@@ -40,7 +40,7 @@ def test_quality_is_comparable_if_every_goal_is_met() -> None:
 
 def test_usage_is_judged_over_files_and_within() -> None:
     assert verdicts.follows(goals(over="yes", within="yes")).endswith(
-        "and within a file they open where it helps most."
+        "and within a file they tend to open where it helps."
     )
     assert "hardly follows the rating, but within" in verdicts.follows(goals(within="no", over="no"))
     assert verdicts.follows(goals(over="yes")).endswith("measured yet.")
@@ -73,7 +73,9 @@ def test_captions_follow_the_snr() -> None:
         [("mgt-dsn", seed, "snr_db", str(snr), "mean", 0.5 - snr / 100) for seed in (0, 1) for snr in (0.0, 10.0)],
         columns=["system", "seed", "by", "value", "gate", "activation_ratio"],
     )
-    assert "falls at every step of the SNR in 2 of 2 seeds" in verdicts.falls_with_snr(usage, "mgt-dsn")
+    assert "MGT-DSN falls at every step of the SNR" in verdicts.falls_with_snr(usage, "mgt-dsn")
+    rising = usage.assign(activation_ratio=1 - usage["activation_ratio"])
+    assert "MGT-DSN does not fall" in verdicts.falls_with_snr(rising, "mgt-dsn")
     rows = [("pesq_wb", 20.0, -0.1), ("pesq_wb", 0.0, 0.0), ("stoi", 20.0, 0.0), ("stoi", 0.0, -0.01)]
     table = pandas.DataFrame(rows, columns=["metric", "snr_db", "mean"])
     table = table.assign(system="mgt-dsn", baseline="ftfnet", set="test", seed=None)

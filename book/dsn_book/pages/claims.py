@@ -74,6 +74,7 @@ STATEMENTS = (
     Statement(
         "The use of the dynamic parts follows the severity of the distortion", "A", "usage", "correlation of ratio"
     ),
+    Statement("Gains are largest at low SNR", "S", "timing"),
 )
 """What the paper claims."""
 
@@ -157,7 +158,7 @@ CHOICES = (
     ),
     Choice(
         "Start of the training",
-        "dynamic networks go on from FTF-Net's 90th hour; all see 150 hours of audio",
+        "dynamic networks go on from FTF-Net's 90th hour; those of the main tables see 150 hours of audio",
         "D",
         "networks are compared after the same audio and at the same learning rate",
     ),

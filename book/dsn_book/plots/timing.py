@@ -13,7 +13,7 @@ from .. import display
 from ..formatting import interval, number
 from ..study import controls as registry
 from ..study.controls import POLICY
-from ..study.intervals import Table, bootstrap_interval, side
+from ..study.intervals import Table, bootstrap_interval, side, witnesses
 from .marks import DIGITS, METRIC_NAMES
 from .style import DYNAMIC, GREY, INK, SERIES, new_figure
 
@@ -53,7 +53,7 @@ def worth(files: Table, inputs: Table, system: str, name: str, metric: str) -> T
     """
     rows = files[(files["system"] == system) & (files["set"] == name) & files["gates"].isin(["open", "closed"])]
     apart = rows.pivot_table(metric, "file", "gates").reindex(columns=["open", "closed"])
-    of_set = inputs[inputs["set"] == name].set_index("file")[["snr_db", "group"]]
+    of_set = inputs[inputs["set"] == name].assign(group=witnesses(inputs)).set_index("file")[["snr_db", "group"]]
     both = of_set.join((apart["open"] - apart["closed"]).rename("gain"), how="inner").dropna(subset=["gain"])
     found = []
     for snr_db, part in both.groupby("snr_db"):

@@ -22,17 +22,15 @@ DYNAMIC_RANGE_DB = 70.0
 
 
 def by_snr(usage: Table) -> tuple[Figure, str]:
-    """Mean ratio against SNR, one line per system, thin ones per seed, from the usage of one set."""
+    """Mean ratio against SNR, one line per system, from the usage of one set."""
     figure, (axis,) = new_figure(3.2)
     rows = usage[(usage["by"] == "snr_db") & (usage["gate"] == MEAN)]
     rows = rows.assign(value=rows["value"].astype(float))
     parts = []
     for system, part in rows.groupby("system", sort=False):
-        colour = system_colour(str(system))
-        seeds = part.pivot_table(index="value", columns="seed", values="activation_ratio")
-        axis.plot(seeds.index, seeds, color=colour, linewidth=0.8, alpha=0.5)
-        means = seeds.mean(axis=1)
-        axis.plot(means.index, means, "o-", color=colour, linewidth=2, label=label_of(str(system)))
+        means = part.groupby("value")["activation_ratio"].mean()
+        colour, label = system_colour(str(system)), label_of(str(system))
+        axis.plot(means.index, means, "o-", color=colour, linewidth=2, label=label)
         listed = ", ".join(f"{number(value, 2)} at {number(snr, 0)} dB" for snr, value in means.items())
         parts.append(f"{label_of(str(system))}: {listed}")
     axis.set(xlabel=METRIC_NAMES["snr_db"], ylabel="activation ratio", ylim=(0, 1))

@@ -36,12 +36,13 @@ CONTROLS = (
     Control("random", "random frames", "each frame with the policy's mean ratio as its probability"),
     Control(SEGMENTS, "random segments", "the policy's own runs of frames, in random order"),
     Control("periodic", "evenly spread", "frames at regular intervals"),
-    Control("energy", "loudest frames", "the loudest frames of the noisy signal"),
+    Control("energy", "loudest frames", "the loudest frames of the noisy signal", knows_more=True),
     Control("speech", "loudest speech", "the loudest frames of the clean signal", knows_more=True),
     Control(
         "rating",
         "random, as often as the rating asks",
         "random segments at the share that DNSMOS asks for",
+        equal_cost=False,
         knows_more=True,
     ),
     Control(

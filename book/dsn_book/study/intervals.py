@@ -39,7 +39,7 @@ def bootstrap_interval(
 ) -> Interval:
     """Mean of `values` (N,) with a percentile bootstrap interval; files are drawn with replacement.
 
-    With `groups` (N,) whole groups are drawn: files that share their speech and noise are no independent witnesses.
+    With `groups` (N,) whole groups are drawn: files that share a speaker are no independent witnesses.
     Below three finite values, or groups of them, the bounds are NaN, without any the mean too. The same seed gives the
     same interval.
     Raises ValueError for a level outside (0, 1), fewer than 100 resamples, or groups of another length.
@@ -69,6 +69,15 @@ def bootstrap_interval(
 def side(row: Row) -> int:
     """On which side of 0 the whole interval of a difference lies: 1 above, -1 below, 0 if it holds 0."""
     return int(row["low"] > 0) - int(row["high"] < 0)
+
+
+def witnesses(inputs: Table) -> Table:
+    """What counts as one witness in an interval over files: the speaker; where none is known, the `group` of a file.
+
+    `inputs` has the columns of results/inputs.csv.
+    """
+    speakers = inputs["speaker"] if "speaker" in inputs else pandas.Series(None, inputs.index, dtype=object)
+    return speakers.where(speakers.notna(), inputs["group"]).astype(str)
 
 
 class Pooled(NamedTuple):

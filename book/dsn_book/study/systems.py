@@ -34,7 +34,7 @@ GUIDED = ("metric-guided", "fixed ratio", "price")
 
 GUIDE = "What guides the policy?"
 TUNING = "Does training under the policy pay?"
-SAMPLED = "Gates sampled while the network trains?"
+SAMPLED = "Policy and network together, gates sampled?"
 QUESTIONS = (TUNING, GUIDE, SAMPLED)
 """What the ablations ask, in the order of their chapter; a question that is not listed comes after these."""
 

@@ -19,7 +19,7 @@ from .systems import label_of
 KINDS: dict[config.Kind, str] = {"gru": "GRUs", "attention": "attention", "conv": "convolutions", "fc": "FC layers"}
 
 WHOLE: dict[config.Backbone, tuple[str, ...]] = {"hystnet": (), "crn": ("recurrence",)}
-"""Other backbones, with the stages that run whole: where one can be left out, no memory along time hangs on a gate."""
+"""Other backbones, with the stages that run whole: where it can be had, what holds a state along time."""
 
 
 class Variant(NamedTuple):
