@@ -36,7 +36,7 @@ def comparable(goals: Table, system: str = "mgt-dsn") -> str:
 def drawn(name: str) -> str:
     """What the mixtures of a set were drawn for."""
     final = "drawn once, after the training of the headline network, from voices and noises of the test split"
-    return final if name == "final" else "on which the study was developed until its final draw"
+    return final if name == "final" else "used to develop the study, until its final draw"
 
 
 def timing(segments: Row | None, oracle: Row | None, share: float) -> str:
