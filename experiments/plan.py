@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from dsn import config
 from dsn.config import presets
@@ -149,9 +150,9 @@ def schedule(
     )
 
 
-def slimming(train: config.TrainConfig) -> config.TrainConfig:
-    """The training of a slim network: open in every step, then closed or under random gates; no policy."""
-    return replace(train, loss=replace(train.loss, ratio="sandwich"))
+def slimming(train: config.TrainConfig, ratio: Literal["sandwich", "own"] = "sandwich") -> config.TrainConfig:
+    """The training of a slim network: open in every step, then closed or under random gates, or its policy's own."""
+    return replace(train, loss=replace(train.loss, ratio=ratio))
 
 
 def static_rows() -> list[Row]:
@@ -167,8 +168,7 @@ def slim_row() -> Row:
 
 def tuned_rows() -> list[Row]:
     """The slim network from its 135th hour on: open in every step, then under the policy of the finished one."""
-    train = schedule(SLIM, TUNED_FROM)
-    train = replace(train, loss=replace(train.loss, ratio="own"))
+    train = slimming(schedule(SLIM, TUNED_FROM), "own")
     return [Row(name, train, seeds, "slim", TUNED_FROM, name) for name, seeds in TUNED.items()]
 
 

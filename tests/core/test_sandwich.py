@@ -6,8 +6,9 @@ import torch
 from dsn import config
 from dsn.losses import level_gain, quality_loss
 from dsn.model import DSN
-from dsn.policy import given
+from dsn.policy import OPEN, given
 from dsn.training.gates import closed_or_random
+from dsn.training.loop import Batch, batch_loss
 from dsn.training.sandwich import sandwich_loss
 from tests.helpers.models import make
 
@@ -38,6 +39,19 @@ def test_the_loss_is_the_mean_of_an_open_pass_and_one_that_somebody_decides(mode
     wanted = [float(quality_loss(opened, target, LOSS)), float(second)]
     assert log == pytest.approx({"open_loss": wanted[0], "partly_loss": wanted[1]}, rel=1e-5)
     assert float(loss.detach()) == pytest.approx(sum(wanted) / 2, rel=1e-5)
+
+
+def test_in_training_under_a_policy_its_gates_are_those_of_the_second_pass(model: DSN) -> None:
+    assert model.policy is not None
+    noisy, clean = signals()
+    with torch.no_grad():
+        model.policy.out.bias.view(-1, 2)[:, OPEN] += 1e3
+    train = config.TrainConfig(model=model.config, loss=config.LossConfig(ratio="own", snr_weight=0.002))
+    log = batch_loss(model, Batch(noisy, clean), 0, train)[1]
+    target, opened = level_gain(noisy) * clean, level_gain(noisy) * model(noisy, decide=None)[0].enhanced
+    itself = float(quality_loss(opened[:, 256:], opened[:, 256:], train.loss).detach())
+    wanted = float(quality_loss(opened[:, 256:], target[:, :-256], train.loss).detach())
+    assert log == pytest.approx({"open_loss": wanted, "partly_loss": (wanted + itself) / 2}, rel=1e-5)
 
 
 def test_half_of_the_batch_is_closed_and_the_others_are_not() -> None:
