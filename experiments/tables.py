@@ -311,8 +311,6 @@ def write_all(cache: Path, runs: Path, folder: Path) -> None:
     found = diagnostics(cache)
     tables = {"systems": systems_table(own, about), "differences": differences_table(own)}
     tables |= {"controls": controls_table(everything), "dial": dial_table(everything), "usage": used, "gates": gates}
-    if tables["dial"].empty and earlier.manifest:  # measured before files.csv.gz held its rows
-        tables["dial"] = results.table("dial", folder)
     tables["diagnostics"] = _together([found, earlier.rows("diagnostics", found, ("system", "seed"))])
     tables = {name: rounded(table) for name, table in tables.items()}
     others = {name: results.table(name, folder) for name in ("learning", "levels", "hard")}
