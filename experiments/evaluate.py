@@ -37,7 +37,7 @@ from plan import HOURS, plan
 from record import write
 from tables import RATINGS, trained, write_all
 from tqdm.auto import tqdm
-from train import fitted
+from train import folder
 
 from dsn import config, weights
 from dsn.data import TEST_RECIPES, Corpus, read_recipes
@@ -52,12 +52,12 @@ from dsn_book.study import gate_usage
 from dsn_book.study.gate_diagnostics import diagnose
 from dsn_book.study.intervals import Table
 from dsn_book.study.measure import guide_in
-from dsn_book.study.systems import ALONE, DIALLED, HEADLINE, NOISY, find, judged_finally, place_of
+from dsn_book.study.systems import DIALLED, HEADLINE, NOISY, RISING, find, judged_finally, place_of
 
 SETS = ("voicebank", "test", "final")
 """The final set counts once it has been drawn."""
 
-CONTROLLED = (HEADLINE, ALONE)
+CONTROLLED = (HEADLINE, RISING)
 """Rows that are measured under the controls."""
 
 DIAL_RATIOS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0)
@@ -99,7 +99,7 @@ class Bench:
 
     def weights(self, row: str, seed: int) -> Path:
         """The trained weights of a row."""
-        return self.runs / row / f"seed{seed}" / MODEL
+        return folder(self.runs, row, seed) / MODEL
 
     def validation(self) -> list[torch.Tensor]:
         """Noisy validation mixtures (L,)."""
@@ -156,7 +156,7 @@ def asked_ratios(bench: Bench, job: Job) -> Callable[[controls.Heard], float]:
 def guide_of(bench: Bench, job: Job) -> config.Guide | None:
     """What guided the policy of a row: noted where it was fitted, or in the settings of its training."""
     row = plan().get(job.row)
-    path = fitted(bench.runs, row.policy, 0) if row and row.policy else bench.weights(job.row, job.seed)
+    path = bench.weights(row.policy, 0) if row and row.policy else bench.weights(job.row, job.seed)
     return guide_in(weights.notes(path))
 
 
@@ -213,7 +213,7 @@ def keep(bench: Bench, job: Job) -> None:
 
 
 def audio_hours(name: str) -> float:
-    """Hours of audio that a row has seen, what it starts from included; policies alone are fitted to a finished row."""
+    """Hours of audio that a row has seen, what it starts from included; policies are fitted to a finished network."""
     if name == NOISY:
         return 0.0
     row = plan().get(name)

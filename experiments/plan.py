@@ -32,7 +32,7 @@ SLIM_FROM = 90.0
 """Hours of FTF-Net's training after which slim training takes over, or that of a policy with its network."""
 
 TUNED_FROM = 135.0
-"""Hours of the slim network after which it trains under policies."""
+"""Hours of the slim network after which it trains under a policy, in an ablation."""
 
 WIDTHS = {"ftfnet": (16, 32, 64), "ftfnet-73": (16, 32, 52), "ftfnet-52": (16, 32, 40)}
 """Channels of the static networks: all, 73 and 51 % of FTF-Net's MACs."""
@@ -62,28 +62,30 @@ class Arm:
     """A policy learnt from benefit labels: who sets the share of open frames, and the mean cost, % of FTF-Net's MACs.
 
     "guided" takes the share of each signal from a metric of it, "fixed" has one share for all, and "price" has none: it
-    opens a gate where that saves more per multiply-accumulate than the price.
+    opens a gate where that saves more per multiply-accumulate than the price. Labels come from the slim network of seed
+    0; those of other seeds, up to `seeds`, get the same policy.
     """
 
     kind: Kind = "guided"
     metric: config.GuideMetric = "dnsmos_ovrl"
     rising: bool = False
     percent: float = PERCENT
+    seeds: int = 1
 
 
 ARMS = {
-    "mgt-dsn": Arm(),
-    "dsn": Arm("fixed"),
+    "mgt-dsn": Arm(seeds=3),
+    "dsn": Arm("fixed", seeds=3),
     "price": Arm("price"),
     "mgt-dsn-rising": Arm(rising=True),
     "guide-snr": Arm(metric="snr_db"),
     "guide-si-sdr": Arm(metric="si_sdr_db"),
     "guide-pesq": Arm(metric="pesq_wb"),
 }
-"""The policies of the slim network; networks train under the first four, the others are ablations."""
+"""The policies of the slim network, by the row that the network with each of them is."""
 
-TUNED = {"mgt-dsn": 3, "dsn": 3, "mgt-dsn-rising": 1, "price": 1}
-"""Seeds of the networks that train under a policy."""
+TUNED = {"mgt-dsn-tuned": "mgt-dsn", "dsn-tuned": "dsn"}
+"""Networks that train on under a policy, and whose."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,7 @@ def slim_row() -> Row:
 def tuned_rows() -> list[Row]:
     """The slim network from its 135th hour on: open in every step, then under the policy of the finished one."""
     train = slimming(schedule(SLIM, TUNED_FROM), "own")
-    return [Row(name, train, seeds, "slim", TUNED_FROM, name) for name, seeds in TUNED.items()]
+    return [Row(name, train, 1, "slim", TUNED_FROM, policy) for name, policy in TUNED.items()]
 
 
 def joint_row() -> Row:

@@ -2,11 +2,13 @@
 
 The arms of `plan.py`, at equal mean cost: `mgt-dsn`, where the DNSMOS of each noisy signal sets the share of its frames
 that may be open and the benefit says which; `dsn`, with the same share for all signals; `price`, which opens a gate
-where it saves more per multiply-accumulate than a price. RUNS/<arm>-policy/seed<k>/model.safetensors gets the slim
-network with that policy, controls.csv beside it the table of `controls.py`, gates.csv that of `gate_diagnostics`.
+where it saves more per multiply-accumulate than a price. RUNS/<arm>/seed<k>/model.safetensors gets the slim network
+with that policy, controls.csv beside it the table of `controls.py`, gates.csv that of `gate_diagnostics`. Slim networks
+of other seeds have no labels; they get the policies that were fitted for one that has.
 
-Example:
+Examples:
     python experiments/policies.py slim --corpus CORPUS --runs RUNS
+    python experiments/policies.py slim --seed 1 --policies-of 0 --arms mgt-dsn dsn --corpus CORPUS --runs RUNS
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from learning import VALIDATION
 from plan import ARMS, Arm
 from tables import full_cost
 from torch import Tensor
-from train import fitted, folder
+from train import folder
 
 from dsn import config, weights
 from dsn.data import Corpus, read_recipes
@@ -82,11 +84,22 @@ def summary(table: Table) -> Table:
     return means.round(4)
 
 
+def hand_on(runs: Path, row: str, arm: str, fitted: int, seed: int) -> None:
+    """Save the network of a seed with the policy that was fitted for another; the policy hears the signal alone."""
+    path = folder(runs, arm, fitted) / MODEL
+    model = weights.load(path)
+    model.network.load_state_dict(weights.load(folder(runs, row, seed) / MODEL).network.state_dict())
+    target = folder(runs, arm, seed) / MODEL
+    target.parent.mkdir(parents=True, exist_ok=True)
+    weights.save(model, target, weights.notes(path) | {"policy_of_seed": fitted})
+
+
 def main() -> None:
-    """Fit and measure."""
+    """Fit and measure, or hand on."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("row", help="a slim network with benefit labels")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--policies-of", type=int, metavar="SEED", help="fit none, take those of this seed")
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS), metavar="ARM", help=", ".join(ARMS))
     parser.add_argument("--hidden", type=int, default=32, help="units of the policy's GRU; default: %(default)s")
     parser.add_argument("--steps", type=int, default=3000, help="of each fit; default: %(default)s")
@@ -101,6 +114,10 @@ def main() -> None:
     if arguments.core is not None:
         os.sched_setaffinity(0, [arguments.core])
     torch.set_num_threads(1)
+    if arguments.policies_of is not None:
+        for name in arguments.arms:
+            hand_on(arguments.runs, arguments.row, name, arguments.policies_of, arguments.seed)
+        return
     slim = weights.load(folder(arguments.runs, arguments.row, arguments.seed) / MODEL)
     chosen = numbers(arguments.seed)
     data = labelling.read(place(arguments.runs, arguments.row, arguments.seed), len(chosen))
@@ -121,7 +138,7 @@ def main() -> None:
         shift = guided.calibrate(model, signals, wanted, jointly=arm.kind == "price")
         diagnostics = diagnose(model, [h.noisy.numpy() for h in heard])
         check_not_oscillating(diagnostics)
-        path = fitted(arguments.runs, name, arguments.seed)
+        path = folder(arguments.runs, name, arguments.seed) / MODEL
         path.parent.mkdir(parents=True, exist_ok=True)
         weights.save(model, path, {"row": arguments.row, "guide": guide and guide.to_dict()})
         write_csv(diagnostics.round(4), path.with_name("gates.csv"))

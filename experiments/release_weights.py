@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from mixtures import PLAIN, PLAIN_FROM
-from plan import BATCH, Row, plan, steps
-from train import fitted, folder
+from plan import BATCH, HOURS, plan, steps
+from train import folder
 
 from dsn import config, weights
 from dsn.training.loop import MODEL
-from dsn.utils.files import sha256
 from dsn_book.study.systems import family_of, shipped
 
 SEED = 0
@@ -30,22 +28,14 @@ SETTINGS = {
 """What all training mixtures were drawn with."""
 
 
-def origin(row: Row, runs: Path) -> dict[str, Any]:
-    """What a row went on from, and the policy that it was given."""
-    found: dict[str, Any] = {"row": row.start, "hours": row.start_hours} if row.start else {}
-    if row.policy:
-        policy = fitted(runs, row.policy, SEED)
-        found["policy"] = weights.notes(policy) | {"sha256": sha256(policy)}
-    return found
-
-
-def release(row: Row, runs: Path) -> None:
-    """Copy one model."""
-    path = folder(runs, row.name, SEED) / MODEL
-    notes = weights.notes(path) | {"row": row.name, "seed": SEED, "start": origin(row, runs)}
-    notes["family"] = family_of(row.name)
-    notes["data"] = {"hours_of_mixtures": row.until, "mixtures": steps(row.until) * BATCH} | SETTINGS
-    weights.save(weights.load(path), weights.SHIPPED / f"{row.name}.safetensors", notes)
+def release(name: str, runs: Path) -> None:
+    """Copy one model, of a static network or of the slim one with the policy of an arm."""
+    path, row = folder(runs, name, SEED) / MODEL, plan().get(name)
+    notes, until = weights.notes(path), row.until if row else HOURS
+    notes |= {"start": {} if row else {"row": notes["row"], "hours": HOURS}}
+    notes |= {"row": name, "seed": SEED, "family": family_of(name)}
+    notes["data"] = {"hours_of_mixtures": until, "mixtures": steps(until) * BATCH} | SETTINGS
+    weights.save(weights.load(path), weights.SHIPPED / f"{name}.safetensors", notes)
 
 
 def main() -> None:
@@ -56,7 +46,7 @@ def main() -> None:
     for name in shipped():
         trained = (folder(arguments.runs, name, SEED) / MODEL).is_file()
         if trained:
-            release(plan()[name], arguments.runs)
+            release(name, arguments.runs)
         print(f"{name}: {'copied' if trained else 'not trained yet, left as it is'}")
 
 

@@ -46,11 +46,6 @@ def with_huge_pages() -> None:
         os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | {"GLIBC_TUNABLES": MALLOC})
 
 
-def fitted(runs: Path, arm: str, seed: int) -> Path:
-    """Where `policies.py` puts the slim network with the policy of an arm."""
-    return folder(runs, f"{arm}-policy", seed) / MODEL
-
-
 def weights_at(row: Row, seed: int, runs: Path) -> DSN | None:
     """What a row starts from; None for random weights."""
     if row.start is None:
@@ -59,7 +54,7 @@ def weights_at(row: Row, seed: int, runs: Path) -> DSN | None:
     start = weights.load(folder(runs, other.name, seed) / snapshot(steps(row.start_hours) - steps(other.start_hours)))
     if not row.policy:
         return start
-    model = weights.load(fitted(runs, row.policy, 0))
+    model = weights.load(folder(runs, row.policy, 0) / MODEL)
     model.network.load_state_dict(start.network.state_dict())
     return model
 

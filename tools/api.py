@@ -35,7 +35,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "Gates": ("dsn", ("gate_prob", "sample_gate", "hard_gate", "activation_ratio")),
     "Losses": ("dsn", ("quality_loss", "ratio_loss", "target_ratio")),
     "Settings": ("dsn.config", ("ModelConfig", "Stft", "PolicyConfig", "Share", "TrainConfig", "LossConfig")),
-    "Presets": ("dsn.config.presets", ("ftfnet", "slim", "tuned", "joint")),
+    "Presets": ("dsn.config.presets", ("ftfnet", "slim", "joint")),
     "Data": (
         "dsn.data",
         ("Corpus", "default_folder", "draw", "render", "FreshMixtures"),

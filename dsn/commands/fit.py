@@ -25,8 +25,7 @@ About half a second per mixture; the study took 6000."""
 
 EXAMPLES = """
 train slim --out runs/slim
-fit runs/slim/model.safetensors --out runs/policy
-train tuned --start runs/policy/model.safetensors --out runs/mgt-dsn
+fit runs/slim/model.safetensors --out runs/mgt-dsn
 fit runs/slim/model.safetensors --out runs/dsn --fixed --ratio 0.3 --mixtures 500
 """
 

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
     from ..config import DataConfig, TrainConfig
 
-PRESETS = ("ftfnet", "slim", "tuned", "joint")
+PRESETS = ("ftfnet", "slim", "joint")
 """Names in `dsn.config.presets`, without the time that it takes to load them."""
 
-ABOUT = """Train a network: ftfnet is static, slim has gates and learns to run with any of them open. `fit` gives a slim
-network a policy, and tuned trains it under that. joint trains network and policy together, through sampled gates.
+ABOUT = """Train a network: ftfnet is static, slim has gates and learns to run with any of them open. `fit` then
+gives it a policy. joint trains network and policy together, through sampled gates.
 
 Mixtures of speech and noise are rendered as they are needed and never repeated: of the small data set in the package,
 or of your own with --corpus. A guide metric is measured as it is needed, too, and kept in labels.jsonl. --set
@@ -28,8 +28,7 @@ command goes on from the checkpoint, with the same result as an unbroken run."""
 EXAMPLES = """
 train ftfnet --out runs/quick --set steps=200 loss.snr_weight=0
 train slim --out runs/slim --corpus CORPUS --set data.snr_db_min=0 --device cuda
-fit runs/slim/model.safetensors --out runs/policy
-train tuned --out runs/mgt-dsn --start runs/policy/model.safetensors
+fit runs/slim/model.safetensors --out runs/mgt-dsn
 train slim --print-config > config.json
 train --config config.json --out runs/mine
 """

@@ -1,8 +1,8 @@
 """Settings of trainings, as functions: take one and change what you like.
 
 All share the protocol of the study, scaled to the length of the run: Muon at a constant learning rate, a cool-down over
-the last fifth, averaged weights. The study's way to a network with gates is `slim`, then `dsn fit`, then `tuned`.
-`joint` is the other way, an ablation there: network and policy train together, through sampled gates.
+the last fifth, averaged weights. The study's way to a network with gates is `slim`, then `dsn fit`. `joint`
+is the other way, an ablation there: network and policy train together, through sampled gates.
 
 >>> from dsn.config import presets
 >>> presets.joint(steps=2000).loss.guide.metric
@@ -51,11 +51,6 @@ def slim(steps: int = STEPS) -> TrainConfig:
     return replace(ftfnet(steps), model=GATED, loss=replace(LOSS, ratio="sandwich"))
 
 
-def tuned(steps: int = STEPS) -> TrainConfig:
-    """The dynamic network under a policy that no longer changes; start it from one that has a policy."""
-    return replace(ftfnet(steps), model=GATED, loss=replace(LOSS, ratio="own"))
-
-
 def joint(steps: int = STEPS) -> TrainConfig:
     """Network and policy together: the policy alone for a short time, then both, with metric-guided training."""
     guided = replace(LOSS, ratio="guided", ratio_weight=5.0, guide=GUIDE)
@@ -67,5 +62,5 @@ def averaging(steps: int) -> float:
     return max(0.0, min(0.999, 1 - 20 / max(1, steps)))
 
 
-PRESETS: dict[str, Callable[[int], TrainConfig]] = {"ftfnet": ftfnet, "slim": slim, "tuned": tuned, "joint": joint}
+PRESETS: dict[str, Callable[[int], TrainConfig]] = {"ftfnet": ftfnet, "slim": slim, "joint": joint}
 """The presets by the name that the command line takes."""

@@ -36,14 +36,14 @@ def test_ratio_by_snr_has_a_line_per_system(used: Table) -> None:
 @pytest.fixture
 def differences() -> Table:
     rows = [("mgt-dsn", "dsn", 0.02, 0.01, 0.03), ("mgt-dsn", "ftfnet-73", 0.1, 0.05, 0.15)]
-    rows += [("dsn-policy", "mgt-dsn-policy", -0.02, -0.04, 0.0)]
+    rows += [("guide-snr", "mgt-dsn", -0.02, -0.04, 0.0)]
     table = pandas.DataFrame(rows, columns=["system", "baseline", "mean", "low", "high"])
     return table.assign(set="test", metric="pesq_wb", seed=None, snr_db=math.nan, seeds=2, spread_seeds=0.01)
 
 
 @pytest.fixture
 def means() -> Table:
-    names = ["noisy", "ftfnet", "ftfnet-73", "mgt-dsn", "mgt-dsn-policy", "dsn-policy"]
+    names = ["noisy", "ftfnet", "ftfnet-73", "mgt-dsn", "mgt-dsn-rising", "guide-snr"]
     columns = {"pesq_wb": np.linspace(1.5, 2.5, 6), "stoi": 0.9, "mmacs_per_s": [0, 301.2, 220, 216, 216, 250]}
     cost = {"percent_of_ftfnet": [0, 100, 73, 72, 72, 83], "params": 135618, "activation_ratio": math.nan, "seeds": 2}
     return pandas.DataFrame(columns | cost, index=names).assign(pesq_wb_spread=[math.nan, *[0.01] * 5])
@@ -94,7 +94,7 @@ def test_landscape_has_the_families_the_dial_and_the_noisy_input(means: Table) -
 def test_ablations_stand_beside_their_question(means: Table, differences: Table) -> None:
     page = str(ablations.ablation_tables(means, differences).data).replace("\u00a0", " ")
     assert systems.GUIDE in page and "−0.020 (−0.040 to 0.000)" in page
-    assert "SNR as the guide" not in page and "no guide" in page
+    assert "SNR as the guide" in page and "SI-SDR as the guide" not in page
     assert ablations.ablation_tables(means.iloc[:2], differences) is tables.NOT_YET
 
 

@@ -13,7 +13,7 @@ COMMANDS = results.manifest(ROOT / "results")["commands"]
 def systems() -> pandas.DataFrame:
     rows = [
         {"system": name, "seed": seed, "set": "test", "snr_db": snr_db, "pesq_wb": 2 + 0.1 * (seed or 0)}
-        for name, seed in (("noisy", None), ("mgt-dsn", 0), ("mgt-dsn", 2), ("dsn-policy", 0))
+        for name, seed in (("noisy", None), ("mgt-dsn", 0), ("mgt-dsn", 2), ("dsn-tuned", 0))
         for snr_db in (None, 5.0)
     ]
     others = ("stoi", "estoi", "si_sdr_db", "dnsmos_ovrl", "activation_ratio", "mmacs_per_s", "percent_of_ftfnet")
@@ -39,9 +39,9 @@ def test_readme_shows_the_stored_results():
 
 
 def test_table_has_means_over_seeds_with_their_spread_and_the_command_of_each_row():
-    commands = {"mgt-dsn": "train it", "dsn-policy": "train that"}
+    commands = {"mgt-dsn": "train it", "dsn-tuned": "train that"}
     text = everything(systems(), differences(), controls(), commands).replace("\u00a0", " ")
-    assert text.count("| MGT-DSN |") == 2 and "dsn-policy" not in text
+    assert text.count("| MGT-DSN |") == 2 and "dsn-tuned" not in text
     assert "| MGT-DSN | 2.10 ± 0.14 | 0.500 |" in text and "| 0 | 2 |" in text
     assert "| noisy | 2.00 | 0.500 | 0.500 | 0.5 | 0.50 | 0.50 | – | – | – |" in text
     assert "| MGT-DSN | `train it` |" in text and "train that" not in text

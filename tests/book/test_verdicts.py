@@ -57,13 +57,13 @@ def test_timing_pays_if_there_is_something_to_gain_and_the_policy_finds_it() -> 
 def test_choices_tell_the_width_and_the_largest_change_of_each_question() -> None:
     changed = pandas.DataFrame(
         [
-            row(-0.03) | {"system": "dsn-policy"},
-            row(0.001) | {"system": "guide-snr-policy"},
+            row(-0.03) | {"system": "guide-pesq"},
+            row(0.001) | {"system": "guide-snr"},
             row(0.002) | {"system": "joint"},
         ]
     )
     said = verdicts.choices(row(-0.05), changed)
-    assert "change PESQ-WB by −0.050." in said and "At most −0.030 (no guide)." in said
+    assert "change PESQ-WB by −0.050." in said and "At most −0.030 (PESQ-WB as the guide)." in said
     assert "At most +0.002 (policy trained with its network), which may be chance." in said
     assert verdicts.choices(None, changed[:0]) == "What width is worth has not been measured yet."
 

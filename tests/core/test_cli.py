@@ -730,11 +730,11 @@ def test_train_print_config(model: Path, tmp_path: Path, capsys: pytest.CaptureF
 
 
 def test_train_refuses(short: tuple[object, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "name the model to train, one of ftfnet, slim, tuned, joint" in refused(capsys, "train")
+    assert "name the model to train, one of ftfnet, slim, joint" in refused(capsys, "train")
     assert "give --out" in refused(capsys, "train", "slim")
-    assert "give one with --start" in refused(capsys, "train", "tuned", "--out", tmp_path / "run")
-    assert "the nearest is 'steps'" in refused(capsys, "train", "slim", "--out", tmp_path / "run", "--set", "step=3")
     wrong = ("train", "slim", "--out", tmp_path / "run", "--set")
+    assert "give one with --start" in refused(capsys, *wrong, "loss.ratio=own")
+    assert "the nearest is 'steps'" in refused(capsys, *wrong, "step=3")
     assert "the nearest is 'data.snr_db_max'" in refused(capsys, *wrong, "data.snr_max=3")
     assert "KEY=VALUE" in refused(capsys, *wrong, "steps")
     both = put_json(tmp_path / "both.json", {})

@@ -142,11 +142,10 @@ def test_what_fit_offers_is_what_the_settings_take():
 
 def test_presets_share_a_protocol_and_fit_their_length():
     assert tuple(presets.PRESETS) == PRESETS
-    static, slim, tuned, guided = (preset(4000) for preset in presets.PRESETS.values())
+    static, slim, guided = (preset(4000) for preset in presets.PRESETS.values())
     assert static.model == config.ModelConfig.ftfnet() and static.loss.ratio == "none" and static.policy_steps == 0
-    assert [(of.loss.ratio, of.loss.ratio_weight > 0, of.model.n_gates) for of in (slim, tuned, guided)] == [
+    assert [(of.loss.ratio, of.loss.ratio_weight > 0, of.model.n_gates) for of in (slim, guided)] == [
         ("sandwich", False, 4),
-        ("own", False, 4),
         ("guided", True, 4),
     ]
     assert (guided.optimiser, guided.decay_from, presets.joint(30_000).ema) == ("muon", 0.8, 0.999)

@@ -84,11 +84,10 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> evaluate.Bench:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch, bench: evaluate.Bench) -> None:
-    """A metric without a model or C code, few validation mixtures and resamples, policies of the rows themselves."""
+    """A metric without a model or C code, few validation mixtures and resamples."""
     for module in (evaluate, controls):
         monkeypatch.setattr(module, "METRICS", ("si_sdr_db",))
     monkeypatch.setattr(evaluate, "VALIDATION", bench.results.parent / "validation.jsonl")
-    monkeypatch.setattr(evaluate, "fitted", lambda runs, policy, seed: bench.weights(policy, seed))
     monkeypatch.setattr(tables, "RESAMPLES", 10)
 
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 import train
 from plan import ARMS, BATCH, HOURS, SLIM, SLIM_FROM, TUNED_FROM, plan, steps
-from train import fitted, folder, weights_at
+from policies import hand_on
+from train import folder, weights_at
 
 from dsn import weights
 from dsn.model import DSN
@@ -50,14 +51,16 @@ def test_what_a_row_starts_from_is_kept_by_the_row_before() -> None:
         assert not row.policy or row.policy in ARMS
 
 
-@pytest.mark.parametrize(("name", "start", "hours"), [("joint", "ftfnet", SLIM_FROM), ("mgt-dsn", "slim", TUNED_FROM)])
+@pytest.mark.parametrize(
+    ("name", "start", "hours"), [("joint", "ftfnet", SLIM_FROM), ("mgt-dsn-tuned", "slim", TUNED_FROM)]
+)
 def test_a_network_under_a_policy_starts_from_an_hour_and_has_the_policy_fitted_to_the_finished_slim_network(
     tmp_path: Path, name: str, start: str, hours: float
 ) -> None:
     rows = plan()
     early, late = DSN(rows[start].train.model), DSN(SLIM)
     step = steps(hours) - steps(rows[start].start_hours)
-    policy = fitted(tmp_path, rows[name].policy, 0)
+    policy = folder(tmp_path, rows[name].policy, 0) / MODEL
     for model, path in ((early, folder(tmp_path, start, 1) / snapshot(step)), (late, policy)):
         path.parent.mkdir(parents=True)
         weights.save(model, path)
@@ -68,6 +71,21 @@ def test_a_network_under_a_policy_starts_from_an_hour_and_has_the_policy_fitted_
     for key, value in found.policy.state_dict().items():
         assert torch.equal(value, late.policy.state_dict()[key]), key
     assert weights_at(replace(rows[name], start=None), 1, tmp_path) is None
+
+
+def test_a_policy_is_handed_on_to_the_network_of_another_seed(tmp_path: Path) -> None:
+    first, other = DSN(SLIM), DSN(SLIM)
+    for model, place in ((first, folder(tmp_path, "dsn", 0)), (other, folder(tmp_path, "slim", 1))):
+        place.mkdir(parents=True)
+        weights.save(model, place / MODEL, {"row": "slim"})
+    hand_on(tmp_path, "slim", "dsn", 0, 1)
+    path = folder(tmp_path, "dsn", 1) / MODEL
+    found = weights.load(path)
+    assert found.policy is not None and first.policy is not None
+    assert weights.notes(path)["policy_of_seed"] == 0
+    for part, model in ((found.network, other.network), (found.policy, first.policy)):
+        for key, value in part.state_dict().items():
+            assert torch.equal(value, model.state_dict()[key]), key
 
 
 def test_storing_runs_replaces_those_and_no_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

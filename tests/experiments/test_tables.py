@@ -291,8 +291,8 @@ def test_numbers_keep_five_digits() -> None:
 
 
 def test_every_comparison_has_both_its_sides() -> None:
-    names = ["ftfnet", "mgt-dsn", "mgt-dsn-rising", "mgt-dsn-policy", "guide-snr-policy"]
+    names = ["ftfnet", "mgt-dsn", "mgt-dsn-rising", "dsn-tuned", "dsn"]
     found = tables.pairs(names)
     assert len(found) == len(set(found))
-    assert ("guide-snr-policy", "mgt-dsn-policy") in found and ("mgt-dsn-policy", "mgt-dsn") in found
+    assert ("mgt-dsn-rising", "mgt-dsn") in found and ("dsn-tuned", "dsn") in found
     assert all({*pair} <= {*names} for pair in found)

@@ -131,10 +131,10 @@ CHOICES = (
     ),
     Choice(
         "How the policy is trained",
-        "on benefit labels of a slim network, whose last hours are then repeated under the finished policy",
+        "on benefit labels of the finished slim network, which stays as it is",
         "D",
         "a loss on the ratio alone does not say in which frames to open",
-        ("joint", "mgt-dsn-policy"),
+        ("joint", "mgt-dsn-tuned", "dsn-tuned"),
     ),
     Choice("The compute dial", "a number added to every margin", "D", "one model for many costs; our addition"),
     Choice(
@@ -154,7 +154,7 @@ CHOICES = (
         "DNSMOS OVRL of the noisy input",
         "S",
         "the paper's own choice, compared with others",
-        ("guide-snr-policy", "guide-si-sdr-policy", "guide-pesq-policy", "dsn-policy", "mgt-dsn-rising-policy"),
+        ("guide-snr", "guide-si-sdr", "guide-pesq", "mgt-dsn-rising"),
     ),
     Choice(
         "Start of the training",
