@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas
 from controls import METRICS as QUICK
+from plan import ARMS
 from previous_results import KEYS, SHARED, PreviousResults
 from record import made, write
 
@@ -39,6 +40,7 @@ METRICS = (*QUICK, *RATINGS)
 COMPARED = (*QUICK, "dnsmos_ovrl")
 
 TRAINED = "python experiments/train.py {row} --seed {seeds} --corpus CORPUS --runs RUNS"
+FITTED = "python experiments/policies.py slim --arms {row} --corpus CORPUS --runs RUNS"
 RESAMPLES = 300
 GROUPS_DB = (2.5, 7.5, 12.5, 17.5)
 """Nominal SNRs of VoiceBank+DEMAND."""
@@ -268,7 +270,7 @@ def manifest(now: dict[str, Any], runs: Path, earlier: PreviousResults) -> dict[
             path = runs / row / f"seed{seed}" / MODEL
             if (key := sha256(path)) in measured:
                 found.setdefault(row, {})[str(seed)] = {"weights": key, "training": weights.notes(path)}
-                commands[row] = TRAINED.format(row=row, seeds=" ".join(sorted(found[row])))
+                commands[row] = (FITTED if row in ARMS else TRAINED).format(row=row, seeds=" ".join(sorted(found[row])))
     found = {row: dict(sorted(seeds.items())) for row, seeds in sorted(found.items())}
     return {
         **made("python experiments/evaluate.py --corpus CORPUS --runs RUNS"),
