@@ -29,10 +29,12 @@ SETTINGS = {
 
 
 def release(name: str, runs: Path) -> None:
-    """Copy one model, of a static network or of the slim one with the policy of an arm."""
+    """Copy one model: a static network, or the slim one with a policy, which says how that network was trained, too."""
     path, row = folder(runs, name, SEED) / MODEL, plan().get(name)
     notes, until = weights.notes(path), row.until if row else HOURS
-    notes |= {"start": {} if row else {"row": notes["row"], "hours": HOURS}}
+    if not row:
+        slim = {"start": {"row": notes["row"], "hours": HOURS}}
+        notes = weights.notes(folder(runs, notes["row"], SEED) / MODEL) | notes | slim
     notes |= {"row": name, "seed": SEED, "family": family_of(name)}
     notes["data"] = {"hours_of_mixtures": until, "mixtures": steps(until) * BATCH} | SETTINGS
     weights.save(weights.load(path), weights.SHIPPED / f"{name}.safetensors", notes)

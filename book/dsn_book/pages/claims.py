@@ -16,7 +16,7 @@ from ..plots.tables import interval
 from ..study import results
 from ..study.systems import baseline_of, label_of
 
-SETS = {"final": "final draw", "test": "mixtures", "voicebank": "VoiceBank+DEMAND"}
+SETS = {"final": "final draw", "test": "development mixtures", "voicebank": "VoiceBank+DEMAND"}
 """Test sets as the page calls them."""
 
 MET = {"yes": "met", "no": "not met", "missing": "not measured yet"}
