@@ -21,8 +21,8 @@ from dsn_book import test_pairs
 from dsn_book.plots.spectrograms import COLOURS, RANGE_DB, levels_db
 
 PICTURE = Path(__file__).resolve().parent.parent / "book" / "assets" / "cost_per_frame.png"
-CLIP = 12
-"""Number of the pair in the default test set."""
+CLIP = 15
+"""Number of the pair in the default test set: the one whose cost is nearest to the mean over the final draw."""
 
 MODEL, BASELINE = "mgt-dsn", "ftfnet"
 
