@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dsn_book.formatting import interval
+from dsn_book.pages.verdicts import comparable
 from dsn_book.study import results, systems
 from dsn_book.study.controls import SEGMENTS
 from dsn_book.study.goals import control, evidence
@@ -133,12 +134,13 @@ def four(measured: Table) -> str:
     return "\n".join(lines)
 
 
-def filled(readme: str, measured: Table) -> str:
-    """README.md with its four rows fresh between the marks. Raises ValueError if the marks are missing."""
+def filled(readme: str, measured: Table, goals: Table) -> str:
+    """README.md with four rows and the verdict between the marks. Raises ValueError if the marks are missing."""
     pattern = re.compile("(?<=" + re.escape(MARKS[0]) + ").*?(?=" + re.escape(MARKS[1]) + ")", re.DOTALL)
     if not pattern.search(readme):
         raise ValueError(f"README.md has no {MARKS[0]} ... {MARKS[1]}")
-    return pattern.sub(lambda _: f"\n{four(measured)}\n", readme)
+    told = f"Is MGT-DSN comparable to FTF-Net at 73 % of its MACs? {comparable(goals[goals['asks'] == 'paper'])}"
+    return pattern.sub(lambda _: f"\n{four(measured)}\n\n{told}\n", readme)
 
 
 def main() -> None:
@@ -147,10 +149,12 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="fail if a file is out of step, and change nothing")
     check = parser.parse_args().check
     folder = ROOT / "results"
-    measured, differences, controls = (results.table(name, folder) for name in ("systems", "differences", "controls"))
+    measured, differences, controls, goals = (
+        results.table(name, folder) for name in ("systems", "differences", "controls", "goals")
+    )
     readme = ROOT / "README.md"
     texts = {
-        readme: filled(readme.read_text(encoding="utf-8"), measured),
+        readme: filled(readme.read_text(encoding="utf-8"), measured, goals),
         folder / "README.md": everything(measured, differences, controls, results.manifest(folder)["commands"]),
     }
     for path, text in texts.items():

@@ -4,8 +4,8 @@ import pytest
 from dsn_book.study import results
 from tools.readme import MARKS, ROOT, everything, filled
 
-SYSTEMS, DIFFERENCES, CONTROLS = (
-    results.table(name, ROOT / "results") for name in ("systems", "differences", "controls")
+SYSTEMS, DIFFERENCES, CONTROLS, GOALS = (
+    results.table(name, ROOT / "results") for name in ("systems", "differences", "controls", "goals")
 )
 COMMANDS = results.manifest(ROOT / "results")["commands"]
 
@@ -34,7 +34,7 @@ def controls() -> pandas.DataFrame:
 
 def test_readme_shows_the_stored_results():
     text, tables = (path.read_text(encoding="utf-8") for path in (ROOT / "README.md", ROOT / "results" / "README.md"))
-    assert filled(text, SYSTEMS) == text
+    assert filled(text, SYSTEMS, GOALS) == text
     assert everything(SYSTEMS, DIFFERENCES, CONTROLS, COMMANDS) == tables
 
 
@@ -50,11 +50,11 @@ def test_table_has_means_over_seeds_with_their_spread_and_the_command_of_each_ro
 
 
 def test_readme_has_four_rows():
-    text = filled("".join(MARKS), systems())
+    text = filled("".join(MARKS), systems(), GOALS)
     assert [line.split("|")[1].strip() for line in text.splitlines()[3:5]] == ["noisy", "MGT-DSN"]
     assert "| MGT-DSN | 2.10 ± 0.14 | 0.5 | 0.50 | 0.5 | 0 |" in text.replace("\u00a0", " ")
 
 
 def test_readme_without_marks_is_refused():
     with pytest.raises(ValueError, match="README.md has no"):
-        filled("nothing here", systems())
+        filled("nothing here", systems(), GOALS)
