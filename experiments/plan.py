@@ -63,19 +63,18 @@ class Arm:
 
     "guided" takes the share of each signal from a metric of it, "fixed" has one share for all, and "price" has none: it
     opens a gate where that saves more per multiply-accumulate than the price. Labels come from the slim network of seed
-    0; those of other seeds, up to `seeds`, get the same policy.
+    0; those of other seeds get the same policy.
     """
 
     kind: Kind = "guided"
     metric: config.GuideMetric = "dnsmos_ovrl"
     rising: bool = False
     percent: float = PERCENT
-    seeds: int = 1
 
 
 ARMS = {
-    "mgt-dsn": Arm(seeds=3),
-    "dsn": Arm("fixed", seeds=3),
+    "mgt-dsn": Arm(),
+    "dsn": Arm("fixed"),
     "price": Arm("price"),
     "mgt-dsn-rising": Arm(rising=True),
     "guide-snr": Arm(metric="snr_db"),

@@ -28,7 +28,7 @@ from learning import VALIDATION
 from plan import ARMS, Arm
 from tables import full_cost
 from torch import Tensor
-from train import folder
+from train import folder, under_policy
 
 from dsn import config, weights
 from dsn.data import Corpus, read_recipes
@@ -87,8 +87,7 @@ def summary(table: Table) -> Table:
 def hand_on(runs: Path, row: str, arm: str, fitted: int, seed: int) -> None:
     """Save the network of a seed with the policy that was fitted for another; the policy hears the signal alone."""
     path = folder(runs, arm, fitted) / MODEL
-    model = weights.load(path)
-    model.network.load_state_dict(weights.load(folder(runs, row, seed) / MODEL).network.state_dict())
+    model = under_policy(path, weights.load(folder(runs, row, seed) / MODEL))
     target = folder(runs, arm, seed) / MODEL
     target.parent.mkdir(parents=True, exist_ok=True)
     weights.save(model, target, weights.notes(path) | {"policy_of_seed": fitted})

@@ -46,17 +46,20 @@ def with_huge_pages() -> None:
         os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | {"GLIBC_TUNABLES": MALLOC})
 
 
+def under_policy(policy: Path, network: DSN) -> DSN:
+    """The model in a file of weights, with its policy, but the weights of another network."""
+    model = weights.load(policy)
+    model.network.load_state_dict(network.network.state_dict())
+    return model
+
+
 def weights_at(row: Row, seed: int, runs: Path) -> DSN | None:
     """What a row starts from; None for random weights."""
     if row.start is None:
         return None
     other = plan()[row.start]
     start = weights.load(folder(runs, other.name, seed) / snapshot(steps(row.start_hours) - steps(other.start_hours)))
-    if not row.policy:
-        return start
-    model = weights.load(folder(runs, row.policy, 0) / MODEL)
-    model.network.load_state_dict(start.network.state_dict())
-    return model
+    return under_policy(folder(runs, row.policy, 0) / MODEL, start) if row.policy else start
 
 
 def run(row: Row, seed: int, mixtures: TrainingMixtures, runs: Path, device: str) -> None:

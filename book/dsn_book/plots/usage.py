@@ -32,7 +32,7 @@ def by_snr(usage: Table) -> tuple[Figure, str]:
         colour, label = system_colour(str(system)), label_of(str(system))
         axis.plot(means.index, means, "o-", color=colour, linewidth=2, label=label)
         listed = ", ".join(f"{number(value, 2)} at {number(snr, 0)} dB" for snr, value in means.items())
-        parts.append(f"{label_of(str(system))}: {listed}")
+        parts.append(f"{label}: {listed}")
     axis.set(xlabel=METRIC_NAMES["snr_db"], ylabel="activation ratio", ylim=(0, 1))
     figure.legend(loc="outside upper center", ncols=2, frameon=False)
     return figure, f"Mean activation ratio against SNR. {'. '.join(parts)}."
