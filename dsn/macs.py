@@ -27,7 +27,10 @@ class Macs(NamedTuple):
 
 
 class MacRow(NamedTuple):
-    """One line of the cost table. `kind` is conv, fc, gru, attention or policy; `gate` the index of its gate."""
+    """One line of the cost table: `kind` is conv, fc, gru, attention or policy; `gate` the index of its gate.
+
+    A row without a gate has no dynamic MACs.
+    """
 
     name: str
     kind: str
@@ -47,9 +50,7 @@ class MacTable(NamedTuple):
         static = sum(row.macs.static for row in self.rows)
         dynamic = [0] * self.n_gates
         for row in self.rows:
-            if row.gate is None:
-                static += row.macs.dynamic
-            else:
+            if row.gate is not None:
                 dynamic[row.gate] += row.macs.dynamic
         return static, tuple(dynamic)
 

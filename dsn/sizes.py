@@ -92,7 +92,7 @@ def coder_bins(model: ModelConfig) -> list[int]:
 
 
 def table(model: ModelConfig) -> MacTable:
-    """What a frame of `DSN(model)` costs, layer by layer."""
+    """What a frame of `DSN(model)` costs, layer by layer; all of a layer without a gate is static."""
     rows, bins, gates = [], coder_bins(model), model.gate_of_stage
     sizes = (model.parts, *model.encoder_channels)
     static = (model.parts, *(model.static(channels, "conv") for channels in model.encoder_channels))
@@ -111,6 +111,7 @@ def table(model: ModelConfig) -> MacTable:
         rows.append(MacRow(f"decoder.conv{k + 1}", "conv", gates[-1], cost))
     if model.policy:
         rows.append(MacRow("policy", "policy", None, _policy(model)))
+    rows = [row if row.gate is not None else row._replace(macs=Macs(row.macs.total(1), 0)) for row in rows]
     return MacTable(tuple(rows), model.n_gates, model.stft.frame_rate)
 
 

@@ -41,6 +41,7 @@ COMPARED = (*QUICK, "dnsmos_ovrl")
 
 TRAINED = "python experiments/train.py {row} --seed {seeds} --corpus CORPUS --runs RUNS"
 FITTED = "python experiments/policies.py slim --arms {row} --corpus CORPUS --runs RUNS"
+HANDED_ON = f"{FITTED} --policies-of 0 --seed {{seed}}"
 RESAMPLES = 300
 GROUPS_DB = (2.5, 7.5, 12.5, 17.5)
 """Nominal SNRs of VoiceBank+DEMAND."""
@@ -260,6 +261,13 @@ def rounded(table: Table, digits: int = 5) -> Table:
     return table.assign(**{name: table[name].map(lambda value: float(f"{value:.{digits}g}")) for name in floats})
 
 
+def command_for(row: str, seeds: Sequence[str]) -> str:
+    """What makes a row with these seeds; a policy is fitted for seed 0, and the other seeds get that one."""
+    if row not in ARMS:
+        return TRAINED.format(row=row, seeds=" ".join(seeds))
+    return "; ".join((HANDED_ON if int(seed) else FITTED).format(row=row, seed=seed) for seed in seeds)
+
+
 def manifest(now: dict[str, Any], runs: Path, earlier: PreviousResults) -> dict[str, Any]:
     """Where the numbers come from: commit, data, and for each run measured its record, config and hash of weights."""
     found: dict[str, Any] = {row: dict(seeds) for row, seeds in earlier.training.items()}
@@ -270,7 +278,7 @@ def manifest(now: dict[str, Any], runs: Path, earlier: PreviousResults) -> dict[
             path = runs / row / f"seed{seed}" / MODEL
             if (key := sha256(path)) in measured:
                 found.setdefault(row, {})[str(seed)] = {"weights": key, "training": weights.notes(path)}
-                commands[row] = (FITTED if row in ARMS else TRAINED).format(row=row, seeds=" ".join(sorted(found[row])))
+                commands[row] = command_for(row, sorted(found[row]))
     found = {row: dict(sorted(seeds.items())) for row, seeds in sorted(found.items())}
     return {
         **made("python experiments/evaluate.py --corpus CORPUS --runs RUNS"),

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import torch
 from mixtures import TrainingMixtures
-from plan import BATCH, SAMPLES, Row, plan, steps
+from plan import ARMS, BATCH, SAMPLES, Row, plan, steps
 
 from dsn import config, weights
 from dsn.data.corpus import Corpus
@@ -74,7 +74,7 @@ def run(row: Row, seed: int, mixtures: TrainingMixtures, runs: Path, device: str
 
 
 def progress(rows: dict[str, Row], runs: Path) -> str:
-    """One line per run that is planned: done, or hours of audio seen."""
+    """One line per run that is planned: done, or hours of audio seen; then the policies, which are no trainings."""
     lines = []
     for row in rows.values():
         for seed in range(row.seeds):
@@ -84,6 +84,10 @@ def progress(rows: dict[str, Row], runs: Path) -> str:
             hours = done * SAMPLES * BATCH / config.Stft().sample_rate / 3600
             state = "done" if (place / MODEL).is_file() else f"{hours:.1f} of {row.hours:g} hours"
             lines.append(f"{row.name:24} seed {seed}   {state}")
+    for name in ARMS:
+        seeds = [seed for seed in range(rows["slim"].seeds) if (folder(runs, name, seed) / MODEL).is_file()]
+        fitted = f"fitted for seeds {', '.join(map(str, seeds))} of slim" if seeds else "not fitted"
+        lines.append(f"{name:24} policy   {fitted}")
     return "\n".join(lines)
 
 

@@ -40,7 +40,8 @@ def hashes(root: Path) -> dict[str, str]:
     """SHA-256 of every file that a chapter can depend on, by its path in the repository."""
     found = {}
     for path in _files(root):
-        if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith("."):
+        parts = path.relative_to(root).parts
+        if path.is_file() and "__pycache__" not in parts and not any(part.startswith(".") for part in parts):
             about = path.stat()
             found[path.relative_to(root).as_posix()] = _digest(path, about.st_mtime_ns, about.st_size)
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 MINUS = "−"
 """The sign, U+2212; a hyphen is shorter and may end a line."""
@@ -22,5 +23,8 @@ def interval(mean: float, low: float, high: float, digits: int) -> str:
 
 
 def minus(text: str) -> str:
-    """A text without prose or names, such as a formatted value, with real minus signs for its hyphens."""
-    return text.replace("-", MINUS)
+    """A text without prose or names, such as a formatted value, with real minus signs for its hyphens.
+
+    A zero has none, whatever value was rounded to it.
+    """
+    return re.sub(r"^-(?=0*[.]?0*%?$)", "", text).replace("-", MINUS)

@@ -7,7 +7,7 @@ import inspect
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from IPython.display import HTML
 from pygments import highlight
@@ -31,6 +31,16 @@ def lines(thing: Callable[..., Any], *fragments: str) -> HTML:
     shown = sorted(found | {head for span in found for head in _heads(text, span)})
     kept = [line for start, end in shown for line in text.splitlines()[start - 1 : end]]
     return HTML(_shown("\n".join(kept), _place(thing, first + shown[0][0] - 1)))
+
+
+def returns(*things: Callable[..., Any]) -> HTML:
+    """The heads of functions, each with its last statement; the place is that of the first."""
+    kept = []
+    for thing in things:
+        text, _ = _source(thing)
+        function, rows = cast(ast.FunctionDef, ast.parse(text).body[0]), text.splitlines()
+        kept += [*rows[: function.body[0].lineno - 1], *rows[function.body[-1].lineno - 1 :]]
+    return HTML(_shown("\n".join(kept), _place(things[0], _source(things[0])[1])))
 
 
 def whole(thing: Callable[..., Any], folded: str = "") -> HTML:

@@ -21,10 +21,13 @@ def stored(monkeypatch):
     return put
 
 
-@pytest.mark.parametrize(("pesq", "word", "words"), [("yes", "Yes", "within"), ("no", "No", "missed")])
-def test_quality_is_judged_as_in_its_chapter(stored, monkeypatch, pesq, word, words):
+JUDGED = [("yes", "yes", "Yes", "within"), ("no", "yes", "No", "beyond"), ("yes", "no", "No", "another goal is missed")]
+
+
+@pytest.mark.parametrize(("pesq", "stoi", "word", "words"), JUDGED)
+def test_quality_is_judged_as_in_its_chapter(stored, monkeypatch, pesq, stoi, word, words):
     stored(-0.02, -0.03, -0.01)
-    met = {"MACs, % of FTF-Net": "yes", "PESQ-WB difference to FTF-Net": pesq, "STOI difference to FTF-Net": "yes"}
+    met = {"MACs, % of FTF-Net": "yes", "PESQ-WB difference to FTF-Net": pesq, "STOI difference to FTF-Net": stoi}
     goals = pandas.DataFrame({"goal": [*met], "met": [*met.values()], "system": findings.SLIM})
     monkeypatch.setattr(findings.results, "table", lambda name: goals if name == "goals" else pandas.DataFrame())
     monkeypatch.setattr(findings, "judged", lambda: "test")

@@ -3,7 +3,9 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from typing import cast
 
+import numpy as np
 import pytest
 
 from dsn.inference.stream import StreamingEnhancer
@@ -45,13 +47,28 @@ def test_damage_and_endings_are_seen(tmp_path):
 @pytest.mark.slow
 def test_a_long_stream_neither_drifts_nor_leaks():
     report = soak.soak(StreamingEnhancer(small(), "torch", 2), periods=5, period=100)
-    assert report.drift < soak.DRIFT and report.gained < soak.LEAK and report.slower < 3
+    assert report.drift < soak.DRIFT and report.louder < soak.LOUDER and report.gained < soak.LEAK and report.slower < 3
+
+
+class _Growing:
+    """A stream whose output grows a little with every push."""
+
+    hop_length, streams, sample_rate, pushes = 256, 1, 16_000, 0
+
+    def push(self, chunk: np.ndarray) -> np.ndarray:
+        self.pushes += 1
+        return chunk * (1 + 1e-4 * self.pushes)
+
+
+def test_a_slow_change_is_a_drift_although_neighbouring_periods_are_alike():
+    report = soak.soak(cast(StreamingEnhancer, _Growing()), periods=13, period=20)
+    assert report.drift > soak.DRIFT and report.louder > soak.LOUDER
 
 
 def test_a_stream_that_drifts_leaks_or_slows_down_is_a_fault():
-    good = soak.Report(1e-5, 0.1, 1.0, 0.1, 0.0, 0.0)
+    good = soak.Report(0.01, 1.0, 0.1, 1.0, 0.1, 0.0, 0.0)
     assert not good.is_fault
-    assert all(good._replace(**{name: 9.0}).is_fault for name in ("drift", "gained", "slower", "load"))
+    assert all(good._replace(**{name: 9.0}).is_fault for name in ("louder", "drift", "gained", "slower", "load"))
     assert good._replace(drift=float("nan")).is_fault
 
 

@@ -32,8 +32,10 @@ def test_sizes_are_those_of_the_modules(name: str) -> None:
     model = DSN(CONFIGS[name])
     assert sizes.shapes(model.config) == {key: tuple(value.shape) for key, value in model.state_dict().items()}
     assert sizes.params(model.config) == model.params
-    table = {row.name: row.macs for row in model.macs().rows if row.kind != "policy"}
-    assert table == layer_costs(model.network, model.config)
+    rows = [row for row in model.macs().rows if row.kind != "policy"]
+    costs = layer_costs(model.network, model.config)
+    whole = {row.name: Macs(costs[row.name].total(1), 0) for row in rows if row.gate is None}
+    assert {row.name: row.macs for row in rows} == costs | whole
 
 
 def layer_costs(network: Any, model: ModelConfig) -> dict[str, Macs]:

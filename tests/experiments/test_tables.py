@@ -216,6 +216,13 @@ def test_the_manifest_names_the_runs_that_were_measured_and_no_others(written: P
     assert made["commands"]["mgt-dsn"].startswith("python experiments/train.py mgt-dsn --seed 0 ")
 
 
+def test_seeds_that_get_a_policy_have_a_command_of_their_own() -> None:
+    fitted = "python experiments/policies.py slim --arms dsn --corpus CORPUS --runs RUNS"
+    assert tables.command_for("dsn", ["0"]) == fitted
+    assert tables.command_for("dsn", ["0", "1"]) == f"{fitted}; {fitted} --policies-of 0 --seed 1"
+    assert "--seed 0 1 " in tables.command_for("ftfnet", ["0", "1"])
+
+
 def test_the_report_names_rows_that_are_not_there(made: tuple[Path, str]) -> None:
     assert "mgt-dsn, seed 0, test: falls at every step (0.50, 0.40)" in made[1]
     absent = made[1].rpartition("not measured: ")[2]

@@ -17,7 +17,7 @@ function steps(low, high) {
 }
 
 function scales(models, key) {
-  const points = models.flatMap((model) => model.points);
+  const points = models.flatMap((model) => (model.key === "noisy" ? [] : model.points));
   const values = points.map((point) => point.values[key]).filter((value) => value !== null);
   const span = Math.max(...values) - Math.min(...values) || 1;
   const [low, high] = [Math.min(...values) - 0.12 * span, Math.max(...values) + 0.12 * span];
@@ -53,12 +53,11 @@ function named(name, colour, x, y, reach, taken) {
   return `<text x="${(box.left + box.right) / 2}" y="${box.bottom}" text-anchor="middle" style="fill: ${colour}">${name}</text>`;
 }
 
-function marks(model, key, { x, y }, chosen, taken) {
+function marks(model, { key, digits }, { x, y }, chosen, taken) {
   const shown = model.points.filter((point) => point.values[key] !== null);
   const colour = COLOURS[model.key] ?? "currentColor";
   if (model.key === "noisy") {
-    return shown.map((point) => `<line x1="${BOX.left}" x2="${BOX.right}" y1="${y(point.values[key])}" y2="${y(point.values[key])}"
-      stroke="${colour}" stroke-dasharray="3 4"/><text x="${BOX.left + 4}" y="${y(point.values[key]) - 4}">${model.name}</text>`).join("");
+    return shown.map((point) => `<text x="${BOX.left + 4}" y="${BOX.bottom - 4}">${model.name}: ${text(point.values[key], digits)}</text>`).join("");
   }
   const line = shown.map((point) => `${x(point.mmacs)},${y(point.values[key])}`).join(" ");
   const dots = shown.map((point) => `<circle cx="${x(point.mmacs)}" cy="${y(point.values[key])}" r="${model.points.length > 1 ? 3 : 5}" fill="${colour}"/>`);
@@ -106,7 +105,7 @@ export function render(root, state) {
     const points = state.models.flatMap((model) => (model.key === "noisy" ? [] : model.points));
     const taken = points.filter((point) => point.values[metric.key] !== null)
       .map((point) => around(scale.x(point.mmacs), scale.y(point.values[metric.key])));
-    const pieces = state.models.map((model) => marks(model, metric.key, scale, model === slim ? chosen : null, taken));
+    const pieces = state.models.map((model) => marks(model, metric, scale, model === slim ? chosen : null, taken));
     const sentence = chosen
       ? `${slim.name} at dial ${signed(chosen.dial)}${chosen.dial === 0 ? " (as trained)" : ""}: ${text(100 * chosen.ratio, 0)} % of the gates open,
          ${text(chosen.mmacs, 0)} MMAC/s, ${text(chosen.share, 0)} % of ${state.baseline}; ${metric.name} ${text(chosen.values[metric.key], metric.digits)}.`

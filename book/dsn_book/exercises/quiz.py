@@ -21,8 +21,8 @@ from ..formatting import number
 from ..plots.spectrograms import block_name, gate_strip, image_data_uri, levels_db
 from ..plots.style import new_figure
 
-NAMES = ("few", "some", "many")
-"""What the bands of the activation ratio are called, from the lowest on."""
+BANDS = 3
+"""Answers: few, some or many gates."""
 LOUDNESS = 0.08
 """Root mean square of every excerpt as it is played."""
 PEAK = 0.95
@@ -64,7 +64,7 @@ def excerpts(model: DSN, pairs: Sequence[test_pairs.Pair], seconds: float) -> li
 
 def edges(found: Sequence[Excerpt]) -> list[float]:
     """Where the bands meet: with each of them falls an equal share of the excerpts."""
-    shares = np.linspace(0, 1, len(NAMES) + 1)[1:-1]
+    shares = np.linspace(0, 1, BANDS + 1)[1:-1]
     return [float(edge) for edge in np.quantile([excerpt.ratio for excerpt in found], shares)]
 
 
@@ -99,8 +99,8 @@ def _round(excerpt: Excerpt, borders: Sequence[float], model: DSN) -> dict[str, 
 
 def quiz_state(model: DSN, rounds: Sequence[Excerpt], borders: Sequence[float]) -> dict[str, Any]:
     """The state of the display, plain JSON: the rounds, the bands between `borders` and the names of the gates."""
-    percents = [0, *(round(100 * edge) for edge in borders), 100]
-    bands = [f"{name}: {low} to {high} %" for name, low, high in zip(NAMES, percents, percents[1:], strict=False)]
+    low, high = (round(100 * edge) for edge in borders)
+    bands = [f"few: up to {low} %" if low else "none: 0 %", f"some: up to {high} %", f"many: over {high} %"]
     names = [block_name(name) for name in model.gate_names]
     return {"bands": bands, "gate_names": names, "rounds": [_round(excerpt, borders, model) for excerpt in rounds]}
 

@@ -30,7 +30,8 @@ def comparable(goals: Table, system: str = "mgt-dsn") -> str:
     if not met["MACs, % of FTF-Net"]:
         return "No: it costs more than the goal allows."
     missed = [goal.partition(" difference")[0] for goal, kept in met.items() if not kept]
-    return f"No: the interval of its {' and '.join(missed)} reaches below the margin."
+    falls, margin = ("falls", "margin allows") if len(missed) == 1 else ("fall", "margins allow")
+    return f"No: its {' and '.join(missed)} {falls} further below FTF-Net's than the {margin}."
 
 
 def drawn(name: str) -> str:

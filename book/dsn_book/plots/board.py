@@ -30,7 +30,7 @@ def gains(table: Table, metric: str = "pesq_wb") -> tuple[Figure, str]:
         ax.plot([row[metric]], [place], "o", color=colour, markerfacecolor=colour if entered else "white")
         above += [row["entry"]] if sure and entered else []
     ax.set_yticks(np.arange(len(rows)), rows["entry"].tolist())
-    ax.set_xlabel(f"{label} above random segments (95 % interval over mixtures)")
+    ax.set_xlabel(f"{label} above random segments, with 95 % interval", loc="right")
     best = rows[~rows["entry"].isin((*OTHER_COST, ORACLE))].iloc[-1]
     ahead = (
         f"Above chance beyond their interval: {', '.join(above)}"

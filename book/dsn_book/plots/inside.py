@@ -101,9 +101,10 @@ def inside_state(model: DSN, noisy: Wav, clean: Wav, baseline_macs: int, start: 
 
 def _layer(model: DSN, row: MacRow) -> dict[str, Any]:
     stage, _, name = row.name.partition(".")
-    cut = parts(layer(model, row.name))
-    entry = {"stage": block_name(stage), "name": name, "gate": row.gate if row.macs.dynamic else None}
-    return entry | {"macs": list(row.macs), "part": cut.name, "static": cut.static, "whole": cut.whole}
+    cut, gate = parts(layer(model, row.name)), row.gate if row.macs.dynamic else None
+    entry = {"stage": block_name(stage), "name": name, "gate": gate, "macs": list(row.macs)}
+    static = cut.whole if gate is None else cut.static
+    return entry | {"part": cut.name, "static": static, "whole": cut.whole}
 
 
 def inside(model: DSN, noisy: Wav, clean: Wav, baseline_macs: int, start: int) -> HTML:

@@ -99,12 +99,16 @@ def interval(row: Row | None, digits: int) -> str:
     return formatting.interval(mean, low, high, digits) if math.isfinite(low) else cell(mean, digits)
 
 
+def goal_digits(goal: str) -> int:
+    """Digits behind the point of a goal's value."""
+    return next((digits for text, digits in GOAL_DIGITS.items() if text in goal), 3)
+
+
 def goals(table: Table) -> HTML:
     """Goals of results/goals.csv, their values and verdicts."""
     rows = []
     for row in table.to_dict("records"):
-        digits = next((n for text, n in GOAL_DIGITS.items() if text in row["goal"]), 3)
-        value = interval(pandas.Series({"mean": row["value"], **row}), digits)
+        value = interval(pandas.Series({"mean": row["value"], **row}), goal_digits(row["goal"]))
         wanted = minus(row["threshold"]).replace(" %", "\u00a0%")
         about = {"goal": row["goal"], "set": row["set"], "system": label_of(row["system"])}
         rows.append(about | {"value (95 % interval)": value, "wanted": wanted, "met": row["met"]})

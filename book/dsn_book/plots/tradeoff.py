@@ -17,7 +17,7 @@ from ..formatting import number
 from ..study.intervals import Table
 from ..study.systems import family_of, label_of
 from .marks import DIGITS, METRIC_NAMES, system_colour
-from .style import new_figure
+from .style import INK, new_figure
 
 METRICS = ("pesq_wb", "stoi", "si_sdr_db", "dnsmos_ovrl")
 
@@ -66,7 +66,8 @@ def tradeoff(points: pandas.DataFrame, baseline: str = "ftfnet", metrics: Sequen
 def pareto(points: Table, metrics: Sequence[str] = ("pesq_wb", "si_sdr_db")) -> tuple[Figure, str]:
     """Quality against MMAC/s, one panel per metric, from the rows of `study.results.points`.
 
-    Models with several dials are drawn as a curve, the trained setting (dial 0) filled; the noisy input is a line.
+    Models with several dials are drawn as a curve, the trained setting (dial 0) filled; the noisy input, far below, is
+    a number in the corner.
     """
     figure, axes = new_figure(0.5 + 2.5 * len(metrics), len(metrics), sharex=True)
     for axis, metric in zip(axes, metrics, strict=True):
@@ -82,7 +83,8 @@ def pareto(points: Table, metrics: Sequence[str] = ("pesq_wb", "si_sdr_db")) -> 
 def _pareto_model(axis: Axes, model: str, rows: Table, metric: str) -> None:
     name, colour = label_of(model), system_colour(model)
     if model == "noisy":
-        axis.axhline(float(rows[metric].iloc[0]), color=colour, linestyle=":", label=name)
+        said = f"{name}: {number(float(rows[metric].iloc[0]), DIGITS.get(metric, 2))}"
+        axis.text(0.02, 0.03, said, transform=axis.transAxes, fontsize=9, color=INK)
         return
     trained = rows[rows["dial"] == 0]
     if len(rows) > 1:

@@ -65,8 +65,8 @@ def _ablation(name: str, label: str, question: str, baseline: str = HEADLINE) ->
 SYSTEMS = (
     System(NOISY, "noisy", "", main=True),
     System(BASELINE, "FTF-Net", "static", main=True, shipped=True),
-    System(EQUAL_COST, "FTF-Net, 73\u00a0%", "static", main=True, shipped=True),
-    System(CLOSED_COST, "FTF-Net, 52\u00a0%", "static"),
+    System(EQUAL_COST, "FTF-Net 73\u00a0%", "static", main=True, shipped=True),
+    System(CLOSED_COST, "FTF-Net 52\u00a0%", "static"),
     System("dsn", "DSN", "fixed ratio", main=True, target=73.0, shipped=True),
     System(HEADLINE, "MGT-DSN", "metric-guided", "dsn", main=True, target=73.0, shipped=True),
     System(RISING, "MGT-DSN, rising", "metric-guided", HEADLINE, main=True, target=73.0),
