@@ -44,7 +44,7 @@ const around = (x, y) => ({ left: x - 4, right: x + 4, top: y - 4, bottom: y + 4
 function named(name, colour, x, y, reach, taken) {
   const wide = 6 * name.length;
   const aside = wide / 2 + reach;
-  const places = [[0, -reach], [0, reach + 8], [-aside, 4], [aside, 4], [0, -reach - 12], [0, reach + 20], [0, reach + 32], [0, reach + 44]];
+  const places = [[-wide / 2, -reach], [0, -reach], [0, reach + 8], [-aside, 4], [aside, 4], [0, -reach - 12], [0, reach + 20], [0, reach + 32], [0, reach + 44]];
   const boxes = places.map(([dx, dy]) => ({ left: x + dx - wide / 2, right: x + dx + wide / 2, top: y + dy - 10, bottom: y + dy }));
   const apart = (one, other) => one.right < other.left || other.right < one.left || one.bottom < other.top || other.bottom < one.top;
   const inside = (box) => box.left >= BOX.left && box.right <= WIDTH && box.top >= 14 && box.bottom <= BOX.bottom;
@@ -83,7 +83,8 @@ function row(model, point, metric, live) {
 
 export function render(root, state) {
   const slim = state.models.find((model) => model.points.length > 1);
-  const trained = slim ? Math.max(0, slim.points.findIndex((point) => point.dial === 0)) : 0;
+  const off = (point) => Math.abs(point.dial);
+  const trained = slim ? slim.points.reduce((best, point, k, all) => (off(point) < off(all[best]) ? k : best), 0) : 0;
   const name = `pareto-${Math.random().toString(36).slice(2)}`;
   root.className = "dsn-pareto";
   root.innerHTML = `
