@@ -57,7 +57,7 @@ from dsn_book.study.systems import DIALLED, HEADLINE, NOISY, RISING, find, judge
 SETS = ("voicebank", "test", "final")
 """The final set counts once it has been drawn."""
 
-CONTROLLED = (HEADLINE, RISING)
+CONTROLLED = (HEADLINE, RISING, "dsn")
 """Rows that are measured under the controls."""
 
 DIAL_RATIOS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0)

@@ -42,6 +42,8 @@ COMPARED = (*QUICK, "dnsmos_ovrl")
 TRAINED = "python experiments/train.py {row} --seed {seeds} --corpus CORPUS --runs RUNS"
 FITTED = "python experiments/policies.py slim --arms {row} --corpus CORPUS --runs RUNS"
 HANDED_ON = f"{FITTED} --policies-of 0 --seed {{seed}}"
+SLIM = "slim"
+LABELLED = f"python experiments/benefit_labels.py {SLIM} --corpus CORPUS --runs RUNS"
 RESAMPLES = 300
 GROUPS_DB = (2.5, 7.5, 12.5, 17.5)
 """Nominal SNRs of VoiceBank+DEMAND."""
@@ -279,6 +281,10 @@ def manifest(now: dict[str, Any], runs: Path, earlier: PreviousResults) -> dict[
             if (key := sha256(path)) in measured:
                 found.setdefault(row, {})[str(seed)] = {"weights": key, "training": weights.notes(path)}
                 commands[row] = command_for(row, sorted(found[row]))
+                slim = runs / SLIM / f"seed{seed}" / MODEL
+                if row in ARMS and slim.is_file():  # the network below the policy, no row of the tables by itself
+                    found.setdefault(SLIM, {})[str(seed)] = {"weights": sha256(slim), "training": weights.notes(slim)}
+                    commands[SLIM] = f"{command_for(SLIM, sorted(found[SLIM]))}; {LABELLED}"
     found = {row: dict(sorted(seeds.items())) for row, seeds in sorted(found.items())}
     return {
         **made("python experiments/evaluate.py --corpus CORPUS --runs RUNS"),

@@ -43,15 +43,14 @@ ON_MODELS = """\
 
 {trained}
 
-The configuration of each is in `results/manifest.json`; a file of weights also holds those of the runs that it started
-from.
+The configuration of each is in `results/manifest.json`; a file of weights also holds those of
+the runs it started from.
 
 ### In the package
 
 {shipped}
 
-The weights are under the MIT licence, like the code. Nothing of the recordings that they were trained on is in this
-repository.
+The weights are under the MIT licence, like the code. None of the recordings they were trained on is in this repository.
 """
 ON_DATA = """\
 ## Data

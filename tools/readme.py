@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from dsn_book.formatting import interval
+from dsn_book.formatting import interval, number
 from dsn_book.pages.verdicts import comparable
 from dsn_book.study import results, systems
 from dsn_book.study.controls import SEGMENTS
@@ -134,12 +134,23 @@ def four(measured: Table) -> str:
     return "\n".join(lines)
 
 
-def filled(readme: str, measured: Table, goals: Table) -> str:
+def rival(differences: Table) -> str:
+    """How the static network of equal cost compares with the headline system, in a sentence. Empty if not measured."""
+    row = results.difference(differences, systems.HEADLINE, "pesq_wb", evidence(differences), systems.EQUAL_COST)
+    if row is None:
+        return ""
+    where = "above" if row["mean"] < 0 else "below"
+    rest = f"a static network of the same cost, lies {number(abs(row['mean']), 3)} PESQ-WB {where} it."
+    return f" {systems.label_of(systems.EQUAL_COST)}, {rest}"
+
+
+def filled(readme: str, measured: Table, goals: Table, differences: Table) -> str:
     """README.md with four rows and the verdict between the marks. Raises ValueError if the marks are missing."""
     pattern = re.compile("(?<=" + re.escape(MARKS[0]) + ").*?(?=" + re.escape(MARKS[1]) + ")", re.DOTALL)
     if not pattern.search(readme):
         raise ValueError(f"README.md has no {MARKS[0]} ... {MARKS[1]}")
     told = f"Is MGT-DSN comparable to FTF-Net at 73 % of its MACs? {comparable(goals[goals['asks'] == 'paper'])}"
+    told += rival(differences)
     return pattern.sub(lambda _: f"\n{four(measured)}\n\n{told}\n", readme)
 
 
@@ -154,7 +165,7 @@ def main() -> None:
     )
     readme = ROOT / "README.md"
     texts = {
-        readme: filled(readme.read_text(encoding="utf-8"), measured, goals),
+        readme: filled(readme.read_text(encoding="utf-8"), measured, goals, differences),
         folder / "README.md": everything(measured, differences, controls, results.manifest(folder)["commands"]),
     }
     for path, text in texts.items():

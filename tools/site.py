@@ -19,8 +19,8 @@ SOURCES = "_sources/book"
 UNREAD = ("*.map", "*.ttf", "locales")
 """Where minified code came from, fonts that browsers take as woff2, translations: no page reads them."""
 LINE = """\
-<a href="../{sources}/{name}.ipynb" download>The notebook</a> installs <a href="../{wheel}">dsn</a> from this site
-where it is missing.
+<a href="../{sources}/{name}.ipynb" download>The notebook</a> installs <a href="../{wheel}">dsn</a> from this site if it
+is missing.
 
 ```bash
 {command}

@@ -78,7 +78,7 @@ def facts(notebook: Path, known: Mapping[str, Any], runs: Path = chapters.RUNS, 
         lines.append(f"- to choose: `size` in the first cell, or `{command}`, which also fills in this box")
     lines += _experiments(known, root / "results")
     lines.append(
-        f"- download: dsn, with all its sounds {megabytes(root):.0f} MB, and packages that are missing; then none"
+        f"- download: dsn with all its sounds {megabytes(root):.0f} MB, and packages that are missing; then none"
     )
     lines.append("- where the stored results come from: {doc}`provenance`")
     return "\n".join(lines)

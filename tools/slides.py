@@ -26,8 +26,8 @@ Drawing = tuple[Figure, str]
 
 DPI = 300
 """Of the PNGs: 1680 pixels wide, enough for half a slide."""
-SYSTEMS = ("noisy", "ftfnet", "dsn", "mgt-dsn")
-SETS = ("test", "default", "voicebank")
+SYSTEMS = ("noisy", "ftfnet", "ftfnet-73", "dsn", "mgt-dsn")
+SETS = ("final", "test", "default", "voicebank")
 """The first of these sets that the stored results have is drawn."""
 PAGE = """\
 # Slides and figures
@@ -41,7 +41,7 @@ Text and figures are under CC BY 4.0: change what you like, and keep a line such
 
 ## Figures
 
-Each figure comes as SVG, which stays sharp at any size, and as PNG, which every program takes.
+Each figure comes as SVG, which stays sharp at any size, and as PNG, which every program opens.
 """
 LESSON = "- **{title}**: {{download}}`PowerPoint <slides/{name}.pptx>`, {{download}}`Markdown <lessons/{name}.md>`"
 ENTRY = """\

@@ -10,8 +10,8 @@ from tools.chapters import ROOT
 
 GOALS = pandas.DataFrame(
     [
-        ("PESQ-WB difference to FTF-Net", "test", "mgt-dsn", -0.021, -0.034, -0.008, "interval above -0.05", "yes"),
-        ("STOI difference to FTF-Net", "test", "mgt-dsn", -0.01, -0.02, 0.0, "mean above -0.003", "no"),
+        ("PESQ-WB difference from FTF-Net", "test", "mgt-dsn", -0.021, -0.034, -0.008, "interval above -0.05", "yes"),
+        ("STOI difference from FTF-Net", "test", "mgt-dsn", -0.01, -0.02, 0.0, "mean above -0.003", "no"),
         ("MACs, % of FTF-Net", "test", "mgt-dsn", 71.0, math.nan, math.nan, "at most 73", "yes"),
         ("mean pesq_wb", "voicebank", "ftfnet", math.nan, math.nan, math.nan, "at least 2.35", "missing"),
     ],
@@ -28,8 +28,8 @@ def test_statements_tell_the_value_of_each_goal_and_whether_it_is_met():
     said = {row[0]: row[3] for row in rows(claims.statements_table(GOALS))}
     quality = said["Quality comparable to the static FTF-Net's"]
     assert (
-        "PESQ-WB difference to FTF-Net −0.021: met" in quality
-        and "STOI difference to FTF-Net −0.0100: not met" in quality
+        "PESQ-WB difference from FTF-Net −0.021: met" in quality
+        and "STOI difference from FTF-Net −0.0100: not met" in quality
     )
     assert said["73 % of its load on average"] == "MACs, % of FTF-Net 71.0: met"
     assert said["The gates come from a Gumbel-Softmax"] == "an ablation here"

@@ -27,14 +27,17 @@ JUDGED = [("yes", "yes", "Yes", "within"), ("no", "yes", "No", "beyond"), ("yes"
 @pytest.mark.parametrize(("pesq", "stoi", "word", "words"), JUDGED)
 def test_quality_is_judged_as_in_its_chapter(stored, monkeypatch, pesq, stoi, word, words):
     stored(-0.02, -0.03, -0.01)
-    met = {"MACs, % of FTF-Net": "yes", "PESQ-WB difference to FTF-Net": pesq, "STOI difference to FTF-Net": stoi}
+    met = {"MACs, % of FTF-Net": "yes", "PESQ-WB difference from FTF-Net": pesq, "STOI difference from FTF-Net": stoi}
     goals = pandas.DataFrame({"goal": [*met], "met": [*met.values()], "system": findings.SLIM})
     monkeypatch.setattr(findings.results, "table", lambda name: goals if name == "goals" else pandas.DataFrame())
     monkeypatch.setattr(findings, "judged", lambda: "test")
     assert findings.quality().startswith(f"{word}:") and words in findings.quality() and "−0.020" in findings.quality()
 
 
-@pytest.mark.parametrize(("low", "high", "word"), [(0.01, 0.03, "Yes"), (-0.03, -0.01, "No:"), (-0.01, 0.01, "Not")])
+@pytest.mark.parametrize(
+    ("low", "high", "word"),
+    [(0.01, 0.03, "Yes: it beats"), (-0.03, -0.01, "No: it loses"), (-0.01, 0.01, "No: it does no")],
+)
 def test_timing_follows_the_interval(stored, low, high, word):
     stored((low + high) / 2, low, high)
     assert findings.timing().startswith(word)
@@ -61,7 +64,14 @@ def test_time_is_no_saving_where_there_is_none(monkeypatch):
         assert findings.time().startswith(word) and "50" in findings.time()
 
 
+def test_networks_are_counted_once_whatever_policies_run_on_them(monkeypatch):
+    trained = {"ftfnet": ["0", "1"], "slim": ["0"], "dsn": ["0", "1"], "mgt-dsn": ["0"]}
+    commands = {"dsn": "policies.py", "mgt-dsn": "policies.py", "ftfnet": "train.py"}
+    monkeypatch.setattr(findings.results, "manifest", lambda: {"training": trained, "commands": commands})
+    assert float(findings.networks()) == 2 + 2
+
+
 def test_the_stored_results_give_every_number():
-    assert float(findings.models()) >= 3 and float(findings.mixtures()) > 0 and 0 < float(findings.cost()) < 2
+    assert float(findings.networks()) >= 3 and float(findings.mixtures()) > 0 and 0 < float(findings.cost()) < 2
     for told in (findings.quality(), findings.timing(), findings.listening(), findings.time()):
         assert "dsn-number" in told

@@ -59,10 +59,10 @@ def row(given: dict[str, Table], goal: str, system: str = "mgt-dsn", part: str =
 
 
 def test_kept_quality_is_a_whole_interval_above_its_margin() -> None:
-    assert row(tables(), "PESQ-WB difference to FTF-Net")["met"] == "yes"
-    assert row(tables(), "STOI difference to FTF-Net")["met"] == "yes"
-    assert row(tables(low=-0.031), "PESQ-WB difference to FTF-Net")["met"] == "no"
-    assert row(tables(stoi=-0.0051), "STOI difference to FTF-Net")["met"] == "no"
+    assert row(tables(), "PESQ-WB difference from FTF-Net")["met"] == "yes"
+    assert row(tables(), "STOI difference from FTF-Net")["met"] == "yes"
+    assert row(tables(low=-0.031), "PESQ-WB difference from FTF-Net")["met"] == "no"
+    assert row(tables(stoi=-0.0051), "STOI difference from FTF-Net")["met"] == "no"
 
 
 def test_what_the_paper_claims_comes_first_and_is_told_apart() -> None:
@@ -75,7 +75,7 @@ def test_what_the_paper_claims_comes_first_and_is_told_apart() -> None:
 def test_the_final_draw_judges_once_it_is_there() -> None:
     given = tables()
     drawn = {name: table.assign(set="final") for name, table in given.items() if "set" in table}
-    assert row(given | drawn, "PESQ-WB difference to FTF-Net", part="final")["met"] == "yes"
+    assert row(given | drawn, "PESQ-WB difference from FTF-Net", part="final")["met"] == "yes"
     assert set(goals.goals(given | drawn)["set"]) <= {"final", "test", "voicebank", "validation", "levels", "hard"}
 
 

@@ -72,7 +72,7 @@ def test_differences_are_one_row_per_pair(differences: Table) -> None:
 
 
 def test_goals_have_real_minus_signs_and_verdicts() -> None:
-    row = {"goal": "PESQ-WB difference to FTF-Net", "set": "test", "system": "mgt-dsn", "value": -0.02, "low": -0.04}
+    row = {"goal": "PESQ-WB difference from FTF-Net", "set": "test", "system": "mgt-dsn", "value": -0.02, "low": -0.04}
     row |= {"high": 0.01, "threshold": "interval above -0.05", "met": "yes"}
     page = str(tables.goals(pandas.DataFrame([row])).data).replace("\u00a0", " ")
     assert "−0.020 (−0.040 to 0.010)" in page and "interval above −0.05" in page and "<td>yes</td>" in page

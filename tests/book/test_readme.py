@@ -34,7 +34,7 @@ def controls() -> pandas.DataFrame:
 
 def test_readme_shows_the_stored_results():
     text, tables = (path.read_text(encoding="utf-8") for path in (ROOT / "README.md", ROOT / "results" / "README.md"))
-    assert filled(text, SYSTEMS, GOALS) == text
+    assert filled(text, SYSTEMS, GOALS, DIFFERENCES) == text
     assert everything(SYSTEMS, DIFFERENCES, CONTROLS, COMMANDS) == tables
 
 
@@ -49,12 +49,19 @@ def test_table_has_means_over_seeds_with_their_spread_and_the_command_of_each_ro
     assert "MGT-DSN lies −0.010 (−0.020 to 0.001) against FTF-Net; 0.004 (−0.002 to 0.010) against its own" in text
 
 
+def test_readme_says_where_the_static_network_of_equal_cost_stands():
+    row = differences().assign(baseline="ftfnet-73", mean=-0.045)
+    assert "FTF-Net 73 %, a static network of the same cost, lies 0.045 PESQ-WB above it." in filled(
+        "".join(MARKS), systems(), GOALS, row
+    ).replace("\u00a0", " ")
+
+
 def test_readme_has_four_rows():
-    text = filled("".join(MARKS), systems(), GOALS)
+    text = filled("".join(MARKS), systems(), GOALS, differences())
     assert [line.split("|")[1].strip() for line in text.splitlines()[3:5]] == ["noisy", "MGT-DSN"]
     assert "| MGT-DSN | 2.10 ± 0.14 | 0.5 | 0.50 | 0.5 | 0 |" in text.replace("\u00a0", " ")
 
 
 def test_readme_without_marks_is_refused():
     with pytest.raises(ValueError, match="README.md has no"):
-        filled("nothing here", systems(), GOALS)
+        filled("nothing here", systems(), GOALS, differences())

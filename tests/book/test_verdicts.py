@@ -18,8 +18,8 @@ def row(mean: float, width: float = 0.01) -> dict[str, float]:
 def goals(**met: str) -> pandas.DataFrame:
     names = {
         "cost": "MACs, % of FTF-Net",
-        "pesq": "PESQ-WB difference to FTF-Net",
-        "stoi": "STOI difference to FTF-Net",
+        "pesq": "PESQ-WB difference from FTF-Net",
+        "stoi": "STOI difference from FTF-Net",
     }
     names |= {"over": "Spearman's correlation of ratio and noisy OVRL"}
     names |= {"within": "correlation of gates and benefit within files"}

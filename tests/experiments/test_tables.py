@@ -98,7 +98,7 @@ def measured(place: Path) -> tuple[Path, Path, Path]:
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """Written tables and what is printed with them; of two runs with weights, one was measured with others."""
     runs, cache, folder = measured(tmp_path_factory.mktemp("tables"))
-    for row in ("dsn", "mgt-dsn"):
+    for row in ("slim", "dsn", "mgt-dsn"):
         (runs / row / "seed0").mkdir(parents=True)
         weights.save(DSN(config.ModelConfig()), runs / row / "seed0" / MODEL, {"minutes": 1.0})
     for row, hashed in (("dsn", "another"), ("mgt-dsn", sha256(runs / "mgt-dsn" / "seed0" / MODEL))):
@@ -210,10 +210,11 @@ def test_goals_and_manifest_say_what_is_missing_and_where_it_comes_from(written:
 
 def test_the_manifest_names_the_runs_that_were_measured_and_no_others(written: Path) -> None:
     made = results.manifest(written)
-    assert {*made["training"]} == {*made["commands"]} == {"mgt-dsn"}
+    assert {*made["training"]} == {*made["commands"]} == {"mgt-dsn", "slim"}
     key = made["evaluation"]["tables"]["mgt-dsn/seed0-test"]["hashes"]["weights"]
     assert made["training"]["mgt-dsn"]["0"]["weights"] == key
-    assert made["commands"]["mgt-dsn"].startswith("python experiments/train.py mgt-dsn --seed 0 ")
+    assert made["commands"]["mgt-dsn"].startswith("python experiments/policies.py slim --arms mgt-dsn ")
+    assert made["commands"]["slim"].startswith("python experiments/train.py slim --seed 0 ")
 
 
 def test_seeds_that_get_a_policy_have_a_command_of_their_own() -> None:
@@ -257,8 +258,8 @@ def test_rows_that_these_runs_lack_are_kept(written: Path, tmp_path: Path) -> No
     assert {"mgt-dsn", "mgt-dsn-rising"} <= set(results.table("gates", written)["system"])
     assert results.difference(results.table("differences", written), "mgt-dsn-rising", "pesq_wb") is not None
     said = results.manifest(written)["evaluation"]
-    assert {"mgt-dsn/seed1-test", "mgt-dsn-crn/seed0-voicebank"} <= {*said["tables"]} and said["device"] == "a CPU"
-    for name in ("dial.csv", "controls.csv", "usage.csv"):
+    assert {"mgt-dsn/seed1-test", "mgt-dsn-rising/seed0-voicebank"} <= {*said["tables"]} and said["device"] == "a CPU"
+    for name in ("dial.csv", "controls.csv"):
         assert (written / name).read_bytes() == before[name]
 
 

@@ -18,9 +18,10 @@ from dsn.inference.timing import Contestant
 from dsn.model import DSN
 from dsn_book import test_pairs
 
+from ..study.systems import BASELINE, EQUAL_COST
+
 Array = np.ndarray
 
-BASELINE = "ftfnet"
 TARGETS = (60.0, 73.0, 85.0)
 """Cost in per cent of FTF-Net's to which the dial is set, beside closed, as trained, and open."""
 
@@ -88,15 +89,16 @@ def mean_macs(model: DSN, hops: Array, dial: float) -> float:
 
 def rows(slim: str, names: Sequence[str], hops: Array) -> list[Row]:
     """Every system to time on the named backends; PyTorch, which is slow, at three settings only."""
-    model, static = weights.load(slim), weights.load(BASELINE)
+    model, static, narrow = weights.load(slim), weights.load(BASELINE), weights.load(EQUAL_COST)
     settings = dials(model, hops)
     found = []
     for name in names:
         plain = ungated(model)
         free = backends.make(name, plain)
-        gated, base = backends.make(name, model), backends.make(name, static)
+        gated, base, small = (backends.make(name, module) for module in (model, static, narrow))
         chosen = settings if name != "torch" else [-math.inf, 0.0, math.inf]
-        plans = [(BASELINE, static, base, 0.0), (f"{slim} ungated", plain, free, 0.0)]
+        plans = [(BASELINE, static, base, 0.0), (EQUAL_COST, narrow, small, 0.0)]
+        plans += [(f"{slim} ungated", plain, free, 0.0)]
         plans += [(slim, model, gated, dial) for dial in chosen]
         for system, module, backend, dial in plans:
             contestant = Contestant(f"{system} {name}", stepper(backend, hops, dial))

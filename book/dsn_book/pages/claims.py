@@ -69,7 +69,7 @@ STATEMENTS = (
         "S",
         "metric-guided-training",
     ),
-    Statement("Quality comparable to the static FTF-Net's", "A", "results", "difference to FTF-Net$"),
+    Statement("Quality comparable to the static FTF-Net's", "A", "results", "difference from FTF-Net$"),
     Statement("73 % of its load on average", "A", "results", "^MACs, % of FTF-Net$"),
     Statement(
         "The use of the dynamic parts follows the severity of the distortion", "A", "usage", "correlation of ratio"
@@ -108,7 +108,7 @@ NOT_RUN = (
         "LCT-GAN has them [N]; neither schedule nor results were available, and a single loss is easier to compare",
     ),
     ("Listening tests", "quality is computed (PESQ, STOI, SI-SDR, DNSMOS); only readers listen"),
-    ("Training on GPU scale", "a run here uses one CPU thread, and all rows of a table have the same schedule"),
+    ("Training at GPU scale", "a run here uses one CPU thread, and all rows of a table have the same schedule"),
 )
 """What could not be run again, and why."""
 
@@ -116,7 +116,7 @@ CHOICES = (
     Choice("Form of the mask", "complex: both parts in, complex ratio out", "N", "as in the authors' later paper"),
     Choice(
         "Which part of a layer is static",
-        "a quarter of GRU groups, heads and FC outputs, three quarters of the channels of convolutions; all along time",
+        "a quarter of GRU groups, heads and FC outputs, three quarters of convolution channels; everything along time",
         "D",
         "the better of two pilots, and what remembers along time does not depend on a gate; no source gives the split",
     ),

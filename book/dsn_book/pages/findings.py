@@ -10,6 +10,7 @@ from ..provenance import Number
 from ..study import goals, results
 from ..study.controls import SEGMENTS
 from ..study.intervals import side
+from ..study.systems import EQUAL_COST
 from . import verdicts
 
 SLIM, STATIC = "mgt-dsn", "ftfnet"
@@ -30,17 +31,18 @@ def hours() -> Number:
     return provenance.result("systems", "audio_hours", system=SLIM, set=judged())
 
 
-def models() -> Number:
-    """Static networks, and slim ones with a policy, in the manifest of the results, seeds counted."""
-    told = sum(map(len, results.manifest()["training"].values()))
+def networks() -> Number:
+    """Trained networks in the manifest of the results, seeds counted; all policies of a seed run on one of them."""
+    made = results.manifest()
+    trained = {(row, seed) for row, seeds in made["training"].items() for seed in seeds}
+    fitted = {(row, seed) for row, seed in trained if "policies.py" in made["commands"].get(row, "")}
+    told = len(trained - fitted - {("slim", seed) for _, seed in trained}) + len({seed for _, seed in fitted})
     return provenance.this_run(data="results/manifest.json")(told)
 
 
 def mixtures() -> Number:
-    """Test mixtures on which the slim network was measured, over all sets."""
-    rows = results.table("systems")
-    rows = rows[(rows["system"] == SLIM) & rows["snr_db"].isna()]
-    return provenance.this_run(data="results/systems.csv")(int(rows.groupby("set")["files"].max().sum()))
+    """Test mixtures on which the slim network is judged."""
+    return provenance.result("systems", "files", system=SLIM, set=judged())
 
 
 def cost() -> Number:
@@ -59,21 +61,26 @@ def quality() -> str:
     if row is None or verdict not in ends:
         return "not measured yet"
     number = provenance.result("differences", "mean", system=SLIM, baseline=STATIC, set=judged(), metric="pesq_wb")
-    return f"{verdict}: its PESQ-WB differs from the full network's by {number:+.3f}, {ends[verdict]}"
+    size, side_ = _size(number), "below" if float(number) < 0 else "above"
+    return f"{verdict}: its PESQ-WB is {size} {side_} the full network's, {ends[verdict]}"
+
+
+def _size(number: Number) -> str:
+    return f"{Number(abs(float(number)), number.source):.3f}"
 
 
 def timing() -> str:
-    """Does the timing pay? The difference in PESQ-WB to the same network with random segments open."""
-    row = goals.control(results.table("controls"), SLIM, SEGMENTS, judged())
-    if row is None:
+    """Does the timing pay? Against random segments, and against the static network of equal cost."""
+    random = goals.control(results.table("controls"), SLIM, SEGMENTS, judged())
+    static = results.difference(results.table("differences"), SLIM, "pesq_wb", judged(), EQUAL_COST)
+    if random is None or static is None:
         return "not measured yet"
-    number = provenance.result("controls", "mean", system=SLIM, control=SEGMENTS, set=judged(), metric="pesq_wb")
-    size = f"{Number(abs(float(number)), number.source):.3f}"
-    return {
-        1: f"Yes: the policy's gates gain {size} PESQ-WB over random segments of the same length",
-        -1: f"No: random segments of the same length gain {size} PESQ-WB over the policy's gates",
-        0: f"Not measurably: random segments of the same length differ by {size} PESQ-WB",
-    }[side(row)]
+    number = provenance.result("differences", "mean", system=SLIM, baseline=EQUAL_COST, set=judged(), metric="pesq_wb")
+    chance = {1: "beats random gates", -1: "loses to random gates", 0: "does no better than random gates"}[side(random)]
+    how = {1: "beats", -1: "loses to", 0: "is no better than"}[side(static)]
+    by = f" by {_size(number)} PESQ-WB" if side(static) else ""
+    verdict = "Yes" if side(random) > 0 and side(static) > 0 else "No"
+    return f"{verdict}: it {chance}, and {how} a static network of its cost{by}"
 
 
 def listening() -> str:

@@ -21,7 +21,7 @@ def sign(row: Row | None) -> str:
 
 def comparable(goals: Table, system: str = "mgt-dsn") -> str:
     """The answer to the paper's claim, from the goals on cost and quality of a system."""
-    asked = goals[(goals["system"] == system) & goals["goal"].str.contains("MACs|difference to FTF-Net")]
+    asked = goals[(goals["system"] == system) & goals["goal"].str.contains("MACs|difference from FTF-Net")]
     if asked.empty or "missing" in set(asked["met"]):
         return "That has not been measured yet."
     met = dict(zip(asked["goal"], asked["met"] == "yes", strict=True))
@@ -36,8 +36,15 @@ def comparable(goals: Table, system: str = "mgt-dsn") -> str:
 
 def drawn(name: str) -> str:
     """What the mixtures of a set were drawn for."""
-    final = "drawn once, after the training of the headline network, from voices and noises of the test split"
+    final = "drawn once, after MGT-DSN was trained, from voices and noises of the test split"
     return final if name == "final" else "used to develop the study, until its final draw"
+
+
+def spread(seeds: int) -> str:
+    """What an interval over speakers and this many seeds leaves out."""
+    if seeds == 1:
+        return "There is one training run of each network so far; the interval says nothing of what another would give."
+    return "With few seeds, it understates how much training runs differ."
 
 
 def timing(segments: Row | None, oracle: Row | None, share: float) -> str:
@@ -62,14 +69,14 @@ def follows(goals: Table, system: str = "mgt-dsn") -> str:
     if len(met) != 2 or "missing" in met:
         return "That has not been measured yet."
     over = (
-        "Over files, yes: the worse a signal is rated, the more gates are open"
+        "Across files, yes: the worse a signal is rated, the more gates are open"
         if met[0] == "yes"
-        else ("Over files, less than the goal asks: the share of open gates hardly follows the rating")
+        else ("Across files, less than the goal asks: the share of open gates hardly follows the rating")
     )
     within = (
         "and within a file they tend to open where it helps"
         if met[1] == "yes"
-        else ("but within a file they hardly follow the benefit")
+        else ("but within a file they do not follow the benefit")
     )
     return f"{over}, {within}."
 
@@ -102,7 +109,8 @@ def where_most(differences: Table, system: str, name: str) -> str:
         if len(part):
             worst = part.loc[part["mean"].idxmin()]
             told.append(f"{label} at {number(worst['snr_db'], 0)} dB")
-    return f"{label_of(system)} falls furthest behind in {', in '.join(told)}." if told else "Not measured yet."
+    listed = ", in ".join(told[:-1]) + (" and in " if len(told) > 1 else "") + told[-1] if told else ""
+    return f"{label_of(system)} falls furthest behind in {listed}." if told else "Not measured yet."
 
 
 def choices(width: Row | None, changed: Table) -> str:
@@ -112,14 +120,15 @@ def choices(width: Row | None, changed: Table) -> str:
     """
     said = ["What width is worth has not been measured yet."]
     if width is not None:
-        said = [f"Width does: 73 % of the MACs without gates change PESQ-WB by {number(float(width['mean']), 3, '+')}."]
+        size = number(float(width["mean"]), 3, "+")
+        said = [f"On width: the static network with 73 % of the MACs differs by {size} PESQ-WB."]
     for question, names in by_question().items():
         rows = changed[changed["system"].isin(names)]
         if len(rows):
             largest = rows.loc[rows["mean"].abs().idxmax()]
             name, size = label_of(str(largest["system"])), number(float(largest["mean"]), 3, "+")
             clear = "" if side(largest) else ", which may be chance"
-            said.append(f"<em>{question}</em> At most {size} ({name}){clear}.")
+            said.append(f"<em>{question}</em> The largest change is {size} ({name}){clear}.")
     return " ".join(said)
 
 
@@ -136,12 +145,14 @@ class Card(NamedTuple):
 
 CARDS = (
     Card(
-        "A policy trained jointly with its network becomes a clock",
+        "A policy trained jointly with its network became a clock, once",
         "Gates that are sampled during training learn from the gradient where to open.",
-        "We trained network and policy together, with a loss on the share of open frames.",
+        "In the first edition, with 22 hours of audio and a gate gradient that was later found wrong, we trained the "
+        "network and the policy together, with a loss on the share of open frames.",
         "The shares were met. In one run, the gates opened in every second frame, on white noise as on speech.",
-        "A loss on the share teaches only the share. In this book, benefit labels teach where to open.",
-        "A joint training whose gates follow the benefit within files.",
+        "A loss on the share alone permits a clock. In this book, benefit labels teach where to open. Of the paper's "
+        "training, one such run says nothing.",
+        "Joint training with the repaired gradient, either way.",
     ),
     Card(
         "After a short training, gates make no difference",
@@ -149,14 +160,15 @@ CARDS = (
         "In the first edition, with 22 hours of audio, we compared every gate open with every gate closed.",
         "Open and closed were equally good, and a static network of 73 % of the MACs was as good as the full one.",
         "The networks of the main tables see 150 hours now, and slim training includes all gates open in every step.",
-        "A short training after which open gates are clearly better than closed ones.",
+        "A short training run after which open gates are clearly better than closed ones.",
     ),
     Card(
         "Spending where the input is worst is not where PESQ gains",
         "A badly rated input needs the whole network most, so gates that open there keep quality at the least cost.",
-        "At equal cost and on one network, policies followed the paper's map, its reverse or one share for all.",
-        "The paper's map came last in PESQ-WB. Open gates gain most PESQ-WB where the input is good, and most ESTOI "
-        "where it is bad.",
+        "On one network, set to one cost on validation mixtures, policies followed a falling map as summaries of the "
+        "paper have it, its reverse, or one share for all.",
+        "The falling map came last in PESQ-WB. Open gates gain most PESQ-WB where the input is good, and most ESTOI "
+        "where it is bad. Part of this is the scale: at −5 dB, the PESQ-WB of the input is next to its floor.",
         "Ask first which metric counts, and then at which SNR an open gate raises it.",
         "A network that gains as much PESQ-WB from open gates at −5 dB as at 20 dB.",
     ),

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from dsn.config import Stft
 
 from ..formatting import number
-from ..study.systems import label_of
+from ..study.systems import BASELINE, EQUAL_COST, label_of
 from .spectrograms import block_name
 from .style import DYNAMIC, GREY, INK, KINDS, STATIC, new_figure
 
@@ -53,7 +53,7 @@ def is_gated(row: Record) -> bool:
 
 def is_static(row: Record) -> bool:
     """Whether a row is one of our networks without gates."""
-    return row["system"] == "ftfnet" or row["system"].endswith(UNGATED)
+    return row["system"] in (BASELINE, EQUAL_COST) or row["system"].endswith(UNGATED)
 
 
 def factors(systems: pandas.DataFrame) -> tuple[Figure, str]:

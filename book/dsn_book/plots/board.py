@@ -32,11 +32,7 @@ def gains(table: Table, metric: str = "pesq_wb") -> tuple[Figure, str]:
     ax.set_yticks(np.arange(len(rows)), rows["entry"].tolist())
     ax.set_xlabel(f"{label} above random segments, with 95 % interval", loc="right")
     best = rows[~rows["entry"].isin((*OTHER_COST, ORACLE))].iloc[-1]
-    ahead = (
-        f"Above chance beyond their interval: {', '.join(above)}"
-        if above
-        else "No interval of an entry lies above chance"
-    )
+    ahead = f"Clearly above chance: {', '.join(above)}" if above else "No interval of an entry lies above chance"
     return figure, f"{label} of {len(rows)} rows against random segments. {ahead}. Best entry: {best['entry']}, " + (
         f"{number(best[metric], digits, '+')}."
     )

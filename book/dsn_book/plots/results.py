@@ -76,7 +76,7 @@ def histogram(differences: Table) -> tuple[Figure, str]:
     axis.legend(frameon=False, fontsize=9)
     text = f"From {number(float(values.min()), 2, '+')} to {number(float(values.max()), 2, '+')}"
     return figure, (
-        f"PESQ-WB difference to FTF-Net, file by file. {text}, mean {number(mean, 3, '+')}, median "
+        f"PESQ-WB difference from FTF-Net, file by file. {text}, mean {number(mean, 3, '+')}, median "
         f"{number(median, 3, '+')}; {int(destroyed.sum())} of {len(values)} files have a STOI below {DESTROYED}."
     )
 

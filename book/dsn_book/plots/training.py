@@ -64,13 +64,13 @@ def guide_explorer(values: Tensor, guide: Guide, fixed_ratio: float) -> Explorer
         targets = target_ratio(values, fitted)
         ends = f"{number(fitted.low, 2)} and {number(fitted.high, 2)}"
         spread = f"{float(targets.min()):.2f} to {float(targets.max()):.2f}"
-        rows = [("ends a and b", ends), ("mean target", f"{float(targets.mean()):.3f}"), ("targets reach from", spread)]
+        rows = [("ends", ends), ("mean target", f"{float(targets.mean()):.3f}"), ("targets reach from", spread)]
         rows += [("standard deviation", f"{float(targets.std()):.2f}")]
         heads = ("what follows", f"{len(values)} mixtures")
         alt = f"The target falls from {guide.ratio_max:g} to {guide.ratio_min:g} between OVRL {ends}."
         return _map_drawing(values, fitted, alt) + views.table(heads, rows)
 
-    return Explorer("Distance from a to b, in OVRL", widths, round(guide.high - guide.low, 1), follow)
+    return Explorer("Distance between the ends, in OVRL", widths, round(guide.high - guide.low, 1), follow)
 
 
 def _across(rating: float) -> float:

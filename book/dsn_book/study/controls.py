@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from .intervals import Interval, Table, bootstrap_interval, witnesses
+
 POLICY = "policy"
 SEGMENTS = "segments"
 """The control that T2 is about: the policy's rhythm at moments that it did not choose."""
@@ -59,6 +61,19 @@ CONTROLS = (
     ),
 )
 """Every control, the policy's own gates first."""
+
+
+def apart(
+    files: Table, inputs: Table, name: str, one: tuple[str, str], other: tuple[str, str], metric: str = "pesq_wb"
+) -> Interval:
+    """Mean difference of two systems, each under some gates ("own", "open" and so on), file by file, means over seeds.
+
+    `files` is results/files.csv.gz, `inputs` results/inputs.csv, `name` a set. The interval is over speakers.
+    """
+    rows = files[files["set"] == name].groupby(["system", "gates", "file"])[metric].mean()
+    of_set = inputs[inputs["set"] == name].assign(group=witnesses(inputs)).set_index("file")["group"]
+    gain = (rows[one] - rows[other]).rename("gain").to_frame().join(of_set, how="inner").dropna(subset=["gain"])
+    return bootstrap_interval(gain["gain"], groups=gain["group"])
 
 
 def find(name: str) -> Control:
