@@ -67,7 +67,7 @@ def test_choices_show_what_their_ablation_gave():
     told = found["How the policy is trained"]
     assert (
         told.startswith("policy trained with its network: −0.012 (−0.020\u00a0to\u00a0−0.004)")
-        and "MGT-DSN, trained on under its policy: not measured yet" in told
+        and "MGT-DSN, trained further under its policy: not measured yet" in told
     )
     assert found["Number of gates"] == "–"
     assert found["The compute dial"] == "–"

@@ -31,7 +31,7 @@ def test_quality_is_judged_as_in_its_chapter(stored, monkeypatch, pesq, stoi, wo
     goals = pandas.DataFrame({"goal": [*met], "met": [*met.values()], "system": findings.SLIM})
     monkeypatch.setattr(findings.results, "table", lambda name: goals if name == "goals" else pandas.DataFrame())
     monkeypatch.setattr(findings, "judged", lambda: "test")
-    assert findings.quality().startswith(f"{word}:") and words in findings.quality() and "−0.020" in findings.quality()
+    assert findings.quality().startswith(f"{word}:") and words in findings.quality() and "0.020" in findings.quality()
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from dsn_book.study.intervals import Row, Table
 SYSTEMS = {"ftfnet": (100.0, 2.56, 16.4), "ftfnet-73": (73.1, 2.5, 16.0), "mgt-dsn": (72.0, 2.5, 16.1)}
 SYSTEMS["mgt-dsn-rising"] = (74.0, 2.5, 16.0)
 LEARNT = {"ftfnet": 2.10, "ftfnet-73": 2.07, "ftfnet-52": 2.04, "slim-open": 2.095, "slim-closed": 2.03}
-LOWEST = "lowest cost that keeps PESQ-WB, % of FTF-Net, of 5 networks and dial settings"
+LOWEST = "lowest cost that keeps PESQ-WB, % of FTF-Net, of 5 policies and settings"
 
 
 def tables(low: float = -0.02, stoi: float = -0.004, seeds: int = 2) -> dict[str, Table]:

@@ -82,7 +82,7 @@ def test_differences_are_taken_file_by_file_and_ranked():
 def test_board_names_the_entries_that_are_above_chance():
     shown = table(worse=[0.8, 1.8, 2.8], chance=[1, 2, 3], better=[1.5, 2.5, 3.5])
     figure, text = board.gains(shown)
-    assert "beyond their interval: better." in text and text.endswith("Best entry: better, +0.500.") and len(text) < 250
+    assert "Clearly above chance: better." in text and text.endswith("Best entry: better, +0.500.") and len(text) < 250
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["worse", "better"]
     assert (
         "No interval of an entry lies above chance" in board.gains(table(chance=[1, 2, 3], better=[0.5, 2.5, 3.0]))[1]

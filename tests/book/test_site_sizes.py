@@ -53,7 +53,7 @@ def test_the_box_of_a_chapter_of_one_size(root):
     box = sizes.facts(notebook, KNOWN | {"depends": {"results/systems.csv": ""}}, root / "runs", root)
     assert f"- **one size** (it reads stored results and runs no model): {sizes.taken(KNOWN)}\n" in box
     assert "quick" not in box and "behind the stored" not in box
-    assert "- download: dsn, with all its sounds 2 MB" in box
+    assert "- download: dsn with all its sounds 2 MB" in box
     box = sizes.facts(notebook, KNOWN | {"depends": {"dsn/weights/a.safetensors": "ab"}}, root / "runs", root)
     assert "- **one size** (it computes what it shows): 7 s" in box
 

@@ -64,8 +64,8 @@ def test_choices_tell_the_width_and_the_largest_change_of_each_question() -> Non
         ]
     )
     said = verdicts.choices(row(-0.05), changed)
-    assert "change PESQ-WB by −0.050." in said and "At most −0.030 (PESQ-WB as the guide)." in said
-    assert "At most +0.002 (policy trained with its network), which may be chance." in said
+    assert "differs by −0.050 PESQ-WB." in said and "The largest change is −0.030 (PESQ-WB as the guide)." in said
+    assert "The largest change is +0.002 (policy trained with its network), which may be chance." in said
     assert verdicts.choices(None, changed[:0]) == "What width is worth has not been measured yet."
 
 
@@ -81,7 +81,7 @@ def test_captions_follow_the_snr() -> None:
     table = pandas.DataFrame(rows, columns=["metric", "snr_db", "mean"])
     table = table.assign(system="mgt-dsn", baseline="ftfnet", set="test", seed=None)
     said = verdicts.where_most(table, "mgt-dsn", "test")
-    assert said == "MGT-DSN falls furthest behind in PESQ-WB at 20 dB, in STOI at 0 dB."
+    assert said == "MGT-DSN falls furthest behind in PESQ-WB at 20 dB and in STOI at 0 dB."
 
 
 def test_cards_have_five_lines_each() -> None:

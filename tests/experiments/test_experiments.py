@@ -105,7 +105,8 @@ def test_jobs_are_all_rows_on_the_sets_that_are_there_then_controls(bench: evalu
     jobs = list(evaluate.jobs(bench, None, None, evaluate.SETS))
     assert [(job.row, job.seed) for job in jobs[:3]] == [("noisy", 0), ("ftfnet", 0), ("ftfnet", 1)]
     assert {job.set for job in jobs} == {"voicebank", "test", ""}  # nobody has drawn the final set
-    assert [job[:3] for job in jobs if job.part == "controls"] == [("mgt-dsn", 0, "test"), ("mgt-dsn", 1, "test")]
+    controlled = [job[:3] for job in jobs if job.part == "controls"]
+    assert controlled == [(row, seed, "test") for row in ("dsn", "mgt-dsn") for seed in (0, 1)]
     assert {job.row for job in jobs if job.part == "diagnostics"} == {"dsn", "mgt-dsn"}
     some = list(evaluate.jobs(bench, ["noisy", "ftfnet"], [1], ["test"]))
     assert [(job.row, job.seed) for job in some] == [("noisy", 0), ("ftfnet", 1)]
