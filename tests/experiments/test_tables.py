@@ -20,8 +20,6 @@ from dsn.training.loop import MODEL
 from dsn.utils.files import sha256
 from dsn_book.study import results
 
-pytestmark = pytest.mark.slow  # many tests write every table
-
 FILES = [("test", f"t{k}", f"m{k // 2}", (0.0, 10.0)[k % 2]) for k in range(8)]
 FILES += [("voicebank", f"v{k}", f"v{k}", (2.0, 6.9, 16.0, 17.0)[k]) for k in range(4)]
 GATES = ("encoder", "time")
@@ -134,6 +132,7 @@ def test_systems_have_one_row_per_seed_set_and_snr(written: Path) -> None:
     assert (table.loc[table["system"] != "noisy", "audio_hours"] == 150).all()
 
 
+@pytest.mark.slow  # writes every table again
 def test_ratings_are_means_over_files_that_every_system_has(places: tuple[Path, Path, Path]) -> None:
     runs, cache, folder = places
     path = cache / "dsn" / "seed0-test.csv"
@@ -246,6 +245,7 @@ def of(folder: Path, name: str, system: str) -> pandas.DataFrame:
     return table[table["system"] == system].reset_index(drop=True)
 
 
+@pytest.mark.slow  # writes every table again
 def test_rows_that_these_runs_lack_are_kept(written: Path, tmp_path: Path) -> None:
     before = {path.name: path.read_bytes() for path in written.iterdir() if path.name != "manifest.json"}
     tables.write_all(tmp_path / "none", tmp_path, written)
@@ -263,6 +263,7 @@ def test_rows_that_these_runs_lack_are_kept(written: Path, tmp_path: Path) -> No
         assert (written / name).read_bytes() == before[name]
 
 
+@pytest.mark.slow  # writes every table again
 def test_controls_of_a_system_leave_its_own_rows_as_they_are(written: Path, tmp_path: Path) -> None:
     before = {name: of(written, name, "mgt-dsn") for name in ("systems", "usage", "gates")}
     write(tmp_path / "again", "mgt-dsn", 0, 0.9, ratio=0.7)
@@ -275,6 +276,7 @@ def test_controls_of_a_system_leave_its_own_rows_as_they_are(written: Path, tmp_
         pandas.testing.assert_frame_equal(of(written, name, "mgt-dsn"), table)
 
 
+@pytest.mark.slow  # writes every table again
 def test_new_measurements_replace_old_ones(written: Path, tmp_path: Path) -> None:
     before = {name: of(written, name, "mgt-dsn") for name in ("systems", "usage", "files")}
     write(tmp_path / "again", "mgt-dsn", 0, 0.9, ratio=0.7)
