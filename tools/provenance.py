@@ -241,6 +241,16 @@ MAKERS = (
         {LEARNING: _tables()[LEARNING]},
     ),
     Maker(
+        "What a policy can foresee",
+        "python experiments/foresight.py slim --corpus CORPUS --runs RUNS",
+        "foresight.json",
+        nothing,
+        {
+            "foresight.csv": "what rules keep of what the oracle saves, by what they hear",
+            "foresight.json": "the record of this measurement",
+        },
+    ),
+    Maker(
         "Hard noise and quiet speech",
         "python experiments/robustness.py --corpus CORPUS",
         "",
