@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas
@@ -40,19 +41,19 @@ from dsn.utils.files import replacing, write_csv
 
 HEARS = {
     "the noisy signal": ("noisy",),
-    "and the network's output so far": ("noisy", "before"),
-    "and its output in this frame": ("noisy", "closed"),
-    "and the clean signal": ("noisy", "clean"),
-    "all of these, and the output of open gates": ("noisy", "closed", "open", "clean"),
+    "that, and the network's output so far": ("noisy", "before"),
+    "that, and the network's output in this frame": ("noisy", "closed"),
+    "that, and the clean signal": ("noisy", "clean"),
+    "all of these, and the output with open gates": ("noisy", "closed", "open", "clean"),
 }
-"""Rules by what they hear, from the row above on where a name begins with "and"."""
+"""Rules by what they hear: "that" is the noisy signal, the output that with closed gates."""
 
 SIGNALS = ("closed", "open", "clean")
 HELD_OUT = 5
 """One mixture in so many is for judging."""
 
 
-def measure(model: DSN, mixtures: TrainingMixtures, chosen: Sequence[int]) -> dict[str, np.ndarray]:
+def measure(model: DSN, mixtures: TrainingMixtures, chosen: Sequence[int]) -> dict[str, Any]:
     """Bands (N, T, bands) of the clean signals and of the network's output with its gates closed, and open."""
     kernel, found = Kernel(model), {name: [] for name in SIGNALS}
     for number in chosen:

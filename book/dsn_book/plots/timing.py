@@ -16,6 +16,7 @@ from ..study.controls import POLICY
 from ..study.intervals import Table, bootstrap_interval, side, witnesses
 from .marks import DIGITS, METRIC_NAMES
 from .style import DYNAMIC, GREY, INK, SERIES, new_figure
+from .tables import html
 
 
 def _rows(table: Table, metric: str) -> list[dict[str, Any]]:
@@ -44,6 +45,12 @@ def over_policy(table: Table, metric: str = "pesq_wb") -> tuple[Figure, str]:
     axis.set_yticks(range(len(rows)), [registry.label_of(row["control"]) for row in rows])
     axis.set(xlabel=f"{METRIC_NAMES[metric]} over the policy's own gates", ylim=(len(rows) - 0.4, -0.6))
     return figure, f"{METRIC_NAMES[metric]} of each control minus the policy's: {'; '.join(texts)}."
+
+
+def foresight(table: Table) -> HTML:
+    """What each rule of results/foresight.csv keeps of the oracle's saving, by what it hears."""
+    rows = [(row["hears"], f"{number(100 * row['kept'], 0)}\u00a0%") for row in table.to_dict("records")]
+    return html([{"the rule hears": hears, "and keeps": kept} for hears, kept in rows], "dsn-words")
 
 
 def worth(files: Table, inputs: Table, system: str, name: str, metric: str) -> Table:
