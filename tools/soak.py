@@ -32,7 +32,7 @@ PERIOD = 1875
 """Hops of half a minute."""
 
 LOUDER, DRIFT, LEAK, SLOWER, LOAD = 0.05, -30.0, 8.0, 1.5, 1.0
-"""Limits: of a change of level in dB, a difference in dB over the sound, MB gained, a ratio of times, a push in hops."""
+"""Limits: a change of level in dB, a difference in dB over the sound, MB gained, a ratio of times, a push in hops."""
 
 FLOOR = 1e-6
 """Root mean square below which a stream counts as silent; full scale is 1."""
