@@ -7,8 +7,8 @@ Example:
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
+import lzma
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -314,7 +314,7 @@ def write_all(cache: Path, runs: Path, folder: Path) -> None:
     """Write every file of results/ that can be written, and print the verdicts.
 
     Systems, seeds and sets that these runs lack stay as results/ has them. All means follow from the digits in
-    files.csv.gz, so it makes no difference which rows were measured together.
+    files.csv.xz, so it makes no difference which rows were measured together.
     """
     earlier, measured, now = PreviousResults(folder), rounded(read(cache)), records(cache)
     everything = described(measured, earlier.rows("files", measured), results.table("inputs", folder))
@@ -334,8 +334,8 @@ def write_all(cache: Path, runs: Path, folder: Path) -> None:
     for name, table in tables.items():
         write_csv(table, folder / f"{name}.csv")
     text = files_table(everything).to_csv(index=False, lineterminator="\n")
-    with replacing(folder / "files.csv.gz") as temporary:
-        temporary.write_bytes(gzip.compress(text.encode(), mtime=0))
+    with replacing(folder / "files.csv.xz") as temporary:
+        temporary.write_bytes(lzma.compress(text.encode(), preset=9))
     write(folder / "manifest.json", manifest(now, runs, earlier))
     print(report(tables))
 

@@ -186,7 +186,7 @@ def nothing(about: Record) -> Facts:
 def _tables() -> dict[str, str]:
     """The stored tables and what they hold, as `dsn_book.study.results` says."""
     names = dict(BY_NAME.findall(results.__doc__ or ""))
-    return {f"{name}.csv{'.gz' if name in results.COMPRESSED else ''}": text for name, text in names.items()}
+    return {f"{name}.csv{'.xz' if name in results.COMPRESSED else ''}": text for name, text in names.items()}
 
 
 DEFAULT, LEARNING = "default.csv", "learning.csv"

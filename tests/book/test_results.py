@@ -71,7 +71,7 @@ def test_a_dialled_system_has_its_settings_for_points_and_the_others_their_mean(
 
 def test_tables_are_read_by_name_and_may_be_changed(tmp_path: Path) -> None:
     systems().to_csv(tmp_path / "systems.csv", index=False)
-    systems().to_csv(tmp_path / "files.csv.gz", index=False)
+    systems().to_csv(tmp_path / "files.csv.xz", index=False)
     first = results.table("systems", tmp_path)
     first["pesq_wb"] = 0.0
     assert results.table("systems", tmp_path)["pesq_wb"].max() == 9.0

@@ -145,7 +145,7 @@ def test_ratings_are_means_over_files_that_every_system_has(places: tuple[Path, 
     assert (of_test["dnsmos_files"] == 2).all() and (of_test["files"] == 8).all()
     rated = pandas.read_csv(cache / "ftfnet" / "seed1-test.csv")["dnsmos_ovrl"].iloc[:2]
     assert of_test.loc[("ftfnet", 1), "dnsmos_ovrl"] == pytest.approx(rated.mean(), rel=1e-4)
-    kept = pandas.read_csv(folder / "files.csv.gz")
+    kept = pandas.read_csv(folder / "files.csv.xz")
     assert kept.loc[(kept["system"] == "ftfnet") & (kept["set"] == "test"), "dnsmos_ovrl"].notna().all()
 
 
@@ -194,8 +194,6 @@ def test_files_are_small_and_complete(written: Path) -> None:
     table = results.table("files", written)
     assert len(table) == 12 * 6 + 2 * 8 * 4 and "error" not in table
     assert {*table["gates"]} == {"own", "policy", "oracle", "dial"}
-    first = (written / "files.csv.gz").read_bytes()
-    assert first[3:8] == b"\0" * 5  # neither name nor date: the same results give the same file
 
 
 def test_goals_and_manifest_say_what_is_missing_and_where_it_comes_from(written: Path) -> None:

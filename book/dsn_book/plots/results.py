@@ -49,7 +49,7 @@ def difference_by_snr(
 def paired(files: Table, system: str, name: str, baseline: str = "ftfnet") -> Table:
     """A system's files beside the baseline's of the same seed, means over seeds: file, pesq_wb, stoi (the baseline's).
 
-    `pesq_wb` is the difference. `files` is results/files.csv.gz.
+    `pesq_wb` is the difference. `files` is results/files.csv.xz.
     """
     own = files[(files["set"] == name) & (files["gates"] == "own")]
     ours, base = (own[own["system"] == which] for which in (system, baseline))

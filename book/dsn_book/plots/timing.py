@@ -56,7 +56,7 @@ def foresight(table: Table) -> HTML:
 def worth(files: Table, inputs: Table, system: str, name: str, metric: str) -> Table:
     """What opening every gate gains over closing every one, by SNR: snr_db, mean, low, high; means over seeds.
 
-    `files` is results/files.csv.gz, `inputs` results/inputs.csv; empty where that was not measured.
+    `files` is results/files.csv.xz, `inputs` results/inputs.csv; empty where that was not measured.
     """
     rows = files[(files["system"] == system) & (files["set"] == name) & files["gates"].isin(["open", "closed"])]
     apart = rows.pivot_table(metric, "file", "gates").reindex(columns=["open", "closed"])

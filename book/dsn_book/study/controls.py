@@ -68,7 +68,7 @@ def apart(
 ) -> Interval:
     """Mean difference of two systems, each under some gates ("own", "open" and so on), file by file, means over seeds.
 
-    `files` is results/files.csv.gz, `inputs` results/inputs.csv, `name` a set. The interval is over speakers.
+    `files` is results/files.csv.xz, `inputs` results/inputs.csv, `name` a set. The interval is over speakers.
     """
     rows = files[files["set"] == name].groupby(["system", "gates", "file"])[metric].mean()
     of_set = inputs[inputs["set"] == name].assign(group=witnesses(inputs)).set_index("file")["group"]

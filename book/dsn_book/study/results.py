@@ -41,7 +41,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 CLONE = PACKAGE.parents[1]
 
 COMPRESSED = ("files",)
-"""Tables that are kept as .csv.gz."""
+"""Tables that are kept as .csv.xz."""
 
 ALL = math.nan
 """The SNR of a row that holds all SNRs together."""
@@ -55,7 +55,7 @@ def folder() -> Path:
 def table(name: str, place: str | Path | None = None) -> Table:
     """A stored table by name. Raises FileNotFoundError, naming those that are there, for one that is not."""
     place = folder() if place is None else Path(place)
-    path = place / f"{name}.csv{'.gz' if name in COMPRESSED else ''}"
+    path = place / f"{name}.csv{'.xz' if name in COMPRESSED else ''}"
     if not path.is_file():
         known = sorted(file.name.split(".")[0] for file in place.glob("*.csv*"))
         raise FileNotFoundError(f"there is no table {name!r} in {place}; there are {known}")
