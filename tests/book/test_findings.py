@@ -36,7 +36,7 @@ def test_quality_is_judged_as_in_its_chapter(stored, monkeypatch, pesq, stoi, wo
 
 @pytest.mark.parametrize(
     ("low", "high", "word"),
-    [(0.01, 0.03, "Yes: it beats"), (-0.03, -0.01, "No: it loses"), (-0.01, 0.01, "No: it does no")],
+    [(0.01, 0.03, "Yes: better than"), (-0.03, -0.01, "No: worse than"), (-0.01, 0.01, "No: no better")],
 )
 def test_timing_follows_the_interval(stored, low, high, word):
     stored((low + high) / 2, low, high)

@@ -76,11 +76,14 @@ def timing() -> str:
     if random is None or static is None:
         return "not measured yet"
     number = provenance.result("differences", "mean", system=SLIM, baseline=EQUAL_COST, set=judged(), metric="pesq_wb")
-    chance = {1: "beats random gates", -1: "loses to random gates", 0: "does no better than random gates"}[side(random)]
-    how = {1: "beats", -1: "loses to", 0: "is no better than"}[side(static)]
-    by = f" by {_size(number)} PESQ-WB" if side(static) else ""
+    chance = {1: "better than random gates", -1: "worse than random gates", 0: "no better than random gates"}
+    rival = {
+        1: f", and {_size(number)} PESQ-WB better than a static network of its cost",
+        -1: f"; a static network of its cost is {_size(number)} PESQ-WB better",
+        0: "; a static network of its cost is as good",
+    }
     verdict = "Yes" if side(random) > 0 and side(static) > 0 else "No"
-    return f"{verdict}: it {chance}, and {how} a static network of its cost{by}"
+    return f"{verdict}: {chance[side(random)]}{rival[side(static)]}"
 
 
 def listening() -> str:
