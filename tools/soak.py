@@ -96,8 +96,8 @@ def level_db(signal: np.ndarray) -> np.ndarray:
 
 
 def apart_db(now: np.ndarray, then: np.ndarray) -> np.ndarray:
-    """Level of the difference of each stream (streams,) over that of the stream."""
-    return level_db(now - then) - level_db(now)
+    """Level of the difference of each stream (streams,) over that of the stream, one after the other to save memory."""
+    return np.concatenate([level_db((a - b)[None]) - level_db(a[None]) for a, b in zip(now, then, strict=True)])
 
 
 def soak(enhancer: StreamingEnhancer, periods: int, period: int = PERIOD, real_time: bool = False) -> Report:
