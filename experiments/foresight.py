@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ from dsn.training.benefit import SMOOTH, smoothed
 from dsn.training.loop import MODEL
 from dsn.training.policy_fitting import FitConfig, Labelled, best_frames, fit_shares, margins
 from dsn.training.policy_training import bands
-from dsn.utils.files import replacing, write_csv
+from dsn.utils.files import write_csv
 
 HEARS = {
     "the noisy signal": ("noisy",),
@@ -56,7 +57,7 @@ HELD_OUT = 5
 def measure(model: DSN, mixtures: TrainingMixtures, chosen: Sequence[int]) -> dict[str, Any]:
     """Bands (N, T, bands) of the clean signals and of the network's output with its gates closed, and open."""
     kernel, found = Kernel(model), {name: [] for name in SIGNALS}
-    for number in chosen:
+    for number in tqdm(chosen, "signals"):
         noisy, clean = (torch.as_tensor(wav) for wav in mixtures.batch(np.array([number])))
         frames = bands(model, noisy).shape[1]
         found["clean"].append(bands(model, clean)[0].half())
@@ -68,15 +69,8 @@ def measure(model: DSN, mixtures: TrainingMixtures, chosen: Sequence[int]) -> di
 
 def signals(model: DSN, mixtures: TrainingMixtures, chosen: range, kept: Path) -> dict[str, Tensor]:
     """What `measure` finds, in parts on disk, and the output of closed gates one frame later, `before`."""
-    parts = []
-    for first in tqdm(range(0, len(chosen), labelling.PART), "signals"):
-        file = kept / f"part-{first // labelling.PART:03}.npz"
-        if not file.is_file():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            arrays = measure(model, mixtures, chosen[first : first + labelling.PART])
-            with replacing(file) as temporary, open(temporary, "wb") as stream:
-                np.savez(stream, **arrays)
-        parts.append(np.load(file))
+    labelling.keep(model, chosen, kept, partial(measure, model, mixtures))
+    parts = [np.load(labelling.place(kept, part)) for part in labelling.parts(len(chosen))]
     found = {name: torch.from_numpy(np.concatenate([part[name] for part in parts])).float() for name in SIGNALS}
     return found | {"before": torch.nn.functional.pad(found["closed"], (0, 0, 1, 0))[:, :-1]}
 

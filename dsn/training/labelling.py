@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -31,6 +31,10 @@ FIRST = 9_000_000
 """Number of the first labelled mixture of a source, far behind those of any training."""
 
 
+Measure = Callable[[range], dict[str, Any]]
+"""Arrays by name, one row per mixture of these numbers."""
+
+
 def place(folder: Path, part: int) -> Path:
     """The file of a part: `benefit` (N, T, gates), `bands` (N, T, bands), and a digest of the weights."""
     return folder / f"part-{part:03}.npz"
@@ -47,12 +51,17 @@ def label(model: DSN, mixtures: TrainingSet, numbers: range, folder: Path, some:
     Only the parts in `some`, if given; those that are there with the same weights are kept. Raises as `Kernel`, and
     OSError for a full disk.
     """
+    keep(model, numbers, folder, partial(_measure, model, mixtures), some)
+
+
+def keep(model: DSN, numbers: range, folder: Path, measure: Measure, some: Sequence[int] | None = None) -> None:
+    """Measure something of these mixtures with this network, part by part, unless that is there. Raises as `label`."""
     known = weights_digest(model)
     for part in parts(len(numbers)) if some is None else some:
         file = place(folder, part)
         if file.is_file() and str(np.load(file)["weights"]) == known:
             continue
-        arrays = _measure(model, mixtures, numbers[part * PART : (part + 1) * PART])
+        arrays = measure(numbers[part * PART : (part + 1) * PART])
         with replacing(file) as temporary, open(temporary, "wb") as stream:
             np.savez_compressed(stream, weights=np.array(known), **arrays)
 

@@ -65,7 +65,7 @@ def test_time_is_no_saving_where_there_is_none(monkeypatch):
 
 
 def test_networks_are_counted_once_whatever_policies_run_on_them(monkeypatch):
-    trained = {"ftfnet": ["0", "1"], "slim": ["0"], "dsn": ["0", "1"], "mgt-dsn": ["0"]}
+    trained = {"ftfnet": ["0", "1"], "slim": ["0", "1"], "dsn": ["0", "1"], "mgt-dsn": ["0"]}
     commands = {"dsn": "policies.py", "mgt-dsn": "policies.py", "ftfnet": "train.py"}
     monkeypatch.setattr(findings.results, "manifest", lambda: {"training": trained, "commands": commands})
     assert float(findings.networks()) == 2 + 2

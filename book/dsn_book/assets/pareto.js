@@ -16,8 +16,7 @@ function steps(low, high) {
   return { ticks, digits: Math.max(0, -Math.floor(Math.log10(step) + 1e-9)) };
 }
 
-function scales(models, key) {
-  const points = models.flatMap((model) => (model.key === "noisy" ? [] : model.points));
+function scales(points, key) {
   const values = points.map((point) => point.values[key]).filter((value) => value !== null);
   const span = Math.max(...values) - Math.min(...values) || 1;
   const [low, high] = [Math.min(...values) - 0.12 * span, Math.max(...values) + 0.12 * span];
@@ -102,8 +101,8 @@ export function render(root, state) {
   function draw() {
     const metric = state.metrics[Number(find("input[type=radio]:checked").value)];
     const chosen = slim ? slim.points[Number(slider.value)] : null;
-    const scale = scales(state.models, metric.key);
     const points = state.models.flatMap((model) => (model.key === "noisy" ? [] : model.points));
+    const scale = scales(points, metric.key);
     const taken = points.filter((point) => point.values[metric.key] !== null)
       .map((point) => around(scale.x(point.mmacs), scale.y(point.values[metric.key])));
     const pieces = state.models.map((model) => marks(model, metric, scale, model === slim ? chosen : null, taken));

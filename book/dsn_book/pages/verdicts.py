@@ -109,8 +109,10 @@ def where_most(differences: Table, system: str, name: str) -> str:
         if len(part):
             worst = part.loc[part["mean"].idxmin()]
             told.append(f"{label} at {number(worst['snr_db'], 0)} dB")
-    listed = ", in ".join(told[:-1]) + (" and in " if len(told) > 1 else "") + told[-1] if told else ""
-    return f"{label_of(system)} falls furthest behind in {listed}." if told else "Not measured yet."
+    if not told:
+        return "Not measured yet."
+    listed = " and in ".join(filter(None, [", in ".join(told[:-1]), told[-1]]))
+    return f"{label_of(system)} falls furthest behind in {listed}."
 
 
 def choices(width: Row | None, changed: Table) -> str:

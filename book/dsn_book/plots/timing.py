@@ -13,7 +13,7 @@ from .. import display
 from ..formatting import interval, number
 from ..study import controls as registry
 from ..study.controls import POLICY
-from ..study.intervals import Table, bootstrap_interval, side, witnesses
+from ..study.intervals import Table, bootstrap_interval, side
 from .marks import DIGITS, METRIC_NAMES
 from .style import DYNAMIC, GREY, INK, SERIES, new_figure
 from .tables import html
@@ -58,12 +58,9 @@ def worth(files: Table, inputs: Table, system: str, name: str, metric: str) -> T
 
     `files` is results/files.csv.xz, `inputs` results/inputs.csv; empty where that was not measured.
     """
-    rows = files[(files["system"] == system) & (files["set"] == name) & files["gates"].isin(["open", "closed"])]
-    apart = rows.pivot_table(metric, "file", "gates").reindex(columns=["open", "closed"])
-    of_set = inputs[inputs["set"] == name].assign(group=witnesses(inputs)).set_index("file")[["snr_db", "group"]]
-    both = of_set.join((apart["open"] - apart["closed"]).rename("gain"), how="inner").dropna(subset=["gain"])
+    gains = registry.gains(files, inputs, name, (system, "open"), (system, "closed"), metric)
     found = []
-    for snr_db, part in both.groupby("snr_db"):
+    for snr_db, part in gains.groupby("snr_db"):
         ends = bootstrap_interval(part["gain"], groups=part["group"])
         found.append({"snr_db": snr_db, "mean": ends.mean, "low": ends.low, "high": ends.high})
     return pandas.DataFrame(found, columns=["snr_db", "mean", "low", "high"])

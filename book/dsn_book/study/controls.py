@@ -63,16 +63,23 @@ CONTROLS = (
 """Every control, the policy's own gates first."""
 
 
-def apart(
-    files: Table, inputs: Table, name: str, one: tuple[str, str], other: tuple[str, str], metric: str = "pesq_wb"
-) -> Interval:
-    """Mean difference of two systems, each under some gates ("own", "open" and so on), file by file, means over seeds.
+Gated = tuple[str, str]
+"""A system, and under which gates it ran: "own", "open" and so on."""
 
-    `files` is results/files.csv.xz, `inputs` results/inputs.csv, `name` a set. The interval is over speakers.
+
+def gains(files: Table, inputs: Table, name: str, one: Gated, other: Gated, metric: str = "pesq_wb") -> Table:
+    """What one has over the other, file by file, means over seeds: gain, snr_db and group; no row where one is missing.
+
+    `files` is results/files.csv.xz, `inputs` results/inputs.csv, `name` a set.
     """
-    rows = files[files["set"] == name].groupby(["system", "gates", "file"])[metric].mean()
-    of_set = inputs[inputs["set"] == name].assign(group=witnesses(inputs)).set_index("file")["group"]
-    gain = (rows[one] - rows[other]).rename("gain").to_frame().join(of_set, how="inner").dropna(subset=["gain"])
+    of_set = inputs[inputs["set"] == name].assign(group=witnesses(inputs)).set_index("file")[["snr_db", "group"]]
+    wide = files[files["set"] == name].pivot_table(metric, "file", ["system", "gates"]).reindex(columns=[one, other])
+    return of_set.join((wide[one] - wide[other]).rename("gain"), how="inner").dropna(subset=["gain"])
+
+
+def apart(files: Table, inputs: Table, name: str, one: Gated, other: Gated) -> Interval:
+    """Mean of `gains` in PESQ-WB; the interval is over speakers."""
+    gain = gains(files, inputs, name, one, other).sort_index()
     return bootstrap_interval(gain["gain"], groups=gain["group"])
 
 
