@@ -127,8 +127,9 @@ def _readers(records: dict[Path, dict[str, Any]]) -> dict[str, list[tuple[str, s
     """The chapters that read each file, by the files that their runs opened."""
     found: dict[str, list[tuple[str, str]]] = {}
     for path, record in sorted(records.items()):
+        reader = path.stem, notebooks.title(path)
         for name in [name for name, digest in record["depends"].items() if digest]:
-            found.setdefault(name, []).append((path.stem, notebooks.title(path)))
+            found.setdefault(name, []).append(reader)
     return found
 
 

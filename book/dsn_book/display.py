@@ -22,12 +22,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import soundfile
-import torch
 from IPython.display import HTML
 
 import dsn
+from dsn.utils.signals import to_numpy
 
 if TYPE_CHECKING:
+    import torch
     from matplotlib.figure import Figure
 
 ASSETS = Path(__file__).parent / "assets"
@@ -135,7 +136,7 @@ def audio_data_uri(wav: np.ndarray | torch.Tensor, sample_rate: int, codec: Code
     FLAC and WAV hold 16 bits exactly; four seconds take about 80 kB and 130 kB, MP3 30 kB.
     Raises ValueError for a signal that is empty, not one-dimensional or not finite.
     """
-    samples = np.asarray(wav.detach().cpu() if isinstance(wav, torch.Tensor) else wav, dtype=np.float32)
+    samples = to_numpy(wav).astype(np.float32)
     if samples.ndim != 1 or samples.size == 0 or not np.isfinite(samples).all():
         raise ValueError(f"cannot play a signal of shape {samples.shape}; it must be (L,), not empty, and finite")
     file_format, subtype = CODECS[codec]
@@ -205,6 +206,8 @@ def drawing(name: str, alt: str, caption: str) -> HTML:
 
 def versions() -> str:
     """One line for the record of a run: versions, device and CPU threads."""
+    import torch  # takes seconds, and pages that compute nothing have no need of it
+
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
     threads = torch.get_num_threads()
     return (

@@ -13,8 +13,8 @@ from PIL import Image
 
 from dsn import config
 from dsn.model import DSN
-from dsn_book.plots import Version, enhanced, listen, unprocessed
-from dsn_book.plots.listening import PEAK, STEP, listen_state, speech_gain, stops
+from dsn_book.plots.listening import PEAK, STEP, listen, listen_state, speech_gain, stops
+from dsn_book.plots.versions import Version, enhanced, unprocessed
 from tests.helpers.corpora import speechlike
 
 RATE = 16000

@@ -11,8 +11,8 @@ from dsn import config
 from dsn.model import DSN
 from dsn.utils.audio import SAMPLE_RATE
 from dsn_book.arrival import SECONDS, Arrival
-from dsn_book.plots import hero, run
-from dsn_book.plots.hero import STEP, WINDOW, alt, hero_state, trailing
+from dsn_book.plots.hero import STEP, WINDOW, alt, hero, hero_state, trailing
+from dsn_book.plots.versions import run
 from tests.helpers.corpora import speechlike
 from tests.helpers.page import shown
 

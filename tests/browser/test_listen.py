@@ -10,7 +10,8 @@ import torch
 from dsn import config
 from dsn.model import DSN
 from dsn_book.display import ASSETS
-from dsn_book.plots import enhanced, listen, unprocessed
+from dsn_book.plots.listening import listen
+from dsn_book.plots.versions import enhanced, unprocessed
 from tests.helpers import node
 from tests.helpers.corpora import speechlike
 from tests.helpers.page import shown

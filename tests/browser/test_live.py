@@ -15,8 +15,8 @@ from bs4 import BeautifulSoup
 from dsn import config, weights
 from dsn.model import DSN
 from dsn.utils.audio import SAMPLE_RATE, resample, write
-from dsn_book.plots import enhanced, unprocessed
 from dsn_book.plots.live import live, live_state
+from dsn_book.plots.versions import enhanced, unprocessed
 from tests.helpers.corpora import speechlike
 from tools.browser import CHROMIUM, Browser
 
