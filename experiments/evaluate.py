@@ -48,10 +48,9 @@ from dsn.kernels.streaming import Kernel
 from dsn.losses import target_ratio
 from dsn.training.loop import MODEL
 from dsn.utils.files import sha256, write_csv
-from dsn_book.study import gate_usage
 from dsn_book.study.gate_diagnostics import diagnose
 from dsn_book.study.intervals import Table
-from dsn_book.study.measure import guide_in
+from dsn_book.study.measure import file_row, guide_in, speech_frames
 from dsn_book.study.systems import DIALLED, HEADLINE, NOISY, RISING, find, judged_finally, place_of
 
 SETS = ("voicebank", "test", "final")
@@ -122,7 +121,7 @@ class Job(NamedTuple):
 
 
 def own(bench: Bench, job: Job) -> Table:
-    """One line per file: metrics, ratios, cost; of a network with gates the columns of `gate_usage.file_row`, too."""
+    """One line per file: metrics, ratios, cost; of a network with gates the columns of `file_row`, too."""
     model = None if job.row == NOISY else weights.load(bench.weights(job.row, job.seed))
     chosen = bench.items(job.set)
     table = evaluate(model, chosen, processes=bench.processes, metrics=METRICS)
@@ -130,7 +129,7 @@ def own(bench: Bench, job: Job) -> Table:
         raise ValueError(f"{job.row} failed on every file of {job.set}: {table['error'].iloc[0]}")
     if model is None or not model.gate_names:
         return table
-    used = [gate_usage.file_row(model, *item.load()) for item in tqdm(chosen, "gates")]
+    used = [file_row(model, *item.load()) for item in tqdm(chosen, "gates")]
     return pandas.concat([table, pandas.DataFrame(used)], axis=1)
 
 
@@ -248,7 +247,7 @@ def inputs(bench: Bench) -> None:
     target, tables = bench.results / "inputs.csv", []
     for name in [name for name in SETS if Job(NOISY, 0, name).place(bench).is_file()]:
         noisy = pandas.read_csv(Job(NOISY, 0, name).place(bench))
-        speech = [gate_usage.speech_frames(item.load()[1]) for item in tqdm(bench.items(name), "speech")]
+        speech = [speech_frames(item.load()[1]) for item in tqdm(bench.items(name), "speech")]
         table = noisy[["file", "snr_db", "seconds", *RATINGS]]
         table = table.assign(set=name, speech_presence=list(map(np.mean, speech)))
         if name != "voicebank":

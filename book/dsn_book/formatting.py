@@ -1,4 +1,4 @@
-"""A number as it is printed for readers: a real minus sign, none before a zero, and words for what is no number."""
+"""Numbers and names as they are printed for readers: a real minus, none before a zero, words for what is no number."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import re
 
 MINUS = "−"
 """The sign, U+2212; a hyphen is shorter and may end a line."""
+
+BLOCK_NAMES = {"frequency_1": "F block 1", "time": "T block", "frequency_2": "F block 2"}
+BLOCK_NAMES |= {"shared": "all blocks", "mean": "mean of all"}
 
 
 def number(value: float, digits: int, sign: str = "", nan: str = "not defined") -> str:
@@ -28,3 +31,8 @@ def minus(text: str) -> str:
     A zero has none, whatever value was rounded to it.
     """
     return re.sub(r"^-(?=0*[.]?0*%?$)", "", text).replace("-", MINUS)
+
+
+def block_name(gate_name: str) -> str:
+    """The name of a gate, or of the mean over gates, for readers."""
+    return BLOCK_NAMES.get(gate_name, gate_name.replace("_", " "))

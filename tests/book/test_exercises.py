@@ -14,7 +14,8 @@ from torch import nn
 from dsn import config, dynamic, losses
 from dsn_book import exercises
 from dsn_book.display import ASSETS
-from dsn_book.exercises import Option, Verdict
+from dsn_book.exercises import Option, checks, reckoning
+from dsn_book.exercises.verdict import Verdict
 from dsn_book.study.gate_diagnostics import log_energy
 from tests.helpers import node
 from tools import exercises as source
@@ -44,7 +45,7 @@ def cells() -> dict[str, tuple[dict[str, Any], str]]:
                 node for node in ast.parse(code[2].source).body if isinstance(node, ast.Import | ast.ImportFrom)
             ]
             exec(compile(ast.Module(imports, []), "imports", "exec"), names)
-            check = cell.source.rpartition("exercises.")[2].partition("(")[0]
+            check = cell.source.rpartition("checks.")[2].partition("(")[0]
             found[check] = names, cell.source
     return found
 
@@ -58,7 +59,7 @@ def verdict(text: str, names: dict[str, Any]) -> Verdict:
     return eval(compile(ast.Expression(last.value), "cell", "eval"), names)
 
 
-CHECKS = sorted(name for name in dir(exercises) if name.startswith("check_"))
+CHECKS = sorted(name for name in dir(checks) if name.startswith("check_"))
 
 
 def test_every_check_has_its_exercise_and_there_are_at_least_twelve():
@@ -214,15 +215,15 @@ WRONG = {
 @pytest.mark.parametrize("name", WRONG)
 def test_likely_error_is_named(name):
     check, answer, message = WRONG[name]
-    result = getattr(exercises, f"check_{check}")(answer)
+    result = getattr(checks, f"check_{check}")(answer)
     assert not result.solved
     with pytest.raises(AssertionError, match=message):
         raise AssertionError(result.message)
 
 
 def test_fitted_guide_accepts_the_package_itself():
-    assert exercises.check_fitted_guide(losses.fit_guide).solved
-    assert config.Guide() == exercises.reckoning.GUIDES[0]
+    assert checks.check_fitted_guide(losses.fit_guide).solved
+    assert config.Guide() == reckoning.GUIDES[0]
 
 
 def test_verdict_reads_as_a_sentence():

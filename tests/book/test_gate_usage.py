@@ -5,7 +5,7 @@ import pandas
 import pytest
 
 from dsn import dial
-from dsn_book.study import gate_usage
+from dsn_book.study import gate_usage, measure
 from tests.helpers.models import make
 
 
@@ -16,30 +16,30 @@ def noise(seed: int, samples: int) -> np.ndarray:
 def test_speech_is_where_the_clean_signal_is_loud() -> None:
     clean = np.zeros(20 * 256, dtype=np.float32)
     clean[5 * 256 : 10 * 256] = noise(0, 5 * 256)
-    speech = gate_usage.speech_frames(clean)
+    speech = measure.speech_frames(clean)
     assert speech.shape == (21,)
     # frame t spans hops t - 1 and t
     assert np.flatnonzero(speech).tolist() == list(range(5, 11))
-    assert gate_usage.speech_frames(0.001 * clean).tolist() == speech.tolist()
+    assert measure.speech_frames(0.001 * clean).tolist() == speech.tolist()
 
 
 def test_silence_has_no_speech_and_odd_lengths_are_filled_up() -> None:
-    assert not gate_usage.speech_frames(np.zeros(1000, dtype=np.float32)).any()
-    assert gate_usage.speech_frames(noise(0, 1000)).shape == (5,)
+    assert not measure.speech_frames(np.zeros(1000, dtype=np.float32)).any()
+    assert measure.speech_frames(noise(0, 1000)).shape == (5,)
 
 
 def test_rows_of_a_file_agree_with_its_gates() -> None:
     model, noisy = make(), noise(1, 4000)
     clean = np.concatenate([np.zeros(2000, dtype=np.float32), noise(2, 2000)])
-    gate, speech = dial.gates(model, noisy).double().numpy(), gate_usage.speech_frames(clean)
-    row = gate_usage.file_row(model, noisy, clean)
+    gate, speech = dial.gates(model, noisy).double().numpy(), measure.speech_frames(clean)
+    row = measure.file_row(model, noisy, clean)
     for index, name in enumerate(model.gate_names):
         assert row[f"ratio_{name}"] == pytest.approx(gate[:, index].mean(), abs=1e-12)
         assert row[f"variance_{name}"] == pytest.approx(gate[:, index].var(), abs=1e-12)
         assert row[f"speech_{name}"] == pytest.approx(gate[speech, index].mean(), abs=1e-12)
         assert row[f"pause_{name}"] == pytest.approx(gate[~speech, index].mean(), abs=1e-12)
     assert row["ratio_mean"] == pytest.approx(gate.mean(), abs=1e-12)
-    assert np.isnan(gate_usage.file_row(model, noisy, noisy)["pause_mean"])
+    assert np.isnan(measure.file_row(model, noisy, noisy)["pause_mean"])
 
 
 def files() -> pandas.DataFrame:

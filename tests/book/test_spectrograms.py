@@ -6,7 +6,8 @@ import pytest
 
 from dsn import config
 from dsn.model import DSN
-from dsn_book.plots.spectrograms import block_name, levels_db, overview
+from dsn_book.formatting import block_name
+from dsn_book.plots.spectrograms import levels_db, overview
 from dsn_book.plots.versions import enhanced, unprocessed
 from tests.helpers.corpora import speechlike
 

@@ -43,7 +43,7 @@ def found() -> list[quiz.Excerpt]:
 
 @cache
 def page() -> str:
-    quizzed = exercises.listening_quiz(model(), found(), count=3)
+    quizzed = quiz.listening_quiz(model(), found(), count=3)
     asked = exercises.choice("How many?", OPTIONS)
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>t</title><main>{quizzed.data}{asked.data}</main>'

@@ -17,8 +17,8 @@ from dsn.utils.audio import SAMPLE_RATE
 from dsn_book import test_pairs
 
 from .. import display
-from ..formatting import number
-from ..plots.spectrograms import block_name, gate_strip, image_data_uri, levels_db
+from ..formatting import block_name, number
+from ..plots.spectrograms import gate_strip, image_data_uri, levels_db
 from ..plots.style import new_figure
 
 BANDS = 3

@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 from dsn.macs import MacTable
 from dsn.model import DSN
 
+from ..formatting import block_name
 from ..study.systems import label_of
 from .layers import layer
 from .macs import layer_costs
-from .spectrograms import block_name
 from .style import KINDS, new_figure
 from .tables import DASH, cell, html
 

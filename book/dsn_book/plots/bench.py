@@ -11,9 +11,8 @@ from matplotlib.figure import Figure
 
 from dsn.config import Stft
 
-from ..formatting import number
+from ..formatting import block_name, number
 from ..study.systems import BASELINE, EQUAL_COST, label_of
-from .spectrograms import block_name
 from .style import DYNAMIC, GREY, INK, KINDS, STATIC, new_figure
 
 BACKENDS = {"torch": "PyTorch, frame by frame", "onnx": "ONNX Runtime", "native": "C kernel"}

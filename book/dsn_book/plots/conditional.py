@@ -7,8 +7,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from .spectrograms import CLOSED
-from .style import DYNAMIC, GREY, STATIC, new_figure
+from .style import CLOSED, DYNAMIC, GREY, STATIC, new_figure
 
 BLOCKS, FRAMES = 4, 30
 ALWAYS, SOMETIMES = 1, 2

@@ -10,8 +10,8 @@ from torch import Tensor
 from dsn.macs import MacTable
 from dsn.policy import hard_gate
 
+from ..formatting import block_name
 from ..slider import Explorer
-from .spectrograms import block_name
 from .views import LEFT, ROW, WIDTH, drawing, rectangle, table, text
 
 

@@ -9,9 +9,9 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ..formatting import minus
+from ..formatting import block_name, minus
 from ..slider import Explorer
-from .spectrograms import block_name, gate_strip
+from .spectrograms import gate_strip
 from .style import GREY, INK, SERIES, new_figure
 from .views import WIDTH, drawing, rectangle, table, text
 

@@ -20,9 +20,9 @@ from dsn.policy import margin
 from dsn.stft import analyse, to_hops
 
 from .. import display
-from ..formatting import minus, number
+from ..formatting import block_name, minus, number
 from .layers import layer
-from .spectrograms import block_name, image_data_uri, levels_db
+from .spectrograms import image_data_uri, levels_db
 
 HEIGHT = 560
 MOST_BOXES = 8

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from dsn.utils.audio import SAMPLE_RATE
 
 from .. import display
-from .spectrograms import block_name, image_data_uri, levels_db, overview
+from ..formatting import block_name
+from .spectrograms import image_data_uri, levels_db, overview
 from .versions import Version
 
 PEAK = 0.9

@@ -19,9 +19,9 @@ from dsn.model import DSN
 from dsn.utils.audio import SAMPLE_RATE
 
 from .. import display
-from ..formatting import number
+from ..formatting import block_name, number
 from .listening import PEAK
-from .spectrograms import COLOURS, block_name, overview
+from .spectrograms import COLOURS, overview
 from .style import darken
 from .versions import Version
 

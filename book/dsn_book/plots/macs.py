@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 
 from dsn.macs import MacRow, MacTable
 
+from ..formatting import block_name
 from ..slider import Explorer
 from . import views
-from .spectrograms import block_name
 from .style import DYNAMIC, KINDS, STATIC, new_figure
 
 

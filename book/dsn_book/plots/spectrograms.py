@@ -14,8 +14,7 @@ from dsn.config import Stft
 from dsn.stft import analyse
 from dsn.utils.audio import SAMPLE_RATE
 
-from ..formatting import number
-from ..study.gate_usage import MEAN
+from ..formatting import block_name, number
 from . import style
 
 if TYPE_CHECKING:
@@ -29,9 +28,6 @@ Levels = NDArray[np.float32]
 RANGE_DB = 75.0
 """From the loudest point of a picture down to black."""
 COLOURS = "magma"
-CLOSED = "#e6e9ee"
-BLOCK_NAMES = {"frequency_1": "F block 1", "time": "T block", "frequency_2": "F block 2"}
-BLOCK_NAMES |= {"shared": "all blocks", MEAN: "mean of all"}
 
 
 def levels_db(wav: NDArray[np.floating], n_fft: int = Stft().n_fft) -> Levels:
@@ -59,11 +55,6 @@ def image_data_uri(levels: Levels, top_db: float, quality: int = 72) -> str:
     return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
 
 
-def block_name(gate_name: str) -> str:
-    """A gate's name as the book prints it."""
-    return BLOCK_NAMES.get(gate_name, gate_name.replace("_", " "))
-
-
 def _spectrogram(axes: Axes, wav: NDArray[np.floating], top_db: float, title: str) -> None:
     levels, hop_s = levels_db(wav), Stft().hop_length / SAMPLE_RATE
     extent = (-hop_s / 2, (levels.shape[1] - 0.5) * hop_s, 0, SAMPLE_RATE / 2000)
@@ -79,7 +70,7 @@ def gate_strip(axes: Axes, gate: NDArray[np.floating], names: tuple[str, ...], h
 
     frames, n_gates = gate.shape
     extent = (-hop_s / 2, (frames - 0.5) * hop_s, n_gates - 0.5, -0.5)
-    colours = ListedColormap([CLOSED, style.DYNAMIC])
+    colours = ListedColormap([style.CLOSED, style.DYNAMIC])
     axes.imshow(gate.T, aspect="auto", extent=extent, cmap=colours, vmin=0, vmax=1, interpolation="nearest")
     axes.set_yticks(range(n_gates), [block_name(name) for name in names], fontsize=8)
     axes.hlines(np.arange(0.5, n_gates - 1), *axes.get_xlim(), colors="white", linewidth=1.5)

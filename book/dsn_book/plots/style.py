@@ -19,6 +19,7 @@ NIGHT, NIGHT_INK = "#14181e", "#ced6dd"
 
 STATIC = "#0072b2"
 DYNAMIC = "#d55e00"
+CLOSED = "#e6e9ee"
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#a3478f", "#8a6d00")
 KINDS = {"conv": SERIES[0], "fc": SERIES[1], "gru": SERIES[2], "attention": SERIES[3], "policy": SERIES[4]}
 """Colour of each kind of layer in the cost table."""

@@ -10,11 +10,10 @@ import pandas
 from IPython.display import HTML
 
 from .. import display, formatting
-from ..formatting import minus, number
+from ..formatting import block_name, minus, number
 from ..study.intervals import Row, Table
 from ..study.systems import label_of
 from .marks import DIGITS, METRIC_NAMES
-from .spectrograms import block_name
 
 DASH = "–"
 NOT_YET = HTML("<p>Not measured yet.</p>")

@@ -14,13 +14,13 @@ from torch import Tensor
 from dsn.config import Guide
 from dsn.losses import fit_guide, target_ratio
 
-from ..formatting import number
+from ..formatting import block_name, number
 from ..slider import Explorer
 from ..study.intervals import spearman
 from ..study.systems import label_of
 from . import views
 from .marks import MARKERS, METRIC_NAMES, MODEL_COLOURS, scatter_with_means
-from .spectrograms import COLOURS, RANGE_DB, Levels, block_name
+from .spectrograms import COLOURS, RANGE_DB, Levels
 from .style import GREY, SERIES, new_figure
 
 WIDTHS = (0.2, 0.4, 0.8, 1.2, 1.6, 2.0, 2.4, 3.2)

@@ -10,12 +10,12 @@ from torch import Tensor
 
 from dsn.utils.audio import SAMPLE_RATE, Wav
 
-from ..formatting import number
+from ..formatting import block_name, number
 from ..study.gate_usage import MEAN
 from ..study.intervals import Table, spearman
 from ..study.systems import label_of
 from .marks import MARKERS, METRIC_NAMES, scatter_with_means, system_colour
-from .spectrograms import block_name, gate_strip, levels_db
+from .spectrograms import gate_strip, levels_db
 from .style import SERIES, new_figure
 
 DYNAMIC_RANGE_DB = 70.0
