@@ -77,10 +77,15 @@ def list_fonts() -> None:
     subprocess.run(command, env=os.environ | chapters.ENVIRONMENT, check=True)
 
 
+def draw_slides(folder: Path) -> None:
+    """Draw the lessons, and the page that links them, into a folder of their own."""
+    shutil.rmtree(folder, ignore_errors=True)
+    lessons.write_all(folder)
+
+
 def execute() -> dict[Path, dict[str, Any]]:
     """Run the chapters that have changed, two at a time; returns each chapter's record, or stops with what failed."""
     paths = [path.with_suffix(".ipynb") for path in notebooks.chapters(ROOT)]
-    list_fonts()
     cells = sum(len(nbformat.read(path, as_version=4).cells) for path in paths)
     interval = 0.5 if sys.stderr.isatty() else 20
     records, failures = {}, []
@@ -157,7 +162,7 @@ def stage(records: dict[Path, dict[str, Any]], source: Path) -> None:
     (source / "book" / "status.md").write_text(_status_page(records))
     (source / "book" / "api.md").write_text(api.page())
     (source / "book" / "provenance.md").write_text(provenance.page(ROOT, _readers(records)))
-    lessons.write_all(source / "book")
+    shutil.copytree(BUILD / "lessons", source / "book", dirs_exist_ok=True)
 
 
 def render(source: Path) -> None:
@@ -203,8 +208,12 @@ def main() -> None:
     _say("book 1/4: notebooks from the chapters' text")
     for path in notebooks.sync(ROOT):
         print(f"renewed {path.relative_to(ROOT)}")
-    _say("book 2/4: run the chapters")
-    records = execute()
+    _say("book 2/4: run the chapters, draw the slides")
+    list_fonts()
+    with ThreadPoolExecutor(1) as beside:
+        drawn = beside.submit(draw_slides, BUILD / "lessons")
+        records = execute()
+        drawn.result()
     _say("book 3/4: render the pages")
     stage(records, BUILD / "source")
     render(BUILD / "source")
