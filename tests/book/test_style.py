@@ -107,7 +107,7 @@ def test_a_chapter_opens_with_a_question_and_ends_with_two_exercises(path):
     if path.stem in NO_EXERCISES:
         return
     remember = path.read_text(encoding="utf-8").partition("## What to remember")[2]
-    assert len(re.findall(r"^exercises\.(?:choice|quantity)\(|^exercises\.check_", remember, re.MULTILINE)) == 2
+    assert len(re.findall(r"^exercises\.(?:choice|quantity)\(|^checks\.check_", remember, re.MULTILINE)) == 2
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
