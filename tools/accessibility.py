@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -31,23 +32,28 @@ READY = """
 [...document.querySelectorAll(".dsn-display")].every((display) => "ready" in display.dataset)
   && (window.MathJax?.startup?.promise ?? Promise.resolve()).then(() => true)
 """
-FIRST_ONES = """
-(() => {
+CHECK = """
+(async () => {
   const seen = new Map();
-  for (const token of document.querySelectorAll("pre span[class]")) {
-    seen.set(token.className, (seen.get(token.className) ?? 0) + 1);
-    if (seen.get(token.className) > 3) token.remove();
-  }
-  document.querySelectorAll("tbody > tr:nth-child(n + 11), mjx-container > svg > *").forEach((one) => one.remove());
+  const again = [...document.querySelectorAll("pre span[class]")].filter(({ className }) => {
+    seen.set(className, (seen.get(className) ?? 0) + 1);
+    return seen.get(className) > 3;
+  });
+  again.push(...document.querySelectorAll("tbody > tr:nth-child(n + 11), mjx-container > svg > *"));
+  const places = again.map((one) => {
+    const place = document.createComment("");
+    one.replaceWith(place);
+    return place;
+  });
+  const { violations } = await axe.run(document, { resultTypes: ["violations"] });
+  places.forEach((place, index) => place.replaceWith(again[index]));
+  return violations.filter(({ impact }) => ["moderate", "serious", "critical"].includes(impact)).map(({ id, nodes }) =>
+    ({ id, count: nodes.length, where: nodes[0].target.join(" "), why: nodes[0].failureSummary.split("\\n  ")[1] }));
 })()
 """
-"""Leaves three words of code of each kind, ten rows of a table, and of a formula its frame with the words for it."""
+"""Takes out of the page what repeats, and puts it back: code after three words of a colour, tables after ten rows, and
+the drawings of formulas, whose words stay."""
 REDIRECTION = re.compile(r'<meta http-equiv="refresh" content="0; url=', re.IGNORECASE)
-CHECK = """
-axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) =>
-  violations.filter(({ impact }) => ["moderate", "serious", "critical"].includes(impact)).map(({ id, nodes }) =>
-    ({ id, count: nodes.length, where: nodes[0].target.join(" "), why: nodes[0].failureSummary.split("\\n  ")[1] })))
-"""
 
 
 def missing() -> str:
@@ -67,37 +73,29 @@ def _axe() -> str:
 
 
 def _look(browser: Browser, colours: str, width: int) -> None:
-    """Set the view that pages are seen in from now on."""
+    """Set the view that the pages opened next are seen in."""
     browser.ask("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
     media = {"prefers-color-scheme": colours, "prefers-reduced-motion": "reduce"}
     features = [{"name": name, "value": value} for name, value in media.items()]
-    browser.ask("Emulation.setEmulatedMedia", media="", features=features)
+    browser.ask("Emulation.setEmulatedMedia", features=features)
 
 
-def _layout_faults(browser: Browser) -> Iterator[str]:
-    """What lies where it should not in the open page, on the first screen and on paper, whose view it is left in."""
-    if (end := browser.value(ROUTES)) > FIRST_SCREEN:
-        yield f"first-screen: .front-routes: ends at {end} px, not within {FIRST_SCREEN}"
-    yield from print_check.faults(browser)
-
-
-def _axe_faults(browser: Browser, axe: str, colours: str, width: int) -> Iterator[str]:
-    """What axe finds in the open page, which then lacks all but the first of what repeats."""
-    browser.value(f"{FIRST_ONES}; {axe}; 0")
-    for fault in browser.value(CHECK, timeout=300):
-        more = f" and {fault['count'] - 1} more" if fault["count"] > 1 else ""
-        yield f"{fault['id']} ({colours}, {width} px): {fault['where']}{more}: {fault['why']}"
+def _violations(browser: Browser, page: Path, axe: str) -> list[dict[str, Any]]:
+    browser.open(page)
+    browser.wait(READY, timeout=300)
+    browser.value(f"{axe}; 0")
+    return browser.value(CHECK, timeout=300)
 
 
 def _found(browser: Browser, page: Path, axe: str) -> Iterator[str]:
-    for view in VIEWS:
-        _look(browser, *view)
-        browser.open(page)
-        browser.wait(READY, timeout=300)
-        if view == VIEWS[0]:
-            yield from _layout_faults(browser)
-            _look(browser, *view)
-        yield from _axe_faults(browser, axe, *view)
+    for colours, width in VIEWS:
+        _look(browser, colours, width)
+        for fault in _violations(browser, page, axe):
+            more = f" and {fault['count'] - 1} more" if fault["count"] > 1 else ""
+            yield f"{fault['id']} ({colours}, {width} px): {fault['where']}{more}: {fault['why']}"
+        if (colours, width) == VIEWS[0] and (end := browser.value(ROUTES)) > FIRST_SCREEN:
+            yield f"first-screen ({colours}, {width} px): .front-routes: ends at {end} px, not within {FIRST_SCREEN}"
+    yield from print_check.faults(browser)
 
 
 def _check(paths: Sequence[Path], bar: tqdm) -> dict[Path, list[str]]:

@@ -10,9 +10,11 @@ PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Page
 .dim {{ color: #333; }} }}
 </style>
 <body><main><h1>Title</h1><p class="text">Text.</p>{}</main></body></html>"""
+ROWS = "<table><tbody>" + "<tr><td>Cell</td></tr>" * 11
 FAULTS = {
     "name": ("<button></button>", ["button-name (light, 1280 px)", "button-name (dark, 360 px)"]),
-    "front": ('<p class="front-routes" style="margin-top: 800px">Routes.</p>', ["first-screen"]),
+    "front": ('<p class="front-routes" style="margin-top: 800px">Routes.</p>', ["first-screen (light, 1280 px)"]),
+    "paper": (ROWS + '<tr><td><p style="width: 900px">Wide.</p></td></tr></tbody></table>', ["on paper, cut off"] * 3),
     "contrast": ('<p class="dim">Dim.</p>', ["color-contrast (dark, 360 px)"]),
 }
 pytestmark = pytest.mark.skipif(bool(accessibility.missing()), reason=accessibility.missing())
