@@ -88,8 +88,9 @@ def _install_packages(folder: Path) -> None:
     uv = shutil.which("uv")
     _say(f"environment 3/3: everything else in requirements.lock, by {'uv' if uv else 'pip'}")
     if uv:
-        command = [uv, "pip", "install", "--python", str(folder / "bin" / "python"), "--requirement", LOCK.name]
+        command = [uv, "pip", "install", "--python", str(folder / "bin" / "python")]
         command += ["--compile-bytecode"]  # as pip does; the imports of a chapter take half as long
+        command += ["--requirement", LOCK.name]
         _install(command, {"UV_BUILD_CONSTRAINT": LOCK.name})
     else:
         _pip(folder, "--requirement", LOCK.name)
