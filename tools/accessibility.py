@@ -9,7 +9,6 @@ repeats in a page, axe sees the first: with all of it, it takes twice as long.
 from __future__ import annotations
 
 import importlib.util
-import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -21,7 +20,7 @@ from tqdm import tqdm
 
 from tools import print_check
 from tools.browser import CHROMIUM, Browser
-from tools.html_check import pages
+from tools.html_check import LEADS_TO, pages
 
 VIEWS = (("light", 1280), ("dark", 360))
 """Colours and width in pixels that each page is checked in."""
@@ -53,7 +52,6 @@ CHECK = """
 """
 """Takes out of the page what repeats, and puts it back: code after three words of a colour, tables after ten rows, and
 the drawings of formulas, whose words stay."""
-REDIRECTION = re.compile(r'<meta http-equiv="refresh" content="0; url=', re.IGNORECASE)
 
 
 def missing() -> str:
@@ -112,7 +110,7 @@ def findings(folder: Path) -> list[str]:
 
     Raises ValueError if there are no pages, or if what the check needs is missing.
     """
-    paths = [path for path in pages(folder.resolve()) if not REDIRECTION.search(path.read_text(encoding="utf-8"))]
+    paths = [path for path in pages(folder.resolve()) if not LEADS_TO.search(path.read_text(encoding="utf-8"))]
     if missing() or not paths:
         raise ValueError(missing() or f"there are no pages in {folder}")
     interval = 0.5 if sys.stderr.isatty() else 20

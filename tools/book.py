@@ -193,7 +193,9 @@ def check() -> None:
     heaviest = max(pages, key=lambda page: pages[page])
     size = f"{pages[heaviest] / 1e6:.2f} MB"
     whole = f"{html_check.site_weight(HTML) / 1e6:.1f} MB"
+    front = f"{html_check.front_weight(HTML) / 1e6:.2f} MB, compressed"
     print(f"{len(pages)} pages, {whole}, nothing missing, no outside request; heaviest: {heaviest}, {size}")
+    print(f"The front page with all that it loads: {front}")
     views = " and ".join(f"{colours} at {width} px" for colours, width in accessibility.VIEWS)
     print(f"Accessibility not checked: {lacking}" if lacking else f"Nothing more than minor in {views} or on paper")
 

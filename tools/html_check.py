@@ -6,6 +6,7 @@ prints the findings and fails if there are any.
 
 from __future__ import annotations
 
+import gzip
 import re
 import sys
 from collections.abc import Iterator
@@ -17,10 +18,13 @@ from bs4 import BeautifulSoup, Tag
 ROOT = Path(__file__).resolve().parent.parent
 PAGE_LIMIT = 1_500_000
 """Most bytes of one page: its HTML and the local images, sounds and data that it alone brings."""
-SHARED_LIMIT = 6_000_000
+SHARED_LIMIT = 3_500_000
 """Most bytes of one page's scripts and styles, which the browser keeps for all pages."""
+FRONT_LIMIT = 1_000_000
+"""Most bytes that reach a reader before the front page can be used, compressed as servers send them."""
 SITE_LIMIT = 25_000_000
 """Most bytes of all files together."""
+LEADS_TO = re.compile(r'<meta http-equiv="refresh" content="0; url=([^"]+)"', re.IGNORECASE)
 LOADING = {"audio": "src", "embed": "src", "iframe": "src", "img": "src", "input": "src", "object": "data"} | {
     "script": "src",
     "source": "src",
@@ -175,6 +179,9 @@ def findings(folder: Path) -> list[str]:
     found = []
     for page in soups:
         found += [f"{page.relative_to(root)}: {line}" for line in dict.fromkeys(_page_findings(page, soups))]
+    front = front_weight(folder)
+    if front > FRONT_LIMIT:
+        found.append(f"the front page brings {front / 1e6:.2f} MB, compressed; the limit is {FRONT_LIMIT / 1e6:.1f} MB")
     whole = site_weight(folder)
     if whole > SITE_LIMIT:
         found.append(f"the site weighs {whole / 1e6:.1f} MB; the limit is {SITE_LIMIT / 1e6:.0f} MB")
@@ -184,6 +191,17 @@ def findings(folder: Path) -> list[str]:
 def site_weight(folder: Path) -> int:
     """Bytes of all files."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def front_weight(folder: Path) -> int:
+    """Bytes of the page that index.html leads to, and of what it loads, its icons too; 0 if it leads to none."""
+    index = folder / "index.html"
+    front = LEADS_TO.search(index.read_text(encoding="utf-8")) if index.is_file() else None
+    page = (folder / front[1]).resolve() if front else folder
+    if not page.is_file():
+        return 0
+    files = {page, *local_loads(page, _parse(page)), *folder.rglob("fa-solid-900.woff2")}
+    return sum(len(gzip.compress(path.read_bytes(), 6)) for path in files if path.is_file())
 
 
 def weights(folder: Path) -> dict[str, int]:

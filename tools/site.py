@@ -6,6 +6,7 @@ installs dsn from the site that it was downloaded from: assets/notebook.js write
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 import sys
@@ -16,8 +17,14 @@ from tools import html_check, notebooks, wheels
 ROOT = Path(__file__).resolve().parent.parent
 FILES = "files"
 SOURCES = "_sources/book"
-UNREAD = ("*.map", "*.ttf", "locales")
-"""Where minified code came from, fonts that browsers take as woff2, translations: no page reads them."""
+UNREAD = ("*.map", "*.ttf", "locales", "fontawesome.js", "fa-brands-400.woff2", "fa-regular-400.woff2")
+"""Where minified code came from, fonts that browsers take as woff2, translations, the theme's icons as scripts, where
+its styles and one font show the same, and fonts of icons that no page has."""
+ICONS = re.compile(r'<script [^>]*src="[^"]*/fontawesome\.js[^"]*"></script>\n?')
+MATHJAX = re.compile(
+    r'<script>window\.MathJax = [^<]*</script>\s*<script [^>]*src="[^"]*/tex-svg\.js[^"]*"></script>\n?'
+)
+FORMULA = 'class="math'
 LINE = """\
 <a href="../{sources}/{name}.ipynb" download>The notebook</a> installs <a href="../{wheel}">dsn</a> from this site if it
 is missing.
@@ -40,10 +47,16 @@ def run_it_yourself(notebook: Path) -> str:
 
 
 def trim(html: Path) -> None:
-    """Leave out what no page reads: an eighth of the site."""
+    """Leave out what no page reads, a sixth of the site, and MathJax from pages without a formula.
+
+    Sphinx gives MathJax to the first page where any other has a formula.
+    """
     for pattern in UNREAD:
         for path in [*html.rglob(pattern)]:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for page in html_check.pages(html):
+        text = ICONS.sub("", page.read_text(encoding="utf-8"))
+        page.write_text(text if FORMULA in text else MATHJAX.sub("", text), encoding="utf-8")
 
 
 def add_files(html: Path) -> None:

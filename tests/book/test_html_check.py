@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from tools import html_check
@@ -67,6 +68,14 @@ def test_images_of_a_page_count_towards_its_weight(site):
     (site / "index.html").write_text(GOOD.replace("</main>", '<img alt="x" src="big.png"></main>'))
     assert html_check.weights(site)["index.html"] > 2_000_000
     assert "weighs 2.00 MB" in html_check.findings(site)[0]
+
+
+def test_the_front_page_has_a_limit_for_all_that_it_loads(site):
+    (site / "front.html").write_text(GOOD.replace("</main>", '<script src="_static/big.js"></script></main>'))
+    (site / "_static" / "big.js").write_bytes(np.random.default_rng(0).bytes(1_100_000))
+    assert html_check.front_weight(site) == 0 and not html_check.findings(site)
+    (site / "index.html").write_text('<meta http-equiv="Refresh" content="0; url=front.html" />')
+    assert "the front page brings 1.10 MB, compressed; the limit is 1.0 MB" in html_check.findings(site)
 
 
 def test_all_files_together_have_a_limit(site):

@@ -95,6 +95,22 @@ def test_what_no_page_reads_is_left_out(tmp_path):
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["x.js"]
 
 
+SCRIPTS = """<script>window.MathJax = {"options": {}}</script>
+    <script defer="defer" src="../_static/tex-svg.js?v=5"></script>
+<script defer src="../_static/scripts/fontawesome.js?digest=5"></script>
+<script src="../_static/tables.js"></script>
+"""
+
+
+@pytest.mark.parametrize(("body", "scripts"), [("<p>Text</p>", 1), ('<div class="math notranslate">x</div>', 3)])
+def test_mathjax_stays_where_there_are_formulas_and_the_icons_script_nowhere(tmp_path, body, scripts):
+    page = tmp_path / "page.html"
+    page.write_text(f"<html>{SCRIPTS}<body>{body}</body></html>")
+    site.trim(tmp_path)
+    text = page.read_text()
+    assert text.count("<script") == scripts and "tables.js" in text and "fontawesome" not in text and body in text
+
+
 def test_a_site_without_room_for_the_test_sounds_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(site.wheels, "universal", lambda folder: None)
     (tmp_path / site.SOURCES).mkdir(parents=True)
