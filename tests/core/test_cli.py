@@ -517,6 +517,22 @@ def test_enhance_with_outputs_that_show_little(noisy: Path, model: Path, tmp_pat
     assert b"Traceback" not in unread.stderr and b"Exception ignored" not in unread.stderr, unread.stderr
 
 
+@pytest.mark.slow
+def test_a_long_file_takes_the_memory_of_a_short_one(tmp_path: Path) -> None:
+    """Ten minutes more of samples alone would be 38 MB as float32."""
+    small = "import os, sys; run = [sys.executable, *sys.argv[1:]]; process = os.spawnv(os.P_NOWAIT, run[0], run)"
+    small += "; print(os.wait4(process, 0)[2].ru_maxrss / 1024)"
+    memory = []
+    for minutes in (1, 11):
+        path, out = tmp_path / f"{minutes}.wav", tmp_path / f"{minutes}-out.wav"
+        soundfile.write(path, np.tile(speechlike(0, 60), minutes), 16000)
+        command = [sys.executable, "-c", small, "-m", "dsn", "enhance", str(path), "-o", str(out)]
+        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+        memory.append(float(done.stdout.splitlines()[-1]))
+        assert soundfile.info(out).frames == minutes * 60 * 16000
+    assert memory[1] < memory[0] + 20 < 500, memory
+
+
 # evaluate
 
 
