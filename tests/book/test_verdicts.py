@@ -55,6 +55,26 @@ def test_timing_pays_if_there_is_something_to_gain_and_the_policy_finds_it() -> 
     assert verdicts.timing(None, row(0.0), math.nan).endswith("measured yet.")
 
 
+@pytest.mark.parametrize(
+    ("means", "said"),
+    [
+        (
+            (0.001, 0.005, -0.002),
+            "Another metric as the guide changes PESQ-WB by between −0.002 and +0.005; no interval excludes 0.",
+        ),
+        (
+            (0.04, 0.005),
+            "Another metric as the guide changes PESQ-WB by between +0.005 and +0.040; 1 of 2 intervals exclude 0.",
+        ),
+        ((), "Other metrics as the guide have not been measured yet."),
+    ],
+)
+def test_guides_tell_the_range_and_how_many_changes_are_clear(means: tuple[float, ...], said: str) -> None:
+    rows = [row(mean) | {"system": name} for name, mean in zip(verdicts.OTHER_GUIDES, means, strict=False)]
+    other = row(-0.5) | {"system": "mgt-dsn-rising"}
+    assert verdicts.guides(pandas.DataFrame([*rows, other])) == said
+
+
 def test_choices_tell_the_width_and_the_largest_change_of_each_question() -> None:
     changed = pandas.DataFrame(
         [

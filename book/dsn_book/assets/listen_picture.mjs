@@ -56,6 +56,7 @@ export class Picture {
   // Drawn once for a version, a width and a theme; the play head is laid over it. What is hidden is drawn when shown.
   async draw(version) {
     this.wanted = version;
+    this.name(version);
     const image = await this.image(version);
     if (this.wanted !== version || !this.canvas.clientWidth) return;
     this.width = this.canvas.clientWidth;
@@ -76,11 +77,16 @@ export class Picture {
     this.head(this.now ?? 0);
   }
 
+  // At once: who cannot see the picture need not wait until it is decoded.
+  name(version) {
+    const shown = `Spectrogram, gates and MACs over time. ${describe(version, this.state)}`;
+    this.canvas.setAttribute("aria-label", this.veil || shown);
+  }
+
   drawVersion(pen, version, image) {
     this.drawSpectrogram(pen, image);
     this.drawGates(pen, version);
     this.drawCosts(pen, version);
-    this.canvas.setAttribute("aria-label", `Spectrogram, gates and MACs over time. ${describe(version, this.state)}`);
   }
 
   drawVeil(pen) {
@@ -91,7 +97,6 @@ export class Picture {
     pen.fillStyle = this.colour("ink");
     pen.textAlign = "center";
     pen.fillText(this.veil, (left + end) / 2, this.height / 2, end - left);
-    this.canvas.setAttribute("aria-label", this.veil);
   }
 
   label(pen, text, y) {

@@ -13,6 +13,9 @@ from ..study.gate_usage import MEAN, falls
 from ..study.intervals import Row, Table, side
 from ..study.systems import BASELINE, by_question, label_of
 
+OTHER_GUIDES = ("guide-snr", "guide-si-sdr", "guide-pesq")
+"""Policies that differ from MGT-DSN in the metric that sets the shares."""
+
 
 def sign(row: Row | None) -> str:
     """What a difference says by its interval: better, worse, no difference, or that it was not measured."""
@@ -132,6 +135,17 @@ def choices(width: Row | None, changed: Table) -> str:
             clear = "" if side(largest) else ", which may be chance"
             said.append(f"<em>{question}</em> The largest change is {size} ({name}){clear}.")
     return " ".join(said)
+
+
+def guides(changed: Table) -> str:
+    """What another metric as the guide changes, in a sentence; `changed` are the differences of the ablations."""
+    rows = changed[changed["system"].isin(OTHER_GUIDES)]
+    if rows.empty:
+        return "Other metrics as the guide have not been measured yet."
+    least, most = (number(float(size), 3, "+") for size in (rows["mean"].min(), rows["mean"].max()))
+    clear = sum(side(row) != 0 for _, row in rows.iterrows())
+    says = f"{clear} of {len(rows)} intervals exclude 0" if clear else "no interval excludes 0"
+    return f"Another metric as the guide changes PESQ-WB by between {least} and {most}; {says}."
 
 
 class Card(NamedTuple):
