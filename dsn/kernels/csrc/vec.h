@@ -6,8 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#if defined(N) /* the kernels of training choose it */
-#elif defined(__AVX512F__)
+#if defined(__AVX512F__)
 #define N 16
 #elif defined(__AVX__)
 #define N 8

@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include "training.h"
 
-#define MOST 24 /* sums of a tile, all in registers */
+#define MOST (3 * REGISTERS / 4) /* sums of a tile, all in registers */
 
 /* Products of one frame: y[j] = bias + sum over taps of a[tap][j step ...] w[tap], j < count. */
 struct product {
     const float *a[2], *w, *bias; /* a: NULL for a frame before the first or after the last; bias (width) */
-    long step, k, count, width;   /* w (2, k, width), the width a multiple of 16 */
+    long step, k, count, width;   /* w (2, k, width), the width a multiple of UNIT */
     float *y;
     long n, total; /* floats of a row of y, and of all its rows, the last of which may be cut short */
 };
@@ -58,13 +58,17 @@ INLINE void tile(const struct product *p, long first, long column, int rows, int
         if (row < p->count && p->count >= ROWS) tile(p, p->count - ROWS, column, ROWS, VECTORS);      \
         else for (; row < p->count; row++) tile(p, row, column, 1, VECTORS);                          \
     }
+#if REGISTERS == 32
 COLUMNS(6, 4)
-COLUMNS(12, 2)
-COLUMNS(16, 1)
+#endif
+COLUMNS(MOST / 2, 2)
+COLUMNS(12, 1)
 
 static void multiply(const struct product *p) {
     long column = 0;
+#if REGISTERS == 32
     for (; column + 4 * N <= p->width; column += 4 * N) columns4(p, column);
+#endif
     for (; column + 2 * N <= p->width; column += 2 * N) columns2(p, column);
     for (; column < p->width; column += N) columns1(p, column);
 }
@@ -132,13 +136,17 @@ INLINE void sum_tile(const struct outer *o, long from, long column, int rows, in
         for (; from + ROWS <= o->k; from += ROWS) sum_tile(o, from, column, ROWS, VECTORS);   \
         for (; from + 3 <= o->k; from += 3) sum_tile(o, from, column, 3, VECTORS);            \
     }
+#if REGISTERS == 32
 SUMS(6, 4)
-SUMS(12, 2)
+#endif
+SUMS(MOST / 2, 2)
 SUMS(12, 1)
 
 static void add_outer(const struct outer *o) {
     long column = 0;
+#if REGISTERS == 32
     for (; column + 4 * N <= o->width; column += 4 * N) sums4(o, column);
+#endif
     for (; column + 2 * N <= o->width; column += 2 * N) sums2(o, column);
     for (; column < o->width; column += N) sums1(o, column);
 }

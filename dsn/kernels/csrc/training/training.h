@@ -1,12 +1,20 @@
 /* Fused layers for training on a CPU: forward passes that keep what their gradients need, and the gradients.
 
-   Groups and heads are filled up with zeros to 16 floats. The caller gives all memory; arrays are dense and row-major.
+   Groups and heads are filled up with zeros to UNIT floats. The caller gives all memory; arrays are dense and row-major.
    dsn/kernels/training.py makes them PyTorch functions, dsn/dynamic is their definition. */
 #ifndef DSN_TRAINING_H
 #define DSN_TRAINING_H
-#define N 16 /* floats of a unit, whatever the width of the machine's vectors: compilers split them */
 #include "../dsn.h"
 #include "../vec.h"
+
+#define UNIT 16         /* floats of a unit: `WIDTH` in training.py */
+#define PARTS (UNIT / N) /* vectors of a unit; gcc turns wider ones than the machine has into slow code */
+
+#if defined(__AVX512F__) || defined(__aarch64__)
+#define REGISTERS 32 /* vectors that fit: sums of a loop must, or they go through memory */
+#else
+#define REGISTERS 16
+#endif
 
 /* `units` recurrences of 16 (of one group, or of its two directions) over `count` sequences of `steps`:
    x (count, steps, units / directions, 16) -> y (count, steps, units, 16).
