@@ -11,7 +11,7 @@ import torch
 
 from ..utils import files
 
-KEYS = ("config", "mixtures", "step", "log", "average", "model", "optimisers")
+KEYS = ("config", "step", "log", "average", "model", "optimisers")
 """What every checkpoint holds; "origin" joined later."""
 
 

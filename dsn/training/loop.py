@@ -111,7 +111,7 @@ class Run:
         saved = checkpoint.read(self.path, device)
         try:
             settings = config.TrainConfig.from_dict(saved["config"])
-            text = difference({"mixtures": saved["mixtures"]} | saved.get("origin", {}), self.origin)
+            text = difference(dict(saved.get("origin", {})), self.origin)
         except (ValueError, TypeError) as error:
             raise checkpoint.unreadable(self.path, str(error)) from error
         if settings != self.train:
@@ -159,9 +159,7 @@ class Run:
         log = pandas.DataFrame(self.log)
         if self.log:  # before the first step there is no table, not one without columns
             write_csv(log, self.folder / "log.csv")
-        others = {key: value for key, value in self.origin.items() if key != "mixtures"}
-        saved = {"config": self.train.to_dict(), "mixtures": self.origin["mixtures"], "origin": others}
-        saved |= {"step": self.step}
+        saved = {"config": self.train.to_dict(), "origin": self.origin, "step": self.step}
         saved["log"] = log.to_dict("list")
         saved |= {"average": None if self.average is None else self.average.state_dict()}
         saved |= {"model": self.model.state_dict(), "optimisers": [o.state_dict() for o in self.optimisers]}

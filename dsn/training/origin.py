@@ -13,52 +13,71 @@ from ..model import DSN
 from .optim import TrainingSet, batch_indices
 
 PROBES = 8
-"""Mixtures, spread over a run, that are compared sample by sample."""
+"""Mixtures, spread over a run, whose samples are compared, beside the first one."""
+
+TOLERANCE = 1e-4
+"""Of the norm: processors round differently, so signals are compared as numbers; other signals differ by about 1."""
 
 DIFFERENT = {
-    "mixtures": "with other mixtures",
-    "source": "with other mixtures, of which the first is the same",
-    "labels": "with other labels of the guide's metric",
-    "start": "from other first weights",
+    "set": "with other mixtures",
+    "samples": "with other samples in its mixtures",
+    "metric": "with other labels of the guide's metric",
+    "weights": "from other first weights",
 }
 """What a resumed run may not change, and how an error says so."""
 
+Origin = dict[str, str | list[list[float]]]
+"""Text that has to be the same, and measures (projection, norm) of arrays that have to agree."""
 
-def origin(mixtures: TrainingSet, train: config.TrainConfig, start: DSN | None) -> dict[str, str]:
-    """Fingerprints of what decides a run beside its settings, by the names in `DIFFERENT`.
+
+def origin(mixtures: TrainingSet, train: config.TrainConfig, start: DSN | None) -> Origin:
+    """What decides a run beside its settings, by the names in `DIFFERENT`.
 
     Samples are compared for the first mixture and for some later ones, the rest by what the set says of itself; of an
     endless source the labels of the first batch, else all.
     """
-    first, probes = _samples(mixtures, train)
     identity: Callable[[], str] | None = getattr(mixtures, "identity", None)  # what all mixtures of the set depend on
-    source = identity() if identity else ""
     return {
-        "mixtures": f"{len(mixtures)} {_digest([first])}",
-        "source": _digest([source.encode(), probes]),
-        "labels": _digest(_labels(mixtures, train)),
-        "start": _digest(_weights(start)),
+        "set": f"{len(mixtures)} {identity() if identity else ''}",
+        "samples": _samples(mixtures, train),
+        "metric": _labels(mixtures, train),
+        "weights": _digest(_weights(start)),
     }
 
 
-def difference(saved: dict[str, str], own: dict[str, str]) -> str | None:
-    """The first thing in which two origins differ, in words; what an older version did not save counts as the same."""
-    return next((text for key, text in DIFFERENT.items() if saved.get(key, own[key]) != own[key]), None)
+def difference(saved: Origin, own: Origin) -> str | None:
+    """The first thing in which two origins differ, in words; what an older version did not save counts as the same.
+
+    Raises: ValueError or TypeError for what is no origin.
+    """
+    return next((text for key, text in DIFFERENT.items() if not _agree(saved.get(key, own[key]), own[key])), None)
 
 
-def _samples(mixtures: TrainingSet, train: config.TrainConfig) -> tuple[bytes, bytes]:
-    """Content of the first mixture, and of several that the run comes to."""
+def _agree(saved: str | list[list[float]], own: str | list[list[float]]) -> bool:
+    if isinstance(own, str):
+        return saved == own
+    a, b = (np.array(measures, dtype=float).reshape(-1, 2) for measures in (saved, own))
+    return a.shape == b.shape and bool((abs(a - b) <= TOLERANCE * b[:, 1:]).all())
+
+
+def _measure(x: np.ndarray) -> list[float]:
+    """Projection of an array on a chirp, to which each of its entries matters, and its norm."""
+    x = x.astype(float).ravel()
+    return [float(x @ np.cos(np.arange(len(x), dtype=float) ** 2)), float(np.linalg.norm(x))]
+
+
+def _samples(mixtures: TrainingSet, train: config.TrainConfig) -> list[list[float]]:
+    """Measures of noisy and clean signals: of the first mixture, and of several that the run comes to."""
     steps = sorted({int(step) for step in np.linspace(0, train.steps - 1, PROBES)})
     indices = np.array([0, *(int(batch_indices(step, len(mixtures), train)[0]) for step in steps)])
-    arrays = [np.asarray(part, dtype=np.float32) for part in mixtures.batch(indices)]
-    return b"".join(part[:1].tobytes() for part in arrays), b"".join(part[1:].tobytes() for part in arrays)
+    return [_measure(wav) for part in mixtures.batch(indices) for wav in np.asarray(part)]
 
 
-def _labels(mixtures: TrainingSet, train: config.TrainConfig) -> list[bytes]:
+def _labels(mixtures: TrainingSet, train: config.TrainConfig) -> list[list[float]]:
     if train.loss.ratio != "guided":
         return []
     some = batch_indices(0, len(mixtures), train).numpy() if len(mixtures) >= ENDLESS else None
-    return [np.asarray(mixtures.labels(train.loss.guide.metric, some), dtype=np.float32).tobytes()]
+    return [_measure(np.asarray(mixtures.labels(train.loss.guide.metric, some)))]
 
 
 def _weights(start: DSN | None) -> Iterable[bytes]:

@@ -306,9 +306,18 @@ def test_checkpoint_of_mixtures_that_differ_after_the_first_is_refused(tmp_path)
             return "another recipe"
 
     checkpointed(tmp_path)
-    for mixtures in (Others(), Named()):
-        with pytest.raises(ValueError, match="made with other mixtures, of which the first is the same"):
+    for mixtures, how in ((Others(), "samples in its mixtures; use"), (Named(), "mixtures; use")):
+        with pytest.raises(ValueError, match=f"made with other {how} another folder"):
             train(GUIDED, mixtures, tmp_path, progress=False)
+
+
+def test_a_processor_that_rounds_differently_may_go_on(tmp_path, monkeypatch):
+    with pytest.raises(KilledError):
+        train(GUIDED, DyingPool(5), tmp_path, progress=False)
+    batch, labels = FakePool.batch, FakePool.labels
+    monkeypatch.setattr(FakePool, "batch", lambda *a: tuple(part * (1 + 3e-7) for part in batch(*a)))
+    monkeypatch.setattr(FakePool, "labels", lambda *a: labels(*a) * (1 + 3e-6))
+    assert len(train(GUIDED, FakePool(), tmp_path, progress=False)) == GUIDED.steps
 
 
 def test_checkpoints_of_earlier_versions_know_less_and_are_taken(tmp_path):
@@ -318,7 +327,7 @@ def test_checkpoints_of_earlier_versions_know_less_and_are_taken(tmp_path):
     del saved["origin"]
     torch.save(saved, tmp_path / "checkpoint.pt")
     assert len(train(GUIDED, FakePool(), tmp_path, DSN(SMALL), progress=False)) == GUIDED.steps
-    assert set(checkpoint.read(tmp_path / "checkpoint.pt", "cpu")["origin"]) == {"source", "labels", "start"}
+    assert set(checkpoint.read(tmp_path / "checkpoint.pt", "cpu")["origin"]) == {"set", "samples", "metric", "weights"}
 
 
 @pytest.mark.parametrize("snapshots", [(), (1,)])
