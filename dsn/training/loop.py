@@ -80,7 +80,7 @@ def drawn(mixtures: TrainingSet, indices: Tensor, loss: config.LossConfig, devic
 def warn_if_slow(device: str) -> None:
     """Warns of training on the CPU without the kernels of `dsn.kernels.training`."""
     if device == "cpu" and not kernels.available():
-        warnings.warn(f"PyTorch alone takes two to three times as long here: {kernels.problem()}", stacklevel=3)
+        warnings.warn(f"PyTorch alone takes about twice as long here: {kernels.problem()}", stacklevel=3)
 
 
 class Run:

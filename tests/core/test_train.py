@@ -148,7 +148,7 @@ def test_mixtures_of_broken_hops_are_refused_before_the_policy_is_trained(tmp_pa
 def test_training_without_kernels_says_how_to_get_them(tmp_path, monkeypatch):
     monkeypatch.setattr(kernels, "available", lambda: False)
     monkeypatch.setattr(kernels, "problem", lambda: "not compiled; run: python -m dsn.kernels")
-    with pytest.warns(UserWarning, match=r"two to three times as long here: not compiled; run: python -m dsn\.kernels"):
+    with pytest.warns(UserWarning, match=r"about twice as long here: not compiled; run: python -m dsn\.kernels"):
         log = train(replace(GUIDED, steps=1), FakePool(), tmp_path, progress=False)
     assert len(log) == 1
 
