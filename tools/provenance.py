@@ -213,6 +213,7 @@ MAKERS = (
             "bench.csv": "one row per system, backend, dial and pace",
             "bench_parts.csv": "time behind each gate and in each kind of layer",
             "bench_lines.csv": "time as a line over cost",
+            "bench_processors.csv": "what gates save on each processor that was measured",
             "bench.json": "the record of this measurement",
         },
     ),

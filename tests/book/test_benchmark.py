@@ -122,6 +122,13 @@ def test_line_through_exact_times() -> None:
     line = table.iloc[0]
     assert (line["fixed_us"], line["us_per_mmac"], line["r2"]) == pytest.approx((10, 20, 1))
     assert line["time_saved_over_macs_saved"] == pytest.approx(96 / 106)
+    back_to_back = [(*row[:-1], "back-to-back") for row in rows]
+    run = bench.lines(pandas.DataFrame(back_to_back, columns=bench.COLUMNS), "slim")
+    about = {"processor": "a", "instructions": "b", "load": 1.0}
+    whole = bench.Benchmark(pandas.DataFrame(back_to_back, columns=bench.COLUMNS), pandas.DataFrame(), run, about)
+    (row,) = bench.on_processor(whole, "slim").itertuples(index=False)
+    assert row[:3] == ("a", "b", "onnx")
+    assert row[3:] == pytest.approx((106, 10 + 20 * 219 / 62.5, 73, 96 / 106))
 
 
 def test_gtcrn_graph() -> None:

@@ -65,6 +65,10 @@ FILES = {"systems": "bench", "parts": "bench_parts", "lines": "bench_lines"}
 """Names of the stored tables."""
 
 
+PROCESSORS = "bench_processors"
+"""Name of the stored table of all processors that were measured, `on_processor` of each."""
+
+
 def _plain(row: dict[Any, Any]) -> dict[str, Any]:
     def value(x: Any) -> Any:
         if isinstance(x, float) and not math.isfinite(x):
@@ -154,6 +158,25 @@ def lines(systems: pandas.DataFrame, slim: str) -> pandas.DataFrame:
             found.append((backend, pace, *fit(gated, _plain(whole.to_dict("records")[0]))))
     columns = ["backend", "pace", "fixed_us", "us_per_mmac", "r2", "time_saved_over_macs_saved"]
     return pandas.DataFrame(found, columns=columns)
+
+
+def on_processor(run: Benchmark, slim: str) -> pandas.DataFrame:
+    """What a run says of its processor: one row per backend, back to back.
+
+    Columns: processor, instructions, backend, whole_us of the ungated network, slim_us at the setting nearest to
+    `OPERATING_POINT`, its percent_of_ftfnet, and time_saved_over_macs_saved of `lines`.
+    """
+    quick = [row for row in map(_plain, run.systems.to_dict("records")) if row["pace"] == "back-to-back"]
+    saved = run.lines[run.lines["pace"] == "back-to-back"]
+    about = run.hardware["processor"], run.hardware["instructions"]
+    found = []
+    for backend, worth in zip(saved["backend"], saved["time_saved_over_macs_saved"], strict=True):
+        gated = [row for row in quick if (row["backend"], row["system"]) == (backend, slim)]
+        whole = next(row for row in quick if (row["backend"], row["system"]) == (backend, f"{slim} ungated"))
+        near = min(gated, key=lambda row: abs(row["percent_of_ftfnet"] - OPERATING_POINT))
+        found.append((*about, backend, whole["us_mean"], near["us_mean"], near["percent_of_ftfnet"], worth))
+    columns = ["backend", "whole_us", "slim_us", "percent_of_ftfnet", "time_saved_over_macs_saved"]
+    return pandas.DataFrame(found, columns=["processor", "instructions", *columns])
 
 
 def fit(gated: pandas.DataFrame, whole: dict[str, Any]) -> tuple[float, float, float, float]:
