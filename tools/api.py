@@ -87,6 +87,9 @@ def markdown(docstring: str) -> str:
         if all(line.startswith("    ") for line in block.splitlines()):
             blocks.append(f"```text\n{inspect.cleandoc(block)}\n```")
             continue
+        if block.startswith(">>> "):
+            blocks.append(f"```pycon\n{block}\n```")
+            continue
         aligned = re.search(r"^`\w+` {2,}", block, re.MULTILINE)
         parts: list[str] = []
         for line in re.sub(r" {3,}(Closed gate:)", r"\n\1", block).splitlines():

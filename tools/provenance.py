@@ -85,6 +85,12 @@ def _code(text: str) -> str:
     return f"<code>{html.escape(text)}</code>"
 
 
+def _prose(text: str) -> str:
+    """Text for a cell, what stands between backticks as code."""
+    parts = text.split("`")
+    return "".join(_code(part) if k % 2 else html.escape(part) for k, part in enumerate(parts))
+
+
 def _short(digest: str) -> str:
     return f'<code class="dsn-hash">{html.escape(digest[:SHORT])}</code>' if digest else NOT_RECORDED
 
@@ -293,7 +299,7 @@ def _section(maker: Maker, folder: Path, readers: Readers) -> str:
         path = folder / name
         if path.is_file():
             read_by = _links(readers.get(f"results/{name}", ()))
-            rows.append((_code(name), html.escape(holds), _size(path), _short(sha256(path)), read_by))
+            rows.append((_code(name), _prose(holds), _size(path), _short(sha256(path)), read_by))
     about, paths = maker.read(folder), [folder / name for name in maker.files]
     facts = {"command": _code(about["command"]) if about["command"] else ""} | _when(about, paths) | maker.facts(about)
     listed = "\n".join(f"<li>{name}: {text}</li>" for name, text in facts.items() if text)
@@ -316,7 +322,7 @@ def _shipped() -> str:
     for name in weights.names():
         path, notes = weights.locate(name), weights.notes(name)
         data = notes.get("data", {})
-        mixtures = f"{data.get('mixtures', '?')} mixtures, {data.get('hours_of_mixtures', '?')} h"
+        mixtures = f"{data.get('mixtures', '?')} mixtures, {data.get('hours_of_mixtures', '?')}&nbsp;h"
         run = f"{html.escape(label_of(str(notes.get('row', name))))}, seed {notes.get('seed', '?')}"
         rows.append((_code(path.name), run, mixtures, _size(path), _short(sha256(path))))
     return table(("file", "run", "trained on", "size", "SHA-256"), rows)

@@ -1,6 +1,7 @@
-// Lines of the package's source, longer than those of the chapters, wrap: what follows stands deeper than its line.
+// Lines of the package's source and of its calls, longer than those of the chapters, wrap: what follows stands deeper
+// than its line.
 
-const SOURCES = ".bd-article div.cell_output div.highlight-python pre";
+const SOURCES = ".bd-article :is(.highlight-python, .highlight-pycon) pre";
 
 /** Highlighted lines as blocks that know their indent; what is copied stays the same. No token spans two lines. */
 function wrapped(code) {

@@ -37,6 +37,9 @@ def test_docstrings_become_paragraphs_lists_and_code():
     `other`  too.
 
         a = 1
+
+    >>> f(a_b, *c)
+    2
     """
     assert api.markdown(text) == "\n\n".join(
         [
@@ -45,6 +48,7 @@ def test_docstrings_become_paragraphs_lists_and_code():
             "More.",
             "- `first`: is it, still `other`  too.",
             "```text\na = 1\n```",
+            "```pycon\n>>> f(a_b, *c)\n2\n```",
         ]
     )
 

@@ -104,6 +104,11 @@ def test_a_file_that_nothing_claims_is_listed_apart(results):
     assert list(provenance.other(results).files) == ["strange.csv"]
 
 
+def test_what_a_file_holds_has_its_code_as_code():
+    assert provenance._prose("`a<b` isn't `c`") == "<code>a&lt;b</code> isn&#x27;t <code>c</code>"
+    assert not [row["holds"] for table in read(provenance.page(ROOT, {})) for row in table if "`" in row.get("holds", "")]
+
+
 def test_a_row_that_does_not_fit_its_table_is_refused():
     with pytest.raises(ValueError, match="2 cells, the table 1 columns"):
         pages.table(["a"], [["b", "c"]])

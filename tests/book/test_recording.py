@@ -11,6 +11,7 @@ from bs4 import BeautifulSoup
 
 import dsn
 from dsn_book.plots.recording import Recording, _uploaded, load
+from dsn_book.plots.spectrograms import levels_db
 
 
 def noise(seconds: float, rate: int = 16000) -> np.ndarray:
@@ -35,6 +36,15 @@ def test_a_setting_shows_sound_gates_and_cost(recording):
     closed = table.mmacs_per_s([0] * table.n_gates)
     assert (gates, mmacs, share) == ("0 %", f"{closed:.1f}", f"{closed / 2:.0f} %")
     assert len(soup.select("audio")) == len(soup.select("img")) == 1 and not soup.select("rect.open")
+
+
+def test_gates_stand_below_the_spectrogram_along_the_same_time(recording):
+    soup = BeautifulSoup(recording.explorer().follow(50.0), "html.parser")
+    frames, rows = levels_db(recording.wav).shape[1], soup.select(".dsn-tracks > svg")
+    assert soup.select(".dsn-tracks > img") and len(rows) == len(recording.model.gate_names)
+    for row in rows:
+        assert row["viewbox"] == f"0 0 {frames} 1" and row["preserveaspectratio"] == "none"
+        assert [float(str(run["width"])) for run in row.select(".open")] == [frames]
 
 
 def test_the_page_has_the_recording_and_every_setting(recording):

@@ -6,6 +6,7 @@ dial asks for.
 
 from __future__ import annotations
 
+import html
 import importlib.util
 import tempfile
 from collections.abc import Sequence
@@ -21,10 +22,11 @@ from dsn.utils.audio import SAMPLE_RATE, read
 from dsn.utils.resampling import resample
 
 from ..display import audio
+from ..formatting import block_name
 from ..slider import WIDGET, Explorer
-from .dial import strip
+from .dial import stretches
 from .spectrograms import image_data_uri, levels_db
-from .views import table
+from .views import rectangle, table
 
 Wav = NDArray[np.float32]
 
@@ -39,11 +41,22 @@ def load(path: str | Path, seconds: float = LONGEST_S) -> Wav:
     return resample(wav[0, : int(seconds * sample_rate)], sample_rate, SAMPLE_RATE)
 
 
-def _sound(wav: Wav, name: str, top_db: float) -> str:
-    """A player and a spectrogram, in plain HTML."""
-    image, style = image_data_uri(levels_db(wav), top_db), "width: 100%; height: 9rem"
-    picture = f'<img src="{image}" style="{style}" alt="Spectrogram, {name}"/>'
-    return f"{audio(wav, SAMPLE_RATE, name, 'mp3').data}{picture}"
+def _over_time(wav: Wav, name: str, top_db: float, below: str = "") -> str:
+    """A player and a spectrogram, and `below` it what happens along the same time, in plain HTML."""
+    picture = f'<span>kHz 0–8</span><img src="{image_data_uri(levels_db(wav), top_db)}" alt="Spectrogram, {name}"/>'
+    return f'{audio(wav, SAMPLE_RATE, name, "mp3").data}<div class="dsn-tracks">{picture}{below}</div>'
+
+
+def _gate_rows(gate: NDArray[np.floating], names: Sequence[str]) -> str:
+    """Gates (T, n_gates), each a row that is filled where it is open and as wide as a spectrogram of T columns."""
+    rows = []
+    for name, runs in zip(names, torch.from_numpy(gate).T, strict=True):
+        shown, frames = html.escape(block_name(name)), len(runs)
+        spans = [rectangle("open", start, 0, stop - start, 1) for start, stop in stretches(runs)]
+        label = f"{shown}: open in {100 * float(runs.mean()):.0f} % of {frames} frames"
+        box = f'viewBox="0 0 {frames} 1" preserveAspectRatio="none" role="img" aria-label="{label}"'
+        rows.append(f"<span>{shown}</span><svg {box}>{rectangle('closed', 0, 0, frames, 1)}{''.join(spans)}</svg>")
+    return "".join(rows)
 
 
 class Recording:
@@ -64,15 +77,15 @@ class Recording:
             gate = found.gate[0]
             cost = float(self.model.macs().mmacs_per_s(gate.mean(axis=0).tolist()))
             cells = ("enhanced", f"{100 * gate.mean():.0f} %", f"{cost:.1f}", f"{100 * cost / self.static_mmacs:.0f} %")
-            drawn = strip(torch.from_numpy(gate), self.model.gate_names, "the recording")
             rows = table(("", "gates open", "MMAC/s", "of FTF-Net"), [cells])
-            return _sound(found.enhanced, "enhanced", top_db) + drawn + rows
+            return _over_time(found.enhanced, "enhanced", top_db, _gate_rows(gate, self.model.gate_names)) + rows
 
         return Explorer("Dial", self.settings, 0.0, follow)
 
     def noisy(self) -> str:
-        """The recording itself."""
-        return _sound(self.wav, "noisy", float(levels_db(self.wav).max()))
+        """The recording itself, framed as what follows from it."""
+        shown = _over_time(self.wav, "noisy", float(levels_db(self.wav).max()))
+        return f'<div class="dsn-panel dsn-steps">{shown}</div>'
 
     def widgets(self) -> Any:
         """A box of ipywidgets: a button that takes a file, and what there is to see and hear.
@@ -98,7 +111,7 @@ class Recording:
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         """Both views, of which a front end shows the one that it can; only the page's without ipywidgets."""
-        page = f'<div class="dsn-panel">{self.noisy()}</div>{self.explorer().page()}'
+        page = f"{self.noisy()}{self.explorer().page()}"
         bundle: dict[str, Any] = {"text/html": page, "text/plain": "a recording"}
         if importlib.util.find_spec("ipywidgets") is not None:
             bundle[WIDGET] = {"version_major": 2, "version_minor": 0, "model_id": self.widgets().model_id}

@@ -87,7 +87,7 @@ def _costs(axes: Axes, slim: Version, baseline: Version, hop_s: float) -> None:
     axes.set_ylim(0, 115)
     axes.set_ylabel("%")
     axes.set_xlabel("seconds")
-    axes.legend(fontsize=8, loc="lower right", ncols=2)
+    axes.legend(fontsize=8, loc="lower right", bbox_to_anchor=(1, 1), borderpad=0, frameon=False, ncols=2)
 
 
 def overview(noisy: Version, slim: Version, baseline: Version) -> tuple[Figure, str]:

@@ -96,7 +96,7 @@ def slim_curves(log: pandas.DataFrame) -> tuple[Figure, str]:
     axis.plot(log["step"], log["open_loss"], color=SERIES[0], label="all gates open")
     axis.plot(log["step"], log["partly_loss"], color=SERIES[1], linestyle="--", label="closed and random gates")
     axis.set(xlabel="step", ylabel="quality loss")
-    axis.legend(fontsize=9)
+    figure.legend(loc="outside upper center", ncols=2, fontsize=9, frameon=False)
     first, last = log.iloc[0], log.iloc[-1]
     return figure, (
         f"Losses over {len(log)} steps. All gates open: {number(first['open_loss'], 3)} at first, "
