@@ -77,11 +77,17 @@ def voicebank_items(corpus: Path) -> list[Item]:
     return [item._replace(snr_db=levels[Path(item.file).stem]) for item in items(corpus / "voicebank")]
 
 
+def noise_of(recipe: Recipe) -> str:
+    """What mixtures with the same noise share: its recording, or, of computed and composed ones, the mixture's seed."""
+    files = {clip.file for track in recipe.noises[0].tracks for clip in track} if recipe.noises else set()
+    return files.pop() if len(files) == 1 else f"seed {recipe.seed}"
+
+
 def about(chosen: Sequence[Recipe]) -> pandas.DataFrame:
     """What is known of each mixture; `group` is common to one mixture at its six SNRs, `seen` 1 if training has it."""
     rows = [
         {"file": r.id, "snr_db": r.snr_db, "group": r.seed, "kind": r.kind, "seen": int(r.kind not in UNSEEN)}
-        | {"speaker": r.speaker, "reverberant": int(r.room is not None)}
+        | {"speaker": r.speaker, "noise": noise_of(r), "reverberant": int(r.room is not None)}
         for r in chosen
     ]
     return pandas.DataFrame(rows)

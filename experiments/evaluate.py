@@ -65,8 +65,8 @@ DIAL_RATIOS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0)
 HEARD = 36
 """Validation mixtures on which the dial's settings are found and gates are diagnosed."""
 
-KNOWN = ("group", "kind", "seen", "speaker", "reverberant")
-"""What `draw_test_set.about` tells of a mixture; of the pairs only the group is known, each its own."""
+KNOWN = ("group", "kind", "seen", "speaker", "noise", "reverberant")
+"""What `draw_test_set.about` tells of a mixture; of the pairs only the speaker is known, by the file's name."""
 
 PACKAGES = ("torch", "numpy", "pesq", "pystoi", "speechmos", "onnxruntime")
 
@@ -253,6 +253,8 @@ def inputs(bench: Bench) -> None:
         if name != "voicebank":
             known = about(read_recipes(bench.source(name))).drop(columns="snr_db")
             table = table.merge(known, on="file", validate="1:1")
+        else:
+            table = table.assign(speaker=table["file"].str.partition("_")[0])
         tables.append(table.assign(group=table.get("group", table["file"])))
     known = pandas.read_csv(target, dtype={"file": str, "group": str}) if target.is_file() else None
     if known is not None:

@@ -31,7 +31,15 @@ from dsn_book.study.controls import FOLLOWS, POLICY
 from dsn_book.study.controls import names as control_names
 from dsn_book.study.gate_usage import MEAN, falls, movement, usage
 from dsn_book.study.goals import goals
-from dsn_book.study.intervals import Table, bootstrap_interval, pooled_difference, spearman, witnesses
+from dsn_book.study.intervals import (
+    WITNESSES,
+    Table,
+    bootstrap_interval,
+    drawn,
+    pooled_difference,
+    spearman,
+    witnesses,
+)
 from dsn_book.study.systems import BASELINE, NOISY, comparisons, place_of, with_policy
 from dsn_book.study.systems import names as registered
 
@@ -97,7 +105,7 @@ def described(measured: Table, earlier: Table, inputs: Table) -> Table:
         files[name] = files[name].where(files[name].notna(), usual) if name in files else usual
     files = files.drop(columns="snr_db", errors="ignore")
     known = inputs[["set", "file", "kind", "seen", "speech_presence", "snr_db", "dnsmos_ovrl"]]
-    known = known.assign(group=witnesses(inputs))
+    known = known.assign(**witnesses(inputs))
     joined = files.merge(known.rename(columns={"dnsmos_ovrl": "noisy_ovrl"}), on=["set", "file"], validate="m:1")
     nominal = np.asarray(GROUPS_DB)[np.abs(joined["snr_db"].to_numpy()[:, None] - GROUPS_DB).argmin(axis=1)]
     return joined.assign(snr_db=np.where(joined["set"] == "voicebank", nominal, joined["snr_db"]))
@@ -190,7 +198,7 @@ def controls_table(files: Table) -> Table:
                 found = pooled_difference(policy, part, metric)
                 row = about | {"metric": metric, "value": part[metric].mean(), **found.interval._asdict()}
                 rows.append(row | cost | {"seeds": found.seeds})
-        within = bootstrap_interval(policy[FOLLOWS], groups=policy["group"].tolist())
+        within = bootstrap_interval(policy[FOLLOWS], groups=policy[[*WITNESSES]])
         about = {"system": system, "control": POLICY, "set": name, "metric": FOLLOWS, "value": within.mean}
         rows.append(about | within._asdict() | {"seeds": policy["seed"].nunique()})
     columns = ["system", "control", "set", "metric", "value", "mean", "low", "high", "files", "seeds"]
@@ -223,11 +231,9 @@ def slim(files: Table) -> dict[tuple[str, int, str], Table]:
 
 
 def _interval(part: Table, ratio: str) -> tuple[float, float]:
-    """Bootstrap interval, over groups of files, of the correlation of a ratio with the noisy OVRL."""
-    rng = np.random.default_rng(0)
-    groups = [rows.to_numpy() for _, rows in part.groupby("group")[["dnsmos_ovrl", ratio]]]
-    drawn = [np.concatenate([groups[k] for k in rng.integers(len(groups), size=len(groups))]) for _ in range(RESAMPLES)]
-    values = [spearman(*sample.T) for sample in drawn]
+    """Bootstrap interval, over speakers and noises, of the correlation of a ratio with the noisy OVRL."""
+    rows, counts = part[["dnsmos_ovrl", ratio]].to_numpy(), drawn(part[[*WITNESSES]], RESAMPLES, seed=0)
+    values = [spearman(*np.repeat(rows, taken.astype(int), axis=0).T) for taken in counts]
     low, high = np.nanquantile(values, [0.025, 0.975]) if np.isfinite(values).any() else (np.nan, np.nan)
     return float(low), float(high)
 

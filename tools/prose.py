@@ -1,7 +1,8 @@
 """Find results that were typed: figures with a unit in a page's sentences that no run has put there.
 
-A figure may be typed if its sentence or table row carries the mark of its source, [A], [S], [N] or [D], or if it is one
-of `CONSTANTS`. Everything else comes from a cell (`dsn_book.provenance`). `python -m tools.prose` lists what is typed.
+A figure may be typed if its sentence or table row names its source, by the mark [A], [S], [N] or [D] or by a citation,
+or if it is one of `CONSTANTS`. Everything else comes from a cell (`dsn_book.provenance`). `python -m tools.prose` lists
+what is typed.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ METRICS = r"(?:PESQ(?:-WB)?|E?STOI|SI-SDR|OVRL|DNSMOS)"
 FIGURE = re.compile(
     rf"(?<![\w.])[−+-]?\d[\d.,]*(?:\s| )?{UNITS}|{METRICS}(?:\s(?:is|of|at|was|by|from|to))*\s[−+-]?\d+[.,]\d+"
 )
-MARKED = re.compile(r"\[[ASND]\]")
+MARKED = re.compile(r"\[[ASND]\]|\{cite\}")
 SENTENCE = re.compile(r"(?<=[.!?:;])\s+|\n\s*\n|\n(?=\s*[|*-] ?)")
 QUIET = re.compile(r"`[^`]*`|\$[^$]*\$|\]\([^)]*\)")
 

@@ -158,7 +158,7 @@ def difference(
     digits: int = 3,
     place: str | Path | None = None,
 ) -> str:
-    """HTML of a stored paired difference: mean, 95 % interval over files, and source; or that it was not measured."""
+    """HTML of a stored paired difference: mean, 95 % interval and source; or that it was not measured."""
     row = results.difference(results.table("differences", place), system, metric, name, baseline)
     if row is None:
         return "not measured yet"

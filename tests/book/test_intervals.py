@@ -113,7 +113,7 @@ def seeds(values: dict[int, list[float]]) -> pandas.DataFrame:
 def test_seeds_are_paired_with_their_own_baseline_and_their_spread_is_told() -> None:
     base = seeds({0: [1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 1: [2.0] * 6})
     ours = seeds({0: [1.1, 2.1, 3.1, 4.1, 5.1, 6.1], 1: [2.3] * 6, 2: [9.0] * 6})
-    pooled = pooled_difference(ours, base, "pesq_wb")
+    pooled = pooled_difference(ours, base, "pesq_wb", groups=("group",))
     assert pooled.interval.mean == pytest.approx(0.2) and pooled.interval.files == 6
     assert pooled.interval.low == pytest.approx(0.1) and pooled.interval.high == pytest.approx(0.3)
     assert pooled.seeds == 2
@@ -130,28 +130,45 @@ def test_two_way_interval_is_that_of_seeds_and_groups_together() -> None:
         for k in range(60)
     ]
     ours = pandas.DataFrame(rows)
-    pooled = pooled_difference(ours, ours.assign(pesq_wb=0.0), "pesq_wb", resamples=4000)
+    pooled = pooled_difference(ours, ours.assign(pesq_wb=0.0), "pesq_wb", resamples=4000, groups=("group",))
     error = math.sqrt(of_seed.var() / 8 + of_group.var() / 60)
     assert pooled.interval.high - pooled.interval.low == pytest.approx(2 * 1.96 * error, rel=0.08)
     one = ours[ours["seed"] == 0]
-    alone = pooled_difference(one, one.assign(pesq_wb=0.0), "pesq_wb", resamples=4000).interval
+    alone = pooled_difference(one, one.assign(pesq_wb=0.0), "pesq_wb", resamples=4000, groups=("group",)).interval
     assert alone.high - alone.low == pytest.approx(2 * 1.96 * of_group.std() / math.sqrt(60), rel=0.08)
 
 
 def test_values_that_are_missing_are_left_out_of_every_seed() -> None:
     base = seeds({0: [0.0] * 6, 1: [0.0] * 6})
     ours = seeds({0: [1.0, math.nan, 1.0, 1.0, 1.0, 1.0], 1: [1.0] * 6})
-    assert pooled_difference(ours, base, "pesq_wb").interval == pytest.approx((1, 1, 1, 6))
+    assert pooled_difference(ours, base, "pesq_wb", groups=("group",)).interval == pytest.approx((1, 1, 1, 6))
 
 
 def test_one_seed_has_no_spread_and_none_in_common_is_refused() -> None:
     ours = seeds({0: [1.0] * 6})
-    assert math.isnan(pooled_difference(ours, ours, "pesq_wb").spread)
+    assert math.isnan(pooled_difference(ours, ours, "pesq_wb", groups=("group",)).spread)
     with pytest.raises(ValueError, match="share no seed"):
-        pooled_difference(ours, seeds({1: [1.0] * 6}), "pesq_wb")
+        pooled_difference(ours, seeds({1: [1.0] * 6}), "pesq_wb", groups=("group",))
 
 
-def test_files_of_one_speaker_are_one_witness_and_pairs_without_a_speaker_one_each() -> None:
-    inputs = pandas.DataFrame({"group": [1, 2, 3], "speaker": ["a", "a", None]})
-    assert witnesses(inputs).tolist() == ["a", "a", "3"]
-    assert witnesses(inputs[["group"]]).tolist() == ["1", "2", "3"]
+def test_speakers_and_noises_widen_an_interval_together() -> None:
+    """Effects of crossed speakers and noises that add up: the variance of the mean is the sum of both."""
+    rng = np.random.default_rng(1)
+    of_speaker, of_noise = rng.normal(0, 0.5, 40), rng.normal(0, 1.0, 50)
+    pairs = pandas.DataFrame([(s, n) for s in range(40) for n in range(50)], columns=["speaker", "noise"])
+    values = of_speaker[pairs["speaker"]] + of_noise[pairs["noise"]]
+    error = math.sqrt(of_speaker.var() / 40 + of_noise.var() / 50)
+    both = bootstrap_interval(values, resamples=4000, groups=pairs)
+    assert both.high - both.low == pytest.approx(2 * 1.96 * error, rel=0.08)
+    files = pairs.assign(seed=0, file=range(2000), pesq_wb=values)
+    pooled = pooled_difference(files, files.assign(pesq_wb=0.0), "pesq_wb", resamples=4000).interval
+    assert pooled.high - pooled.low == pytest.approx(both.high - both.low, rel=0.08)
+    two = bootstrap_interval(values, groups=pairs.assign(speaker=pairs["speaker"] % 2))
+    assert math.isnan(two.low) and two.mean == pytest.approx(values.mean())
+
+
+def test_files_of_one_speaker_or_noise_are_one_witness_and_others_one_each() -> None:
+    inputs = pandas.DataFrame({"group": [1, 2, 3], "speaker": ["a", "a", None], "noise": [None, "rain", "rain"]})
+    assert witnesses(inputs)["speaker"].tolist() == ["a", "a", "3"]
+    assert witnesses(inputs)["noise"].tolist() == ["1", "rain", "rain"]
+    assert witnesses(inputs[["group"]]).to_numpy().tolist() == [["1", "1"], ["2", "2"], ["3", "3"]]

@@ -48,11 +48,12 @@ def test_usage_is_judged_over_files_and_within() -> None:
 
 
 def test_timing_pays_if_there_is_something_to_gain_and_the_policy_finds_it() -> None:
-    assert "finds 30% of it" in verdicts.timing(row(0.02), row(-0.04), 0.3)
-    assert verdicts.timing(row(0.0), row(-0.04), 0.0).startswith("Not measurably.")
-    assert "worse than chance" in verdicts.timing(row(-0.02), row(-0.06), -0.5)
-    assert "nothing to gain" in verdicts.timing(row(0.0), row(0.001), math.nan)
-    assert verdicts.timing(None, row(0.0), math.nan).endswith("measured yet.")
+    assert "finds 30% of it" in verdicts.timing(row(0.02), row(0.02), row(-0.04), 0.3)
+    assert verdicts.timing(row(0.0), row(0.0), row(-0.04), 0.0).startswith("Not measurably.")
+    assert verdicts.timing(row(0.0), row(-0.02), row(-0.04), 0.0).endswith("one rate for all files, even do better.")
+    assert "worse than chance" in verdicts.timing(row(-0.02), row(0.0), row(-0.06), -0.5)
+    assert "nothing to gain" in verdicts.timing(row(0.0), row(0.0), row(0.001), math.nan)
+    assert verdicts.timing(None, None, row(0.0), math.nan).endswith("measured yet.")
 
 
 @pytest.mark.parametrize(
@@ -83,10 +84,15 @@ def test_choices_tell_the_width_and_the_largest_change_of_each_question() -> Non
             row(0.002) | {"system": "joint"},
         ]
     )
-    said = verdicts.choices(row(-0.05), changed)
-    assert "differs by −0.050 PESQ-WB." in said and "The largest change is −0.030 (PESQ-WB as the guide)." in said
+    hours = pandas.DataFrame({"system": "ftfnet", "audio_hours": [22.0, 150.0], "pesq_wb": [1.9, 2.15]})
+    said = verdicts.choices(hours, row(-0.05), changed)
+    assert said.startswith("On hours: FTF-Net changes by +0.250 PESQ-WB between hour 22 and hour 150.")
+    assert (
+        "differs by −0.050, from one training each." in said
+        and "The largest change is −0.030 (PESQ-WB as the guide)." in said
+    )
     assert "The largest change is +0.002 (policy trained with its network), which may be chance." in said
-    assert verdicts.choices(None, changed[:0]) == "What width is worth has not been measured yet."
+    assert verdicts.choices(hours, None, changed[:0]) == "What hours and width are worth has not been measured yet."
 
 
 def test_captions_follow_the_snr() -> None:
@@ -100,8 +106,35 @@ def test_captions_follow_the_snr() -> None:
     rows = [("pesq_wb", 20.0, -0.1), ("pesq_wb", 0.0, 0.0), ("stoi", 20.0, 0.0), ("stoi", 0.0, -0.01)]
     table = pandas.DataFrame(rows, columns=["metric", "snr_db", "mean"])
     table = table.assign(system="mgt-dsn", baseline="ftfnet", set="test", seed=None)
-    said = verdicts.where_most(table, "mgt-dsn", "test")
-    assert said == "MGT-DSN falls furthest behind in PESQ-WB at 20 dB and in STOI at 0 dB."
+    costs = pandas.DataFrame({"snr_db": [0.0, 20.0, math.nan], "percent_of_ftfnet": [89.2, 58.1, 72.0]})
+    said = verdicts.where_most(table, costs.assign(system="mgt-dsn", set="test"), "mgt-dsn", "test")
+    assert said.startswith("MGT-DSN falls furthest behind in PESQ-WB at 20 dB and in STOI at 0 dB. It costs 89")
+    assert said.endswith("58\u00a0% of FTF-Net at 20 dB.")
+
+
+def test_guidance_is_judged_over_all_and_at_the_ends_of_the_snrs() -> None:
+    assert verdicts.guided(row(0.02)).startswith("Guidance pays") and "costs quality" in verdicts.guided(row(-0.02))
+    assert "no difference" in verdicts.guided(row(0.0)) and verdicts.guided(None).endswith("measured yet.")
+    rows = [("pesq_wb", -5.0, 0.0), ("pesq_wb", 20.0, -0.03), ("estoi", -5.0, 0.02), ("estoi", 20.0, -0.02)]
+    table = pandas.DataFrame([row(mean) | {"metric": name, "snr_db": snr} for name, snr, mean in rows])
+    table = table.assign(system="mgt-dsn", baseline="dsn", set="test", seed=math.nan)
+    said = verdicts.guided_by_snr(table, "test")
+    assert said.startswith("In PESQ-WB it is no different at −5 dB and worse at 20 dB; in ESTOI it is better at −5 dB")
+    assert verdicts.guided_by_snr(table, "final").endswith("measured yet.")
+
+
+@pytest.mark.parametrize(("met", "said"), [("no", "none keeps"), ("yes", "costs 84"), ("missing", "not been measured")])
+def test_the_number_of_settings_that_were_tried_is_told(met: str, said: str) -> None:
+    goal = "lowest cost that keeps PESQ-WB, % of FTF-Net, of 11 policies and settings"
+    table = pandas.DataFrame([{"goal": goal, "met": met, "value": 84.2}])
+    assert said in verdicts.tried(table) and ("11 policies and settings" in verdicts.tried(table)) == (met == "no")
+
+
+def test_the_division_among_files_is_judged_by_controls_of_one_rate() -> None:
+    assert "what costs quality" in verdicts.divided(row(-0.02), row(-0.02), row(0.0))
+    assert "pays" in verdicts.divided(row(0.02), row(0.02), row(0.0))
+    assert "neither" in verdicts.divided(row(-0.02), row(0.0), row(0.0))
+    assert verdicts.divided(None, None, None).endswith("measured yet.")
 
 
 def test_cards_have_five_lines_each() -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from IPython.display import HTML
 
-from ..formatting import number
+from ..formatting import interval, number
 from ..plots.marks import METRIC_NAMES
 from ..study.gate_usage import MEAN, falls
 from ..study.intervals import Row, Table, side
@@ -33,8 +33,8 @@ def comparable(goals: Table, system: str = "mgt-dsn") -> str:
     if not met["MACs, % of FTF-Net"]:
         return "No: it costs more than the goal allows."
     missed = [goal.partition(" difference")[0] for goal, kept in met.items() if not kept]
-    falls, margin = ("falls", "margin allows") if len(missed) == 1 else ("fall", "margins allow")
-    return f"No: its {' and '.join(missed)} {falls} further below FTF-Net's than the {margin}."
+    falls, tolerance = ("falls", "tolerance allows") if len(missed) == 1 else ("fall", "tolerances allow")
+    return f"No: its {' and '.join(missed)} {falls} further below FTF-Net's than the {tolerance}."
 
 
 def drawn(name: str) -> str:
@@ -44,15 +44,18 @@ def drawn(name: str) -> str:
 
 
 def spread(seeds: int) -> str:
-    """What an interval over speakers and this many seeds leaves out."""
+    """What an interval over files and this many seeds leaves out."""
     if seeds == 1:
         return "There is one training run of each network so far; the interval says nothing of what another would give."
     return "With few seeds, it understates how much training runs differ."
 
 
-def timing(segments: Row | None, oracle: Row | None, share: float) -> str:
-    """The answer to whether the timing of gates pays, from the policy's leads over random segments and the oracle."""
-    if segments is None or oracle is None:
+def timing(segments: Row | None, frames: Row | None, oracle: Row | None, share: float) -> str:
+    """The answer to whether the timing of gates pays, from the policy's leads over three controls.
+
+    Random segments keep the policy's share in every file; random frames have one rate for all files.
+    """
+    if segments is None or frames is None or oracle is None:
         return "That has not been measured yet."
     if oracle["mean"] >= segments["mean"]:
         return "No: even the best frames do no better than random ones, so there is nothing to gain."
@@ -62,7 +65,19 @@ def timing(segments: Row | None, oracle: Row | None, share: float) -> str:
         "worse": f"No. {there}, but the policy chooses worse than chance.",
         "no different": f"Not measurably. {there}, but the policy does not find it.",
     }
-    return ends[sign(segments)]
+    beaten = " Random frames, at one rate for all files, even do better." if side(frames) < 0 else ""
+    return f"{ends[sign(segments)]}{beaten}"
+
+
+def divided(frames: Row | None, even: Row | None, segments: Row | None) -> str:
+    """What the policy's leads over controls of one rate, and over its own segments, say of its division among files."""
+    if frames is None or even is None or segments is None:
+        return "What that says has not been measured yet."
+    if side(frames) < 0 and side(even) < 0 and side(segments) == 0:
+        return "So what costs quality is the division of the budget among files, which metric guidance sets."
+    if side(frames) > 0 and side(even) > 0:
+        return "So the policy's division of the budget among files, or its timing, pays."
+    return "So the division of the budget among files neither clearly pays nor clearly costs."
 
 
 def follows(goals: Table, system: str = "mgt-dsn") -> str:
@@ -102,8 +117,55 @@ def falls_with_snr(usage: Table, system: str) -> str:
     return f"The share of open gates of {label_of(system)} {said} at every step of the SNR."
 
 
-def where_most(differences: Table, system: str, name: str) -> str:
-    """At which SNR a system loses most against FTF-Net, metric by metric, in a sentence."""
+def tried(goals: Table) -> str:
+    """How many policies and settings of the dial keep PESQ-WB within its tolerance, in a sentence."""
+    rows = goals[goals["goal"].str.startswith("lowest cost that keeps")].to_dict("records")
+    if not rows or rows[0]["met"] == "missing":
+        return "Other policies and settings have not been measured yet."
+    if rows[0]["met"] == "yes":
+        cost = number(rows[0]["value"], 0)
+        return f"The cheapest setting within the tolerance costs {cost}\u00a0% of FTF-Net's MACs."
+    count = rows[0]["goal"].rpartition(" of ")[2]
+    return f"Of {count}, every gate open among them, none keeps PESQ-WB within the tolerance."
+
+
+def guided(row: Row | None) -> str:
+    """What metric guidance is worth, from the PESQ-WB difference of MGT-DSN to DSN, in a sentence."""
+    ends = {
+        "better": "Guidance pays in PESQ-WB.",
+        "worse": "Guidance does not pay in PESQ-WB; it costs quality.",
+        "no different": "In PESQ-WB, guidance makes no difference.",
+    }
+    return ends.get(sign(row), "That has not been measured yet.")
+
+
+def joint(row: Row | None) -> str:
+    """What is known of the paper's way of training, from the difference of that row to DSN."""
+    if row is None:
+        return "implemented, not measured yet"
+    return f"joint training differs from DSN by {interval(row['mean'], row['low'], row['high'], 3)} PESQ-WB"
+
+
+def guided_by_snr(differences: Table, name: str, systems: tuple[str, str] = ("mgt-dsn", "dsn")) -> str:
+    """At which end of the SNRs MGT-DSN does better against DSN, by PESQ-WB and ESTOI, in a sentence."""
+    system, baseline = systems
+    rows = differences[(differences["system"] == system) & (differences["baseline"] == baseline)]
+    rows = rows[(rows["set"] == name) & rows["seed"].isna() & rows["snr_db"].notna()]
+    told = []
+    for metric, label in (("pesq_wb", "PESQ-WB"), ("estoi", "ESTOI")):
+        part = rows[rows["metric"] == metric].sort_values("snr_db")
+        if len(part) > 1:
+            low, high = part.iloc[0], part.iloc[-1]
+            ends = f"{sign(low)} at {number(low['snr_db'], 0)} dB and {sign(high)} at {number(high['snr_db'], 0)} dB"
+            told.append(f"{'in ' if told else 'In '}{label} it is {ends}")
+    return f"{'; '.join(told)}." if told else "By SNR, that has not been measured yet."
+
+
+def where_most(differences: Table, measured: Table, system: str, name: str) -> str:
+    """At which SNR a system loses most against FTF-Net, metric by metric, and what it costs at the ends, as a caption.
+
+    `measured` is results/systems.csv.
+    """
     rows = differences[(differences["system"] == system) & (differences["baseline"] == BASELINE)]
     rows = rows[(rows["set"] == name) & rows["seed"].isna() & rows["snr_db"].notna()]
     told = []
@@ -115,18 +177,27 @@ def where_most(differences: Table, system: str, name: str) -> str:
     if not told:
         return "Not measured yet."
     listed = " and in ".join(filter(None, [", in ".join(told[:-1]), told[-1]]))
-    return f"{label_of(system)} falls furthest behind in {listed}."
+    costs = measured[(measured["system"] == system) & (measured["set"] == name)].dropna(subset=["snr_db"])
+    cost = costs.groupby("snr_db")["percent_of_ftfnet"].mean()
+    ends = [f"{number(cost[snr], 0)}\u00a0% of FTF-Net at {number(snr, 0)} dB" for snr in cost.index[[0, -1]]]
+    return f"{label_of(system)} falls furthest behind in {listed}. It costs {' and '.join(ends)}."
 
 
-def choices(width: Row | None, changed: Table) -> str:
-    """What width is worth and how much the largest change of each question of the ablations matters, in sentences.
+def choices(learning: Table, width: Row | None, changed: Table) -> str:
+    """What hours and width are worth, and the largest change of each question of the ablations, in sentences.
 
-    `width` is the difference of the static network of equal cost to FTF-Net, `changed` those of the ablations.
+    `learning` is results/learning.csv, `width` the difference of the static network of equal cost to FTF-Net, `changed`
+    those of the ablations.
     """
-    said = ["What width is worth has not been measured yet."]
-    if width is not None:
-        size = number(float(width["mean"]), 3, "+")
-        said = [f"On width: the static network with 73 % of the MACs differs by {size} PESQ-WB."]
+    said = ["What hours and width are worth has not been measured yet."]
+    whole = learning[learning["system"] == BASELINE].groupby("audio_hours")["pesq_wb"].mean()
+    if width is not None and len(whole) > 1:
+        gained, size = (number(float(x), 3, "+") for x in (whole.iloc[-1] - whole.iloc[0], width["mean"]))
+        hours = f"between hour {number(whole.index[0], 0)} and hour {number(whole.index[-1], 0)}"
+        said = [
+            f"On hours: FTF-Net changes by {gained} PESQ-WB {hours}.",
+            f"On width: the static network with 73 % of the MACs differs by {size}, from one training each.",
+        ]
     for question, names in by_question().items():
         rows = changed[changed["system"].isin(names)]
         if len(rows):

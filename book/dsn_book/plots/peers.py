@@ -50,9 +50,9 @@ def lost_when_quiet(peers: Table) -> Table:
     return pandas.DataFrame({metric: wide[QUIETER] - wide["level"] for metric, wide in found.items()})
 
 
-def best(peers: Table, name: str = "hard", ours: bool | None = None) -> str:
-    """The system with the best PESQ-WB on a set: of our models, of the others, or (None) of all."""
-    values = by_set(peers)[name].drop("noisy")
+def best(peers: Table, name: str = "hard", ours: bool | None = None, metric: str = "pesq_wb") -> str:
+    """The system with the best mean of a metric on a set: of our models, of the others, or (None) of all."""
+    values = by_set(peers, metric)[name].drop("noisy")
     asked = [ours is None or is_ours(system) == ours for system in values.index]
     return str(values[asked].idxmax())
 

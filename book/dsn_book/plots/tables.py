@@ -76,7 +76,7 @@ def _system_row(
 
 
 def differences(table: Table, metrics: Sequence[str] = ("pesq_wb", "stoi", "si_sdr_db")) -> HTML:
-    """Paired differences of `study.results`, one row per system: mean, interval over files, spread over seeds."""
+    """Paired differences of `study.results`, one row per system: mean, interval, spread over seeds."""
     rows = []
     for (system, baseline), part in table.groupby(["system", "baseline"], sort=False):
         row = {"difference": f"{label_of(str(system))} − {label_of(str(baseline))}"}

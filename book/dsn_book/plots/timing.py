@@ -13,7 +13,7 @@ from .. import display
 from ..formatting import interval, number
 from ..study import controls as registry
 from ..study.controls import POLICY
-from ..study.intervals import Table, bootstrap_interval, side
+from ..study.intervals import WITNESSES, Table, bootstrap_interval, side
 from .marks import DIGITS, METRIC_NAMES
 from .style import DYNAMIC, GREY, INK, SERIES, new_figure
 from .tables import html
@@ -61,7 +61,7 @@ def worth(files: Table, inputs: Table, system: str, name: str, metric: str) -> T
     gains = registry.gains(files, inputs, name, (system, "open"), (system, "closed"), metric)
     found = []
     for snr_db, part in gains.groupby("snr_db"):
-        ends = bootstrap_interval(part["gain"], groups=part["group"])
+        ends = bootstrap_interval(part["gain"], groups=part[[*WITNESSES]])
         found.append({"snr_db": snr_db, "mean": ends.mean, "low": ends.low, "high": ends.high})
     return pandas.DataFrame(found, columns=["snr_db", "mean", "low", "high"])
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .intervals import Interval, Table, bootstrap_interval, witnesses
+from .intervals import WITNESSES, Interval, Table, bootstrap_interval, witnesses
 
 POLICY = "policy"
 SEGMENTS = "segments"
 """The control that T2 is about: the policy's rhythm at moments that it did not choose."""
+
+FRAMES, EVEN = "random", "periodic"
+"""Controls with one rate for all files, so that they do not divide their budget as the policy does."""
 
 ORACLE = "oracle"
 FOLLOWS = "follows_benefit"
@@ -35,9 +38,9 @@ CONTROLS = (
     Control(POLICY, "the policy", "what the policy chooses"),
     Control("closed", "all closed", "no frame", False),
     Control("open", "all open", "every frame", False),
-    Control("random", "random frames", "each frame with the policy's mean ratio as its probability"),
+    Control(FRAMES, "random frames", "each frame with the policy's mean ratio as its probability"),
     Control(SEGMENTS, "random segments", "the policy's own runs of frames, in random order"),
-    Control("periodic", "evenly spread", "frames at regular intervals"),
+    Control(EVEN, "evenly spread", "frames at regular intervals"),
     Control("energy", "loudest frames", "the loudest frames of the noisy signal", knows_more=True),
     Control("speech", "loudest speech", "the loudest frames of the clean signal", knows_more=True),
     Control(
@@ -68,19 +71,20 @@ Gated = tuple[str, str]
 
 
 def gains(files: Table, inputs: Table, name: str, one: Gated, other: Gated, metric: str = "pesq_wb") -> Table:
-    """What one has over the other, file by file, means over seeds: gain, snr_db and group; no row where one is missing.
+    """What one has over the other, means over seeds, where a file has both: gain, snr_db, speaker and noise.
 
     `files` is results/files.csv.xz, `inputs` results/inputs.csv, `name` a set.
     """
-    of_set = inputs[inputs["set"] == name].assign(group=witnesses(inputs)).set_index("file")[["snr_db", "group"]]
+    of_set = inputs.assign(**witnesses(inputs))[inputs["set"] == name]
+    of_set = of_set.set_index("file")[["snr_db", *WITNESSES]]
     wide = files[files["set"] == name].pivot_table(metric, "file", ["system", "gates"]).reindex(columns=[one, other])
     return of_set.join((wide[one] - wide[other]).rename("gain"), how="inner").dropna(subset=["gain"])
 
 
 def apart(files: Table, inputs: Table, name: str, one: Gated, other: Gated) -> Interval:
-    """Mean of `gains` in PESQ-WB; the interval is over speakers."""
+    """Mean of `gains` in PESQ-WB; the interval is over speakers and noises."""
     gain = gains(files, inputs, name, one, other).sort_index()
-    return bootstrap_interval(gain["gain"], groups=gain["group"])
+    return bootstrap_interval(gain["gain"], groups=gain[[*WITNESSES]])
 
 
 def find(name: str) -> Control:

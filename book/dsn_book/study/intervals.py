@@ -34,14 +34,40 @@ class Interval(NamedTuple):
     files: int
 
 
+def drawn(labels: Table, resamples: int, seed: int) -> np.ndarray:
+    """How often each row of `labels` (N, factors) counts in each resample: integers (resamples, N).
+
+    The values of every column are drawn with replacement, independently of the other columns, and a row counts as
+    often as all of its labels were drawn: the product bootstrap of crossed factors (Owen, 2007), which is a little
+    too wide rather than too narrow.
+    """
+    rng = np.random.default_rng(seed)
+    counts = np.ones((resamples, len(labels)))
+    for name in labels:
+        code, values = pandas.factorize(labels[name])
+        counts *= rng.multinomial(len(values), np.full(len(values), 1 / len(values)), size=resamples)[:, code]
+    return counts
+
+
+def _ends(values: np.ndarray, labels: Table, level: float, resamples: int, seed: int) -> tuple[float, float]:
+    """Ends of the percentile interval of the mean of `values` (N,); NaN below three of any label but the seed."""
+    if any(labels[name].nunique() < FEWEST for name in labels if name != "seed"):
+        return math.nan, math.nan
+    counts = drawn(labels, resamples, seed)
+    with np.errstate(invalid="ignore"):  # few labels may leave a resample empty
+        means = (counts @ values) / counts.sum(axis=1)
+    low, high = np.nanquantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
 def bootstrap_interval(
-    values: Values, level: float = 0.95, resamples: int = 2000, seed: int = 0, groups: Sequence[Any] | None = None
+    values: Values, level: float = 0.95, resamples: int = 2000, seed: int = 0, groups: Sequence[Any] | Table = None
 ) -> Interval:
     """Mean of `values` (N,) with a percentile bootstrap interval; files are drawn with replacement.
 
-    With `groups` (N,) whole groups are drawn: files that share a speaker are no independent witnesses.
-    Below three finite values, or groups of them, the bounds are NaN, without any the mean too. The same seed gives the
-    same interval.
+    With `groups` (N,) whole groups are drawn: files that share a speaker are no independent witnesses. A table of
+    groups (N, kinds) draws each kind by itself (`drawn`). Below three finite values, or groups of a kind, the bounds
+    are NaN, without any the mean too. The same seed gives the same interval.
     Raises ValueError for a level outside (0, 1), fewer than 100 resamples, or groups of another length.
     """
     if not 0 < level < 1:
@@ -49,21 +75,14 @@ def bootstrap_interval(
     if resamples < 100:
         raise ValueError(f"resamples is {resamples}; take at least 100")
     array = np.asarray(values, dtype=np.float64).ravel()
-    labels = np.arange(array.size) if groups is None else pandas.factorize(np.asarray(groups))[0]
-    if labels.shape != array.shape:
+    labels: Table = pandas.DataFrame(np.arange(array.size) if groups is None else groups).reset_index(drop=True)
+    if len(labels) != len(array):
         raise ValueError(f"{len(labels)} groups for {array.size} values; give one for each")
     kept = np.isfinite(array)
     if not kept.any():
         return Interval(math.nan, math.nan, math.nan, 0)
-    mean, files = float(array[kept].mean()), int(kept.sum())
-    _, code = np.unique(labels[kept], return_inverse=True)
-    sums, counts = np.bincount(code, array[kept]), np.bincount(code)
-    if sums.size < FEWEST:
-        return Interval(mean, math.nan, math.nan, files)
-    drawn = np.random.default_rng(seed).integers(sums.size, size=(resamples, sums.size))
-    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(mean, float(low), float(high), files)
+    ends = _ends(array[kept], labels[kept], level, resamples, seed)
+    return Interval(float(array[kept].mean()), *ends, int(kept.sum()))
 
 
 def side(row: Row) -> int:
@@ -71,13 +90,17 @@ def side(row: Row) -> int:
     return int(row["low"] > 0) - int(row["high"] < 0)
 
 
+WITNESSES = ("speaker", "noise")
+"""What makes files dependent: the same voice, or the same recording of noise."""
+
+
 def witnesses(inputs: Table) -> Table:
-    """What counts as one witness in an interval over files: the speaker; where none is known, the `group` of a file.
+    """Speaker and noise of each file as text; where one is not known, the `group` of the file.
 
     `inputs` has the columns of results/inputs.csv.
     """
-    speakers = inputs["speaker"] if "speaker" in inputs else pandas.Series(None, inputs.index, dtype=object)
-    return speakers.where(speakers.notna(), inputs["group"]).astype(str)
+    known = inputs.reindex(columns=list(WITNESSES))
+    return known.where(known.notna(), inputs["group"].astype(str), axis=0).astype(str)
 
 
 class Pooled(NamedTuple):
@@ -88,34 +111,33 @@ class Pooled(NamedTuple):
     spread: float
 
 
-def pooled_difference(table: Table, baseline: Table, column: str, resamples: int = 2000, seed: int = 0) -> Pooled:
+def pooled_difference(
+    table: Table,
+    baseline: Table,
+    column: str,
+    resamples: int = 2000,
+    seed: int = 0,
+    groups: Sequence[str] = WITNESSES,
+) -> Pooled:
     """Mean of `column` in `table` minus `baseline` of the same seed, file by file, over the seeds that both have.
 
-    Both tables have the columns seed, file, group and `column`. The interval is that of a two-way bootstrap: seeds and
-    groups are drawn with replacement, independently, so it covers what another training might have given as far as
-    two or three seeds can tell; with one seed it covers other files alone. `spread` is the standard deviation of the
-    seeds' mean differences, NaN for one seed. Values that are not finite are left out; below three groups the bounds
-    are NaN. Raises ValueError if the tables have no seed and file in common.
+    Both tables have the columns seed, file, `groups` and `column`. Seeds, speakers and noises are drawn with
+    replacement, each by itself (`drawn`), so the interval covers what another training might have given as far as two
+    or three seeds can tell; with one seed it covers other files alone. `spread` is the standard deviation of the
+    seeds' mean differences, NaN for one seed. Values that are not finite are left out; below three groups of a kind the
+    bounds are NaN. Raises ValueError if the tables have no seed and file in common.
     """
     keys = ["seed", "file"]
-    joined: Table = table[[*keys, "group", column]].merge(baseline[[*keys, column]], on=keys, suffixes=("", "_base"))
+    joined: Table = table[[*keys, *groups, column]].merge(baseline[[*keys, column]], on=keys, suffixes=("", "_base"))
     if joined.empty:
         raise ValueError(f"the tables share no seed and file with {column}; evaluate the same seeds on one set")
     joined["difference"] = joined[column] - joined[f"{column}_base"]
     joined = joined[np.isfinite(joined["difference"])]
-    sums, counts = (
-        joined.pivot_table("difference", "seed", "group", how, fill_value=0).to_numpy(float) for how in ("sum", "count")
-    )
     by_seed = joined.groupby("seed")["difference"].mean()
     spread = float(by_seed.std()) if len(by_seed) > 1 else math.nan
     files, mean = int(joined["file"].nunique()), float(joined["difference"].mean())
-    if sums.shape[1] < FEWEST:
-        return Pooled(Interval(mean, math.nan, math.nan, files), len(by_seed), spread)
-    rng = np.random.default_rng(seed)
-    weights = [rng.multinomial(n, np.full(n, 1 / n), size=resamples) for n in sums.shape]
-    means = [np.einsum("rs,sg,rg->r", weights[0], part, weights[1]) for part in (sums, counts)]
-    low, high = np.quantile(means[0] / means[1], [0.025, 0.975])
-    return Pooled(Interval(mean, float(low), float(high), files), len(by_seed), spread)
+    ends = _ends(joined["difference"].to_numpy(float), joined[["seed", *groups]], 0.95, resamples, seed)
+    return Pooled(Interval(mean, *ends, files), len(by_seed), spread)
 
 
 def spearman(first: Values, second: Values) -> float:

@@ -2,7 +2,7 @@
 
 systems      means: one row per system, seed, set and SNR (empty: all SNRs together)
 files        the same before averaging, one row per file; `gates` says whose ran: own, a control's, or the dial's
-differences  paired differences between systems, with intervals over files and the spread over seeds
+differences  paired differences between systems, with intervals (speakers, noises, seeds) and the spread over seeds
 controls     one network under gates that are not its policy's (`dsn_book.study.controls`)
 learning     validation quality against hours of training
 dial         one network at several settings of its compute dial
