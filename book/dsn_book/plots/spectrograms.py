@@ -87,7 +87,8 @@ def _costs(axes: Axes, slim: Version, baseline: Version, hop_s: float) -> None:
     axes.set_ylim(0, 115)
     axes.set_ylabel("%")
     axes.set_xlabel("seconds")
-    axes.legend(fontsize=9, loc="lower right", bbox_to_anchor=(1, 1), borderpad=0, frameon=False, ncols=2)
+    narrow = {"borderpad": 0, "columnspacing": 1, "handlelength": 1, "handletextpad": 0.4}
+    axes.legend(fontsize=9, loc="lower right", bbox_to_anchor=(1, 1), frameon=False, ncols=2, **narrow)
 
 
 def overview(noisy: Version, slim: Version, baseline: Version) -> tuple[Figure, str]:
