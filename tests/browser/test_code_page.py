@@ -14,6 +14,7 @@ PAGE = f"""<!doctype html><html lang="en"><title>t</title><style>pre {{{{ white-
 <script>{{}}</script><body class="bd-content"><main class="bd-article">
 <div class="cell_output"><div class="highlight-python"><pre><span></span>{MARKED}</pre></div></div>
 <div class="cell_input"><div class="highlight-ipython3"><pre>{CODE}</pre></div></div>
+<div class="highlight-python"><div class="highlight"><pre><span></span>{MARKED}</pre></div></div>
 </main></body></html>"""
 
 
@@ -27,9 +28,9 @@ def browser(tmp_path_factory):
 
 def test_long_lines_wrap_and_nothing_scrolls(browser):
     wide = "[...document.querySelectorAll('pre')].map((pre) => pre.scrollWidth > pre.clientWidth)"
-    assert browser.value(wide) == [False, True]  # a chapter's own code scrolls
+    assert browser.value(wide) == [False, True, False]  # a chapter's own code scrolls
     heights = browser.value("[...document.querySelectorAll('.code-line')].map((line) => line.clientHeight)")
-    first, long, empty, last = heights
+    first, long, empty, last = heights[:4]
     assert long > 4 * first and empty == first == last
 
 

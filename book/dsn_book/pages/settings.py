@@ -32,8 +32,8 @@ def settings() -> HTML:
 def _training(train: dict[str, Any]) -> str:
     seconds = weights.notes(STATIC)["data"]["settings"]["samples"] / train["model"]["stft"]["sample_rate"]
     return (
-        f"{train['optimiser'].capitalize()}, learning rate {train['learning_rate']:g}, {train['warmup']} warm-up steps, "
-        f"half a cosine to 0 over the last {1 - train['decay_from']:.0%} of {train['steps']:,} steps; batches of "
+        f"{train['optimiser'].capitalize()}, learning rate {train['learning_rate']:g}, {train['warmup']} warm-up steps,"
+        f" half a cosine to 0 over the last {1 - train['decay_from']:.0%} of {train['steps']:,} steps; batches of "
         f"{train['batch']} clips of {number(seconds, 1)} s; weight decay {train['weight_decay']:g}, gradients clipped "
         f"at {train['clip']:g}; weights averaged with {train['ema']:g}"
     )

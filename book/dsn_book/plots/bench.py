@@ -65,7 +65,7 @@ def factors(systems: pandas.DataFrame) -> tuple[Figure, str]:
         ax.hlines(places, middle, ends, color=colour, linewidth=1)
         ax.scatter(middle, places, s=20, color=colour, marker="os"[side], label=label, zorder=3)
     names = [f"{system_name(row)} · {row['backend']}" for row in sides[0]]
-    ax.set_yticks(range(len(names)), names, fontsize=8)
+    ax.set_yticks(range(len(names)), names, fontsize=9)
     ax.invert_yaxis()
     ax.set_xscale("log")
     ax.set_xlabel("real-time factor (time over length of sound)")

@@ -72,7 +72,7 @@ def gate_strip(axes: Axes, gate: NDArray[np.floating], names: tuple[str, ...], h
     extent = (-hop_s / 2, (frames - 0.5) * hop_s, n_gates - 0.5, -0.5)
     colours = ListedColormap([style.CLOSED, style.DYNAMIC])
     axes.imshow(gate.T, aspect="auto", extent=extent, cmap=colours, vmin=0, vmax=1, interpolation="nearest")
-    axes.set_yticks(range(n_gates), [block_name(name) for name in names], fontsize=8)
+    axes.set_yticks(range(n_gates), [block_name(name) for name in names], fontsize=9)
     axes.hlines(np.arange(0.5, n_gates - 1), *axes.get_xlim(), colors="white", linewidth=1.5)
 
 
@@ -87,7 +87,8 @@ def _costs(axes: Axes, slim: Version, baseline: Version, hop_s: float) -> None:
     axes.set_ylim(0, 115)
     axes.set_ylabel("%")
     axes.set_xlabel("seconds")
-    axes.legend(fontsize=8, loc="lower right", bbox_to_anchor=(1, 1), borderpad=0, frameon=False, ncols=2)
+    narrow = {"borderpad": 0, "columnspacing": 1, "handlelength": 1, "handletextpad": 0.4}
+    axes.legend(fontsize=9, loc="lower right", bbox_to_anchor=(1, 1), frameon=False, ncols=2, **narrow)
 
 
 def overview(noisy: Version, slim: Version, baseline: Version) -> tuple[Figure, str]:

@@ -20,7 +20,7 @@ from ..study.intervals import spearman
 from ..study.systems import label_of
 from . import views
 from .marks import MARKERS, METRIC_NAMES, MODEL_COLOURS, scatter_with_means
-from .spectrograms import COLOURS, RANGE_DB, Levels
+from .spectrograms import RANGE_DB, Levels
 from .style import GREY, SERIES, new_figure
 
 WIDTHS = (0.2, 0.4, 0.8, 1.2, 1.6, 2.0, 2.4, 3.2)
@@ -110,7 +110,8 @@ def benefit_over_time(levels: Levels, saved: Tensor, names: Sequence[str], frame
     figure, (upper, lower) = new_figure(4.2, 2, sharex=True)
     seconds = np.arange(len(saved)) / frame_rate
     top, extent = float(levels.max()), (0.0, float(seconds[-1]), 0.0, levels.shape[0] * frame_rate / 2000)
-    upper.imshow(levels, COLOURS, aspect="auto", origin="lower", extent=extent, vmin=top - RANGE_DB, vmax=top)
+    drawn = {"aspect": "auto", "origin": "lower", "extent": extent, "vmin": top - RANGE_DB, "vmax": top}
+    upper.imshow(levels, "magma_r", **drawn)  # by night the page turns its light and dark round
     upper.set_ylabel("kHz")
     for index, name in enumerate(names):
         lower.plot(seconds, 1e4 * saved[:, index].numpy(), color=SERIES[index], label=block_name(name))
@@ -140,7 +141,7 @@ def ratios_by_rating(
     axes[0].axhline(fixed_ratio, color=GREY, linestyle=":", label="target")
     axes[-1].plot(*_curve(guide, *axes[-1].get_xlim()), color=GREY, linestyle=":", label="target")
     axes[0].set_ylabel("share of open gates")
-    axes[-1].legend(fontsize=8)
+    axes[-1].legend(fontsize=9)
     ranks = "; ".join(told)
     return (
         figure,

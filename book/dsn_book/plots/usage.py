@@ -58,8 +58,8 @@ def by_property(table: Table, inputs: Sequence[str] = ("snr_db", "noisy_ovrl")) 
         axis.set(xlabel=METRIC_NAMES[name], ylabel="activation ratio", ylim=(-0.04, 1.04))
         axis.legend(
             title="Spearman's correlation",
-            fontsize=8,
-            title_fontsize=8,
+            fontsize=9,
+            title_fontsize=9,
             loc="lower left",
             bbox_to_anchor=(0, 1),
             ncols=3,
