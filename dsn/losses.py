@@ -90,10 +90,11 @@ def level_gain(noisy: Tensor) -> Tensor:
 def target_ratio(guide_value: Tensor, guide: config.Guide) -> Tensor:
     """Metric-guided target: the worse the noisy input, the more may run; with `guide.rising` the better.
 
-    clip((high - value) / (high - low), 0, 1) (r_max - r_min) + r_min; shapes (B,) -> (B,).
+    clip((high - value) / (high - low), 0, 1) (r_max - r_min) + r_min; shapes (B,) -> (B,). A signal that the metric
+    cannot rate, NaN, such as noise alone, counts as one of the worst.
     The linear map is our choice; the paper makes the target a function of the DNSMOS OVRL.
     """
-    share = ((guide.high - guide_value) / (guide.high - guide.low)).clamp(0, 1)
+    share = ((guide.high - guide_value.nan_to_num(guide.low)) / (guide.high - guide.low)).clamp(0, 1)
     share = 1 - share if guide.rising else share
     return share * (guide.ratio_max - guide.ratio_min) + guide.ratio_min
 

@@ -115,6 +115,13 @@ def standardise(policy: Policy, signals: Sequence[Tensor], jointly: bool = False
     policy.out.bias.mul_(scale)
 
 
+@torch.no_grad()
+def open_always(policy: Policy) -> None:
+    """Let a policy that is not fitted yet open every gate, in place; a dial of -1 or less closes all (our choice)."""
+    policy.out.weight.zero_()
+    policy.out.bias.copy_(torch.eye(2)[OPEN].repeat(policy.n_gates))
+
+
 def activation_ratio(gate: Tensor) -> Tensor:
     """Mean of the gates over frames: (B, T, n_gates) -> (B, n_gates)."""
     return gate.mean(dim=1)

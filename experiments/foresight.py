@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +68,7 @@ def measure(model: DSN, mixtures: TrainingMixtures, chosen: Sequence[int]) -> di
 
 def signals(model: DSN, mixtures: TrainingMixtures, chosen: range, kept: Path) -> dict[str, Tensor]:
     """What `measure` finds, in parts on disk, and the output of closed gates one frame later, `before`."""
-    labelling.keep(model, chosen, kept, partial(measure, model, mixtures))
+    labelling.keep(model, mixtures, chosen, kept, measure)
     parts = [np.load(labelling.place(kept, part)) for part in labelling.parts(len(chosen))]
     found = {name: torch.from_numpy(np.concatenate([part[name] for part in parts])).float() for name in SIGNALS}
     return found | {"before": torch.nn.functional.pad(found["closed"], (0, 0, 1, 0))[:, :-1]}

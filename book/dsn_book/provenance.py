@@ -1,4 +1,4 @@
-"""Numbers that know where they come from, for sentences: a reader who points at one sees file, config, commit, hash.
+"""Numbers for prose that carry their provenance: hovering shows file, config, commit and hash.
 
 In a cell, `result` takes a number from the stored tables by name, and what `this_run` returns marks what the cell's own
 code computed. Both give a `Number`, and an f-string turns it into HTML:
@@ -47,7 +47,7 @@ class Source:
         return "\n".join(f"{name}: {text}" for name, text in self.lines if text)
 
     def beneath(self, text: str, *before: str) -> str:
-        """HTML of `text` that tells this source, after the lines `before`, to who points at it."""
+        """HTML of `text` that shows this source, after the lines `before`, when hovered."""
         told = html.escape("\n".join([*before, self.text])).replace("\n", "&#10;")
         return f'<span class="dsn-number" tabindex="0" title="{told}">{text}</span>'
 

@@ -86,7 +86,7 @@ def _journal(args: argparse.Namespace, header: dict[str, Any]) -> Journal:
     journal = Journal(args.out.with_name(f"{args.out.name}.part"), header)
     if len(journal):
         files = f"{len(journal)} file{'s' if len(journal) > 1 else ''}"
-        print(f"going on behind the rows of {files} in {journal.path}; remove it to begin anew", file=sys.stderr)
+        print(f"resuming after {files} in {journal.path}; remove it to start over", file=sys.stderr)
     return journal
 
 

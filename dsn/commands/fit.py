@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from .common import add_command, open_corpus, place, positive, read_settings, share
+from .common import add_command, add_overwrite, check_new, open_corpus, place, positive, read_settings, share
 
 METRICS = ("dnsmos_ovrl", "dnsmos_sig", "dnsmos_bak", "pesq_wb", "si_sdr_db", "snr_db")
 """As `dsn.config.GuideMetric`, without the time that it takes to load it."""
@@ -47,6 +47,7 @@ def add(commands: Any) -> None:
         "--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="change data.* settings of mixtures"
     )
     parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    add_overwrite(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -59,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
     from ..training.loop import MODEL
     from ..training.policy_fitting import FitConfig
 
+    check_new(args.out / MODEL, args.overwrite)
     slim = weights.load(args.weights)
     if slim.config.policy is None:
         raise ValueError(f"{args.weights} is a static network without gates; take a slim one, as of `dsn train slim`")
@@ -80,6 +82,7 @@ def run(args: argparse.Namespace) -> int:
         guided.fit(model, found, args.ratio, guide, values, schedule)
     wanted = float(model.macs().mmacs_per_s([args.ratio] * model.config.n_gates))
     guided.calibrate(model, found.bands.split(1), wanted, jointly=args.price)
-    weights.save(model, args.out / MODEL, {"guide": guide and guide.to_dict(), "labelled": args.mixtures})
+    fitted = {"guide": guide and guide.to_dict(), "labelled": args.mixtures}
+    weights.save(model, args.out / MODEL, weights.notes(args.weights) | fitted)
     print(f"gates open {args.ratio:.0%} of the time on average, {wanted:.1f} MMAC/s; weights: {args.out / MODEL}")
     return 0

@@ -47,7 +47,7 @@ def ftfnet(steps: int = STEPS) -> TrainConfig:
 
 
 def slim(steps: int = STEPS) -> TrainConfig:
-    """The dynamic network without a policy, trained to run with any of its gates open."""
+    """The dynamic network, trained to run with any of its gates open; until `dsn fit`, its policy opens them all."""
     return replace(ftfnet(steps), model=GATED, loss=replace(LOSS, ratio="sandwich"))
 
 

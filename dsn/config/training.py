@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Literal
 
 from .model import ModelConfig
 from .settings import Settings, check, nested, one_of
@@ -67,18 +67,6 @@ class LossConfig(Settings):
         check(0 <= self.target_ratio <= 1, f"target_ratio is {self.target_ratio}; it must lie in [0, 1]")
         text = f"ratio_weight is {self.ratio_weight}, but ratio {self.ratio!r} has no loss to weigh"
         check(self.has_target or self.ratio_weight == 0, f"{text}; set it to 0, or ratio to 'fixed' or 'guided'")
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        """The config that `to_dict` described.
-
-        Files from before distillation was dropped have its weight as well, which must be 0. Raises ValueError else.
-        """
-        if isinstance(values, dict) and "teacher_weight" in values:
-            weight = values["teacher_weight"]
-            check(weight == 0, f"teacher_weight is {weight}; there is no distillation any more, leave it out")
-            values = {name: value for name, value in values.items() if name != "teacher_weight"}
-        return super().from_dict(values)
 
     @property
     def has_target(self) -> bool:

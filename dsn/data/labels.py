@@ -30,19 +30,15 @@ class Labels:
     def of(self, recipes: Sequence[Recipe], metric: str, mixture: Callable[[Recipe], Mixture]) -> Wav:
         """The metric of each noisy signal, (N,) float32; what is not known is measured on `mixture(recipe)` and kept.
 
-        DNSMOS repeats a short signal until it fills its 9.01 s window, and gives its three columns in one go. Raises
-        ValueError for an unknown metric or one that a signal does not have (PESQ of a signal without speech), naming
-        the recipes, and ImportError without the metric packages.
+        DNSMOS repeats a short signal until it fills its 9.01 s window, and gives its three columns in one go. A signal
+        without the metric, as PESQ of one without speech, has NaN. Raises ValueError for an unknown metric, and
+        ImportError without the metric packages.
         """
         if metric not in get_args(GuideMetric):
             raise ValueError(f"metric is {metric!r}; choose one of {', '.join(get_args(GuideMetric))}")
         if metric == "snr_db":
             return np.array([recipe.snr_db for recipe in recipes], dtype=np.float32)
         found = [self._label(recipe, metric, mixture) for recipe in tqdm(recipes, f"labelling {metric}", delay=5)]
-        failed = [recipe.id for recipe, value in zip(recipes, found, strict=True) if not math.isfinite(value)]
-        if failed:
-            text = f"{metric} could not be measured for {len(failed)} mixtures: {failed[:5]}"
-            raise ValueError(f"{text}; leave these out")
         return np.array(found, dtype=np.float32)
 
     @cached_property

@@ -6,9 +6,6 @@ from typing import Any, NamedTuple
 
 from .. import weights
 
-FAMILIES = {"none": "static", "fixed": "fixed ratio", "guided": "metric-guided"}
-"""By the ratio loss of a training, in words of the paper; others keep the name of their loss."""
-
 
 class Model(NamedTuple):
     """One model: its name, how its gates were trained, parameters, cost with all gates closed and open, and origin."""
@@ -31,14 +28,8 @@ def _model(name: str) -> Model:
     found = weights.read(name)
     table = found.macs()
     closed, opened = (float(table.mmacs_per_s([gate] * table.n_gates)) for gate in (0.0, 1.0))
-    family, about = _family(found.notes) if found.gate_names else "static", _about(found.notes)
+    family, about = str(found.notes["family"]), _about(found.notes)
     return Model(name, family, found.params, closed, opened, found.gate_names, about)
-
-
-def _family(notes: dict[str, Any]) -> str:
-    """How the gates of a network were trained, from what its release says of it, or from its own training."""
-    ratio = notes.get("train", {}).get("loss", {}).get("ratio", "none")
-    return str(notes.get("family", FAMILIES.get(ratio, ratio)))
 
 
 def _about(notes: dict[str, Any]) -> str:

@@ -11,8 +11,8 @@ import torch
 
 from ..utils import files
 
-KEYS = ("config", "step", "log", "average", "model", "optimisers")
-"""What every checkpoint holds; "origin" joined later."""
+KEYS = ("config", "origin", "step", "log", "average", "model", "optimisers")
+"""What every checkpoint holds."""
 
 
 def write(path: Path, content: dict[str, Any]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from ..model import DSN
 from ..utils.files import replacing
 from .benefit import benefit
 from .optim import TrainingSet
-from .origin import weights_digest
+from .origin import described, weights_digest
 from .policy_fitting import Labelled
 from .policy_training import bands
 
@@ -31,12 +30,12 @@ FIRST = 9_000_000
 """Number of the first labelled mixture of a source, far behind those of any training."""
 
 
-Measure = Callable[[range], dict[str, Any]]
+Measure = Callable[[DSN, TrainingSet, range], dict[str, Any]]
 """Arrays by name, one row per mixture of these numbers."""
 
 
 def place(folder: Path, part: int) -> Path:
-    """The file of a part: `benefit` (N, T, gates), `bands` (N, T, bands), and a digest of the weights."""
+    """The file of a part: `benefit` (N, T, gates), `bands` (N, T, bands), and what they are of."""
     return folder / f"part-{part:03}.npz"
 
 
@@ -48,22 +47,29 @@ def parts(mixtures: int) -> range:
 def label(model: DSN, mixtures: TrainingSet, numbers: range, folder: Path, some: Sequence[int] | None = None) -> None:
     """Measure what each gate of a slim network saves in every frame of these mixtures, with closed parts skipped.
 
-    Only the parts in `some`, if given; those that are there with the same weights are kept. Raises as `Kernel`, and
-    OSError for a full disk.
+    Only the parts in `some`, if given; those that are there, of the same weights and mixtures, are kept. Raises as
+    `Kernel`, and OSError for a full disk.
     """
-    keep(model, numbers, folder, partial(_measure, model, mixtures), some)
+    keep(model, mixtures, numbers, folder, _measure, some)
 
 
-def keep(model: DSN, numbers: range, folder: Path, measure: Measure, some: Sequence[int] | None = None) -> None:
+def keep(
+    model: DSN,
+    mixtures: TrainingSet,
+    numbers: range,
+    folder: Path,
+    measure: Measure,
+    some: Sequence[int] | None = None,
+) -> None:
     """Measure something of these mixtures with this network, part by part, unless that is there. Raises as `label`."""
-    known = weights_digest(model)
+    known = f"{weights_digest(model)} {described(mixtures)}"
     for part in parts(len(numbers)) if some is None else some:
-        file = place(folder, part)
-        if file.is_file() and str(np.load(file)["weights"]) == known:
+        file, chosen = place(folder, part), numbers[part * PART : (part + 1) * PART]
+        if file.is_file() and str(np.load(file)["of"]) == f"{known} {chosen}":
             continue
-        arrays = measure(numbers[part * PART : (part + 1) * PART])
+        arrays = measure(model, mixtures, chosen)
         with replacing(file) as temporary, open(temporary, "wb") as stream:
-            np.savez_compressed(stream, weights=np.array(known), **arrays)
+            np.savez_compressed(stream, of=np.array(f"{known} {chosen}"), **arrays)
 
 
 def read(folder: Path, mixtures: int) -> Labelled:
@@ -78,11 +84,7 @@ def read(folder: Path, mixtures: int) -> Labelled:
 
 def rated(mixtures: TrainingSet, metric: str, numbers: range) -> Tensor:
     """The metric of each noisy signal (N,), measured where the set's table lacks it; NaN for signals that have none."""
-    found = torch.full((len(numbers),), math.nan)
-    for k, number in enumerate(tqdm(numbers, metric)):
-        with suppress(ValueError):
-            found[k] = float(mixtures.labels(metric, [number])[0])
-    return found
+    return torch.tensor([float(mixtures.labels(metric, [number])[0]) for number in tqdm(numbers, metric)])
 
 
 def _measure(model: DSN, mixtures: TrainingSet, numbers: range) -> dict[str, Any]:

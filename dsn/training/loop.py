@@ -18,7 +18,7 @@ from .. import config, kernels, weights
 from ..kernels.training import accelerate
 from ..losses import level_gain, quality_loss, ratio_loss
 from ..model import DSN
-from ..policy import Decide, given, hard_gate, sample_gate
+from ..policy import Decide, given, hard_gate, open_always, sample_gate
 from ..utils.files import write_csv
 from . import checkpoint
 from .checks import check_finite, check_length, check_output
@@ -111,9 +111,9 @@ class Run:
         saved = checkpoint.read(self.path, device)
         try:
             settings = config.TrainConfig.from_dict(saved["config"])
-            text = difference(dict(saved.get("origin", {})), self.origin)
-        except (ValueError, TypeError) as error:
-            raise checkpoint.unreadable(self.path, str(error)) from error
+            text = difference(saved["origin"], self.origin)
+        except (KeyError, ValueError, TypeError) as error:
+            raise checkpoint.unreadable(self.path, f"it is no checkpoint of this version: {error}") from error
         if settings != self.train:
             raise ValueError(f"{self.path} belongs to another config; use another folder or remove it")
         if text:
@@ -235,6 +235,8 @@ def train(
             run.save()
     if train.loss.ratio in ("fixed", "guided"):
         set_dial_unit(run.kept, mixtures)
+    if train.loss.ratio == "sandwich" and run.kept.policy is not None:
+        open_always(run.kept.policy)
     check_output(run.kept, mixtures, device)
     run.keep(MODEL)
     return pandas.DataFrame(run.log)

@@ -36,21 +36,23 @@ def origin(mixtures: TrainingSet, train: config.TrainConfig, start: DSN | None) 
     Samples are compared for the first mixture and for some later ones, the rest by what the set says of itself; of an
     endless source the labels of the first batch, else all.
     """
-    identity: Callable[[], str] | None = getattr(mixtures, "identity", None)  # what all mixtures of the set depend on
     return {
-        "set": f"{len(mixtures)} {identity() if identity else ''}",
+        "set": described(mixtures),
         "samples": _samples(mixtures, train),
         "metric": _labels(mixtures, train),
         "weights": _digest(_weights(start)),
     }
 
 
-def difference(saved: Origin, own: Origin) -> str | None:
-    """The first thing in which two origins differ, in words; what an older version did not save counts as the same.
+def described(mixtures: TrainingSet) -> str:
+    """A set by its length, and by what it says of all its mixtures, if anything."""
+    identity: Callable[[], str] | None = getattr(mixtures, "identity", None)
+    return f"{len(mixtures)} {identity() if identity else ''}"
 
-    Raises: ValueError or TypeError for what is no origin.
-    """
-    return next((text for key, text in DIFFERENT.items() if not _agree(saved.get(key, own[key]), own[key])), None)
+
+def difference(saved: Origin, own: Origin) -> str | None:
+    """The first thing in which two origins differ, in words. Raises: KeyError, ValueError, TypeError for no origin."""
+    return next((text for key, text in DIFFERENT.items() if not _agree(saved[key], own[key])), None)
 
 
 def _agree(saved: str | list[list[float]], own: str | list[list[float]]) -> bool:
@@ -62,7 +64,7 @@ def _agree(saved: str | list[list[float]], own: str | list[list[float]]) -> bool
 
 def _measure(x: np.ndarray) -> list[float]:
     """Projection of an array on a chirp, to which each of its entries matters, and its norm."""
-    x = x.astype(float).ravel()
+    x = np.nan_to_num(x.astype(float).ravel())  # a label that cannot be measured
     return [float(x @ np.cos(np.arange(len(x), dtype=float) ** 2)), float(np.linalg.norm(x))]
 
 

@@ -1,4 +1,4 @@
-"""Policies learnt from benefit labels: which frames are worth their multiply-accumulates, told from the noisy signal.
+"""Policies learnt from benefit labels: which frames are worth their MACs, predicted from the noisy signal.
 
 No gate is sampled and no gradient passes through one: the labels say what each gate would have saved
 (`dsn.training.benefit`), and the policy is an ordinary causal classifier or regression of them.
@@ -91,7 +91,7 @@ def fit_shares(policy: Policy, data: Labelled, share: Tensor, fit: FitConfig, pr
 
 
 def fit_price(policy: Policy, data: Labelled, macs: Tensor, fit: FitConfig, progress: bool = True) -> float:
-    """Train the policy, in place, to foretell what each gate saves per multiply-accumulate; last loss.
+    """Train the policy, in place, to predict what each gate saves per multiply-accumulate; last loss.
 
     Its margin is that saving, in standard deviations of all labels; `macs` (n_gates,) is what an open gate costs. So
     the dial is a price: a gate opens where it saves more per MAC than the dial's negative asks for. The squared error

@@ -42,10 +42,6 @@ def test_unknown_keys_are_refused_at_any_depth():
         (lambda: config.ModelConfig(static_share=config.Share(gru=0.3)), "gru is 0.3; it must cut 4 groups"),
         (lambda: config.ModelConfig.from_dict({"static_share": None}), "static_share is None; it takes Share settings"),
         (lambda: config.ModelConfig.from_dict({"static_stages": 5}), "static_stages is 5; it takes a list"),
-        (
-            lambda: config.LossConfig.from_dict({"teacher_weight": 0.5}),
-            "teacher_weight is 0.5; there is no distillation",
-        ),
         (lambda: config.TrainConfig.from_dict([1]), r"\[1\] stands where TrainConfig settings belong"),  # type: ignore
         (lambda: config.TrainConfig(learning_rate=float("inf")), "learning_rate is inf; it takes a number from"),
         (lambda: config.LossConfig(snr_weight=10**400), r"snr_weight is 10{79}\.\.\.; it takes a number from"),
@@ -129,8 +125,6 @@ def test_backbones_have_their_own_stages_and_sizes():
 
 
 def test_configs_saved_before_new_settings_load_with_todays_behaviour():
-    with_teacher = {"loss": config.LossConfig().to_dict() | {"teacher_weight": 0.0}}
-    assert config.TrainConfig.from_dict(with_teacher) == config.TrainConfig()
     old = {"channels": [16, 32, 64], "policy": {"bands": 32, "hidden": 32, "gates": "block"}}
     assert config.ModelConfig.from_dict(old) == config.ModelConfig()
     assert config.ModelConfig().gate_names == config.BLOCKS and config.ModelConfig().gate_of_stage == (0, 1, 2, 3, 4)

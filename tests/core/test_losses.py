@@ -83,6 +83,7 @@ def test_target_falls_linearly_with_quality():
     guide = config.Guide(low=1.0, high=3.0, ratio_min=0.1, ratio_max=0.9)
     values = torch.tensor([0.5, 1.0, 2.0, 3.0, 4.0])
     assert target_ratio(values, guide).tolist() == pytest.approx([0.9, 0.9, 0.5, 0.1, 0.1])
+    assert float(target_ratio(torch.tensor(math.nan), guide)) == pytest.approx(0.9)  # noise alone has no such metric
 
 
 def test_rising_target_is_the_falling_one_turned_round():

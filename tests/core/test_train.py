@@ -192,6 +192,12 @@ def test_the_gradient_of_the_policy_does_not_shorten_the_steps_of_the_network():
     assert norms == pytest.approx([0.5, 1.0], rel=1e-5)
 
 
+def test_a_slim_network_opens_every_gate_until_a_policy_is_fitted(tmp_path):
+    train(SANDWICH, FakePool(), tmp_path, progress=False)
+    slim, wav = weights.load(tmp_path / "model.safetensors"), 0.1 * torch.randn(2, 256 * 6)
+    assert (hard_gate(slim.logits(wav)) == 1).all() and (hard_gate(slim.logits(wav), -1) == 0).all()
+
+
 def test_under_its_own_policy_the_network_learns_and_the_policy_does_not(tmp_path):
     torch.manual_seed(1)
     start = DSN(SMALL)
@@ -318,16 +324,6 @@ def test_a_processor_that_rounds_differently_may_go_on(tmp_path, monkeypatch):
     monkeypatch.setattr(FakePool, "batch", lambda *a: tuple(part * (1 + 3e-7) for part in batch(*a)))
     monkeypatch.setattr(FakePool, "labels", lambda *a: labels(*a) * (1 + 3e-6))
     assert len(train(GUIDED, FakePool(), tmp_path, progress=False)) == GUIDED.steps
-
-
-def test_checkpoints_of_earlier_versions_know_less_and_are_taken(tmp_path):
-    with pytest.raises(KilledError):
-        train(GUIDED, DyingPool(5), tmp_path, progress=False)
-    saved = checkpoint.read(tmp_path / "checkpoint.pt", "cpu")
-    del saved["origin"]
-    torch.save(saved, tmp_path / "checkpoint.pt")
-    assert len(train(GUIDED, FakePool(), tmp_path, DSN(SMALL), progress=False)) == GUIDED.steps
-    assert set(checkpoint.read(tmp_path / "checkpoint.pt", "cpu")["origin"]) == {"set", "samples", "metric", "weights"}
 
 
 @pytest.mark.parametrize("snapshots", [(), (1,)])

@@ -76,15 +76,16 @@ def timing() -> str:
     if random is None or frames is None or static is None:
         return "not measured yet"
     number = provenance.result("differences", "mean", system=SLIM, baseline=EQUAL_COST, set=judged(), metric="pesq_wb")
-    chance = {1: "better than random segments", -1: "worse than random segments", 0: "no better than random segments"}
-    blind = " and worse than random frames" if side(frames) < 0 else ""
+    worst, best = sorted((side(random), side(frames)))
+    chance = {1: "better than random gates", 0: "no better than random gates", -1: "random gates do as well or better"}
+    against = "worse than random gates" if best < 0 else chance[worst]
     rival = {
         1: f", and {_size(number)} PESQ-WB better than a static network of its cost",
         -1: f"; a static network of its cost is {_size(number)} PESQ-WB better",
         0: "; a static network of its cost is as good",
     }
-    verdict = "Yes" if side(random) > 0 and side(static) > 0 else "No"
-    return f"{verdict}: {chance[side(random)]}{blind}{rival[side(static)]}"
+    verdict = "Yes" if worst > 0 and side(static) > 0 else "No"
+    return f"{verdict}: {against}{rival[side(static)]}"
 
 
 def listening() -> str:
@@ -94,13 +95,13 @@ def listening() -> str:
     if value > WEAK:
         return f"No: the rank correlation of open gates with the input's rating is {number:.2f}"
     how = (
-        "Yes: the worse the input sounds, the more of the network runs"
+        "Yes: the worse a file sounds, the more of the network runs"
         if value <= CLEAR
         else ("A little: more of the network tends to run where the input sounds worse")
     )
     within = goals.control(results.table("controls"), SLIM, POLICY, judged(), FOLLOWS)
     deaf = within is None or float(within["low"]) <= goals.WITHIN
-    return f"{how} (rank correlation {number:.2f}){'; but not where in a file it helps' if deaf else ''}"
+    return f"{how} (rank correlation {number:.2f}){', but not within a file' if deaf else ''}"
 
 
 def time() -> str:
@@ -112,4 +113,4 @@ def time() -> str:
     saved = Number(1 - float(slim) / float(static), slim.source)
     if float(saved) <= 0:
         return f"No: a frame takes {Number(-float(saved), slim.source):.0%} more processor time"
-    return f"On the C kernel, yes: {saved:.0%} less per frame, back to back; less at live pace, and in other software"
+    return f"On the C kernel, {saved:.0%} per frame, back to back; less at live pace and in other software"
