@@ -21,7 +21,6 @@ import numpy as np
 import pandas
 import torch
 from benefit_labels import labelled, numbers, place
-from mixtures import TrainingMixtures
 from plan import OPEN_SHARE
 from record import made, write
 from torch import Tensor
@@ -35,6 +34,7 @@ from dsn.policy import Policy
 from dsn.training import guided, labelling
 from dsn.training.benefit import SMOOTH, smoothed
 from dsn.training.loop import MODEL
+from dsn.training.optim import TrainingSet
 from dsn.training.policy_fitting import FitConfig, Labelled, best_frames, fit_shares, margins
 from dsn.training.policy_training import bands
 from dsn.utils.files import write_csv
@@ -53,7 +53,7 @@ HELD_OUT = 5
 """One mixture in so many is for judging."""
 
 
-def measure(model: DSN, mixtures: TrainingMixtures, chosen: Sequence[int]) -> dict[str, Any]:
+def measure(model: DSN, mixtures: TrainingSet, chosen: Sequence[int]) -> dict[str, Any]:
     """Bands (N, T, bands) of the clean signals and of the network's output with its gates closed, and open."""
     kernel, found = Kernel(model), {name: [] for name in SIGNALS}
     for number in tqdm(chosen, "signals"):
@@ -66,7 +66,7 @@ def measure(model: DSN, mixtures: TrainingMixtures, chosen: Sequence[int]) -> di
     return {name: torch.stack(rows).numpy() for name, rows in found.items()}
 
 
-def signals(model: DSN, mixtures: TrainingMixtures, chosen: range, kept: Path) -> dict[str, Tensor]:
+def signals(model: DSN, mixtures: TrainingSet, chosen: range, kept: Path) -> dict[str, Tensor]:
     """What `measure` finds, in parts on disk, and the output of closed gates one frame later, `before`."""
     labelling.keep(model, mixtures, chosen, kept, measure)
     parts = [np.load(labelling.place(kept, part)) for part in labelling.parts(len(chosen))]
