@@ -612,7 +612,7 @@ def test_evaluate_goes_on_after_an_interruption(
     assert call(*arguments, out) == 130 and not out.exists()
     again = ("--metrics", "si_sdr_db", "si_sdr_db")  # the same table, so its rows count
     assert call(*arguments, out, *again) == 0 and len(heard) == 3
-    assert "going on behind the rows of 1 file" in capsys.readouterr().err
+    assert "resuming after 1 file" in capsys.readouterr().err
     assert out.read_text() == (tmp_path / "whole.csv").read_text()
     assert not list(tmp_path.glob("*.part"))
 
