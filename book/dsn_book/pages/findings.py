@@ -95,7 +95,7 @@ def listening() -> str:
     if value > WEAK:
         return f"No: the rank correlation of open gates with the input's rating is {number:.2f}"
     how = (
-        "Yes: the worse a file sounds, the more of the network runs"
+        "Yes: the worse a file sounds, the more runs"
         if value <= CLEAR
         else ("A little: more of the network tends to run where the input sounds worse")
     )
