@@ -18,19 +18,19 @@ STATIC, GUIDED = "ftfnet", "mgt-dsn"
 
 def settings() -> HTML:
     """One row each for the network's training, its loss, its mixtures, the policy's fit and the target map."""
-    notes = weights.notes(STATIC)
+    static, guided = weights.notes(STATIC), weights.notes(GUIDED)
+    train, data = static["train"], static["data"]["settings"]
     rows = {
-        "network": _training(notes["train"]),
-        "loss": _loss(notes["train"]["loss"]),
-        "mixtures": _mixtures(notes["data"]["settings"]),
-        "policy": _fit(weights.notes(GUIDED)["train"]["model"]["policy"], FitConfig()),
-        "target map": _map(weights.notes(GUIDED)["guide"]),
+        "network": _training(train, data["samples"] / train["model"]["stft"]["sample_rate"]),
+        "loss": _loss(train["loss"]),
+        "mixtures": _mixtures(data),
+        "policy": _fit(guided["train"]["model"]["policy"], FitConfig()),
+        "target map": _map(guided["guide"]),
     }
     return html([{"part": part, "settings": text} for part, text in rows.items()], "dsn-words")
 
 
-def _training(train: dict[str, Any]) -> str:
-    seconds = weights.notes(STATIC)["data"]["settings"]["samples"] / train["model"]["stft"]["sample_rate"]
+def _training(train: dict[str, Any], seconds: float) -> str:
     return (
         f"{train['optimiser'].capitalize()}, learning rate {train['learning_rate']:g}, {train['warmup']} warm-up steps,"
         f" half a cosine to 0 over the last {1 - train['decay_from']:.0%} of {train['steps']:,} steps; batches of "

@@ -146,12 +146,15 @@ def joint(row: Row | None) -> str:
     return f"joint training differs from DSN by {interval(row['mean'], row['low'], row['high'], 3)} PESQ-WB"
 
 
-def guided_by_snr(differences: Table, name: str, systems: tuple[str, str] = ("mgt-dsn", "dsn")) -> str:
-    """At which end of the SNRs MGT-DSN does better against DSN, by PESQ-WB and ESTOI, in a sentence."""
-    system, baseline = systems
+def _by_snr(differences: Table, system: str, baseline: str, name: str) -> Table:
+    """The differences of a system to a baseline on a set at each SNR, over all seeds."""
     rows = differences[(differences["system"] == system) & (differences["baseline"] == baseline)]
-    rows = rows[(rows["set"] == name) & rows["seed"].isna() & rows["snr_db"].notna()]
-    told = []
+    return rows[(rows["set"] == name) & rows["seed"].isna() & rows["snr_db"].notna()]
+
+
+def guided_by_snr(differences: Table, name: str) -> str:
+    """At which end of the SNRs MGT-DSN does better against DSN, by PESQ-WB and ESTOI, in a sentence."""
+    rows, told = _by_snr(differences, "mgt-dsn", "dsn", name), []
     for metric, label in (("pesq_wb", "PESQ-WB"), ("estoi", "ESTOI")):
         part = rows[rows["metric"] == metric].sort_values("snr_db")
         if len(part) > 1:
@@ -166,9 +169,7 @@ def where_most(differences: Table, measured: Table, system: str, name: str) -> s
 
     `measured` is results/systems.csv.
     """
-    rows = differences[(differences["system"] == system) & (differences["baseline"] == BASELINE)]
-    rows = rows[(rows["set"] == name) & rows["seed"].isna() & rows["snr_db"].notna()]
-    told = []
+    rows, told = _by_snr(differences, system, BASELINE, name), []
     for metric, label in (("pesq_wb", "PESQ-WB"), ("stoi", "STOI"), ("si_sdr_db", "SI-SDR")):
         part = rows[rows["metric"] == metric]
         if len(part):
